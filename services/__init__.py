@@ -1,0 +1,1 @@
+"""The independent services. None imports another; they talk over the bus."""

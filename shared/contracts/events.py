@@ -1,0 +1,145 @@
+"""What happened, as published on the stream. Past tense, two tokens, never a secret or content.
+
+``EVENTS`` is the registry that the AsyncAPI document, the NATS permissions and the golden files
+are made from. Golden JSON of every event is kept for ever in ``tests/contract/golden``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import ClassVar
+
+import msgspec
+
+from shared.contracts.identifiers import BackupId, JobId, SessionId, Udid
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every event's data."""
+
+    #: ``noun.participle``, also the CloudEvents type.
+    subject: ClassVar[str] = ""
+    #: The services that may publish it.
+    producers: ClassVar[tuple[str, ...]] = ()
+
+
+class BackupDiscovered(Event, frozen=True, kw_only=True):
+    """A backup folder was seen for the first time, or came back."""
+
+    subject: ClassVar[str] = "backup.discovered"
+    producers: ClassVar[tuple[str, ...]] = ("discovery",)
+    backup_id: BackupId
+    udid: Udid | None
+    state: str
+    encrypted: bool
+    #: Digest that names the state of the backup at its last completed run; null if none completed.
+    revision: str | None
+    taken_at: dt.datetime | None
+
+
+class BackupChanged(Event, frozen=True, kw_only=True):
+    """A run was completed and the folder is quiet: the backup has a new revision."""
+
+    subject: ClassVar[str] = "backup.changed"
+    producers: ClassVar[tuple[str, ...]] = ("discovery",)
+    backup_id: BackupId
+    udid: Udid | None
+    state: str
+    encrypted: bool
+    revision: str | None
+    taken_at: dt.datetime | None
+
+
+class BackupIncomplete(Event, frozen=True, kw_only=True):
+    """A run broke off, or blobs are missing: the backup cannot be relied on as it is."""
+
+    subject: ClassVar[str] = "backup.incomplete"
+    producers: ClassVar[tuple[str, ...]] = ("discovery",)
+    backup_id: BackupId
+    udid: Udid | None
+    state: str
+    missing_files: int = 0
+
+
+class BackupRemoved(Event, frozen=True, kw_only=True):
+    """The folder is gone from disk, or (``forgotten``) a person asked to forget it."""
+
+    subject: ClassVar[str] = "backup.removed"
+    producers: ClassVar[tuple[str, ...]] = ("discovery",)
+    backup_id: BackupId
+    udid: Udid | None
+    forgotten: bool = False
+
+
+class SessionOpened(Event, frozen=True, kw_only=True):
+    """Somebody opened a backup."""
+
+    subject: ClassVar[str] = "session.opened"
+    producers: ClassVar[tuple[str, ...]] = ("unlock",)
+    session_id: SessionId
+    backup_id: BackupId
+    udid: Udid | None
+    expires_at: dt.datetime
+
+
+class SessionClosed(Event, frozen=True, kw_only=True):
+    """The keys of a session are gone. ``reason``: locked, expired, crashed or stopped."""
+
+    subject: ClassVar[str] = "session.closed"
+    producers: ClassVar[tuple[str, ...]] = ("unlock",)
+    session_id: SessionId
+    backup_id: BackupId
+    reason: str
+
+
+class IndexRequested(Event, frozen=True, kw_only=True):
+    """Somebody, or a schedule, wants a backup indexed."""
+
+    subject: ClassVar[str] = "index.requested"
+    producers: ClassVar[tuple[str, ...]] = ("indexer", "gateway")
+    job_id: JobId
+    backup_id: BackupId
+    #: The open session whose keys may be used; null for plain backups.
+    session_id: SessionId | None = None
+    #: Null means every kind that the indexer knows.
+    kinds: list[str] | None = None
+
+
+class IndexCompleted(Event, frozen=True, kw_only=True):
+    """A revision stands in the device's history."""
+
+    subject: ClassVar[str] = "index.completed"
+    producers: ClassVar[tuple[str, ...]] = ("indexer",)
+    job_id: JobId
+    backup_id: BackupId
+    udid: Udid
+    revision: str
+    #: Artifacts kept, per kind.
+    kept: dict[str, int]
+    #: Kinds that could not be read whole and so did not move on the timeline.
+    incomplete_kinds: list[str]
+
+
+class IndexFailed(Event, frozen=True, kw_only=True):
+    """An index run gave up; the history is as it was."""
+
+    subject: ClassVar[str] = "index.failed"
+    producers: ClassVar[tuple[str, ...]] = ("indexer",)
+    job_id: JobId
+    backup_id: BackupId
+    #: A problem type such as ``/problems/locked``.
+    problem_type: str
+    title: str
+
+
+EVENTS: tuple[type[Event], ...] = (
+    BackupDiscovered,
+    BackupChanged,
+    BackupIncomplete,
+    BackupRemoved,
+    SessionOpened,
+    SessionClosed,
+    IndexRequested,
+    IndexCompleted,
+    IndexFailed,
+)

@@ -1,0 +1,210 @@
+"""What unlock is asked: open a backup, and everything that an open session answers.
+
+A session is a subscription on ``unlock.session.<session id>.*``. When it is gone, requests meet no
+responder, which callers show as locked. Requests on behalf of a person carry the session token
+and the backup in headers and are refused when they do not fit; services are let in by NATS
+authorisation alone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import ClassVar, Literal
+
+import msgspec
+
+from shared.contracts.identifiers import BackupId, FileId, SessionId, Udid
+from shared.contracts.requests import DEFAULT_LIMIT, Done, Page, Request
+
+#: Headers on requests to a session that are made for a person.
+TOKEN_HEADER = "Keepsake-Session-Token"  # noqa: S105 -- a header's name
+BACKUP_HEADER = "Keepsake-Backup"
+
+#: Most bytes of one read; fits the smallest NATS payload limit in use (1 MiB) with its headers.
+READ_CHUNK_BYTES = 512 * 1024
+
+FileKind = Literal["file", "directory", "symlink", "other"]
+FileSort = Literal["path", "size", "modified"]
+
+
+def session_subject(session_id: SessionId, verb: str) -> str:
+    """Return the subject on which a session answers *verb*."""
+    return f"unlock.session.{session_id}.{verb}"
+
+
+class OpenedSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A fresh session. The token is shown this once; only its hash is kept."""
+
+    session_token: str
+    session_id: SessionId
+    backup_id: BackupId
+    ttl_seconds: int
+    expires_at: dt.datetime
+    encrypted: bool
+    file_count: int
+    #: What was found odd while opening (an unpadded manifest, a wrong flag), in sentences.
+    warnings: list[str] = []
+
+    def __repr__(self) -> str:
+        """Leave the token out of logs and tracebacks."""
+        return f"OpenedSession(session_id={self.session_id!r}, backup_id={self.backup_id!r})"
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """An open session as others may see it."""
+
+    session_id: SessionId
+    backup_id: BackupId
+    udid: Udid | None
+    encrypted: bool
+    opened_at: dt.datetime
+    expires_at: dt.datetime
+    last_used_at: dt.datetime | None = None
+
+
+class DomainSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One domain of a backup. Bytes are the manifest's claim."""
+
+    domain: str
+    file_count: int
+    size_bytes: int
+
+
+class AppSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One app with all of its domains."""
+
+    bundle_id: str
+    name: str | None
+    version: str | None
+    domains: list[str]
+    file_count: int
+    size_bytes: int
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a backup's manifest. ``size_bytes`` is the manifest's claim, often a bit off."""
+
+    file_id: FileId
+    domain: str
+    relative_path: str
+    kind: FileKind
+    size_bytes: int | None
+    modified_at: dt.datetime | None
+    created_at: dt.datetime | None
+    mode: int | None
+    protection_class: int | None
+    target: str | None
+    #: Whether the blob is on disk; null where nothing is stored (directories, links).
+    present: bool | None
+
+
+class FileContent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reader needs before the first byte. ``size_bytes`` is exact."""
+
+    file_id: FileId
+    name: str
+    media_type: str
+    size_bytes: int
+    etag: str
+    modified_at: dt.datetime | None
+    warnings: list[str] = []
+
+
+class OpenSession(Request[OpenedSession], frozen=True, kw_only=True):
+    """Open a backup. 403 wrong passphrase, 409 incomplete, 422 damaged, 429 throttled."""
+
+    subject: ClassVar[str] = "cmd.unlock.open_session"
+    reply: ClassVar[object] = OpenedSession
+    backup_id: BackupId
+    #: Null for a plain backup.
+    passphrase: str | None = None
+    ttl_seconds: int | None = None
+    #: Who asks, for throttling (a token's id or an address); never shown.
+    caller: str = ""
+
+    def __repr__(self) -> str:
+        """Leave the passphrase out of logs and tracebacks."""
+        return f"OpenSession(backup_id={self.backup_id!r})"
+
+
+class ListSessions(Request[Page[Session]], frozen=True, kw_only=True):
+    """Every open session of every replica, newest first."""
+
+    subject: ClassVar[str] = "cmd.unlock.list_sessions"
+    reply: ClassVar[object] = Page[Session]
+
+
+class CloseSession(Request[Done], frozen=True, kw_only=True):
+    """Forget the keys now."""
+
+    subject: ClassVar[str] = "close"
+    reply: ClassVar[object] = Done
+
+
+class DescribeSession(Request[Session], frozen=True, kw_only=True):
+    """The session itself; the cheapest way to check a token."""
+
+    subject: ClassVar[str] = "describe"
+    reply: ClassVar[object] = Session
+
+
+class ListDomains(Request[Page[DomainSummary]], frozen=True, kw_only=True):
+    """All domains with their counts, by name."""
+
+    subject: ClassVar[str] = "domains"
+    reply: ClassVar[object] = Page[DomainSummary]
+
+
+class ListApps(Request[Page[AppSummary]], frozen=True, kw_only=True):
+    """Apps with their counts over all of their domains, largest first."""
+
+    subject: ClassVar[str] = "apps"
+    reply: ClassVar[object] = Page[AppSummary]
+
+
+class ListFiles(Request[Page[File]], frozen=True, kw_only=True):
+    """A page of the manifest. ``path_like`` is SQL LIKE over the relative path."""
+
+    subject: ClassVar[str] = "files"
+    reply: ClassVar[object] = Page[File]
+    domain: str | None = None
+    path_like: str | None = None
+    kind: FileKind | None = None
+    sort: FileSort = "path"
+    limit: int = DEFAULT_LIMIT
+    cursor: str | None = None
+
+
+class StatFile(Request[File], frozen=True, kw_only=True):
+    """One entry by its file id."""
+
+    subject: ClassVar[str] = "stat"
+    reply: ClassVar[object] = File
+    file_id: FileId
+
+
+class FindFile(Request[File], frozen=True, kw_only=True):
+    """One entry by its exact domain and relative path (404 ``/problems/not-in-this-backup``)."""
+
+    subject: ClassVar[str] = "find"
+    reply: ClassVar[object] = File
+    domain: str
+    relative_path: str
+
+
+class OpenFile(Request[FileContent], frozen=True, kw_only=True):
+    """Exact length, media type and ETag of a file's plaintext."""
+
+    subject: ClassVar[str] = "open"
+    reply: ClassVar[object] = FileContent
+    file_id: FileId
+
+
+class ReadFile(Request[bytes], frozen=True, kw_only=True):
+    """Up to ``length`` bytes of plaintext from ``offset``; empty at and after the end."""
+
+    subject: ClassVar[str] = "read"
+    reply: ClassVar[object] = bytes
+    file_id: FileId
+    offset: int = 0
+    length: int = READ_CHUNK_BYTES
