@@ -1,0 +1,29 @@
+"""Messages: sms.db with its attachments."""
+
+from __future__ import annotations
+
+from services.indexer.kinds.protocol import NeededFile, ParserInputs, Sink
+
+
+class MessageParser:
+    """iMessage, SMS and RCS conversations."""
+
+    kind = "message"
+    title = "Messages"
+    note = (
+        "iMessage, SMS and RCS with attachments, reactions, replies, edits and recently deleted "
+        "messages. Attachments that only iCloud holds are listed without their content."
+    )
+    version = 1
+    files = (NeededFile(domain="HomeDomain", relative_path="Library/SMS/sms.db"),)
+    listings = (
+        ("MediaDomain", "Library/SMS/"),
+        ("HomeDomain", "Library/SMS/"),
+        ("HomeDomain", "Library/Messages/"),
+    )
+
+    def parse(self, inputs: ParserInputs, sink: Sink) -> None:
+        """Read every message; one bad record costs one record."""
+        from services.indexer.kinds.message.conversation import parse_messages
+
+        parse_messages(inputs, sink)

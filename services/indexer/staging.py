@@ -1,0 +1,200 @@
+"""What a parser hands over, and its form on the way to Postgres.
+
+Rows are encoded once, here, as binary COPY tuples in the order of ``ARTIFACT_COLUMNS``; the parent
+passes them on without decoding. Text that Postgres refuses (U+0000, lone surrogates) is mended
+here, so no parser has to think of it.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from services.indexer.folding import search_words
+
+#: Name and type of every column of the staging table, in COPY order.
+ARTIFACT_COLUMNS: tuple[tuple[str, str], ...] = (
+    ("ordinal", "bigint"),
+    ("key", "text"),
+    ("digest", "bytea"),
+    ("thread_key", "text"),
+    ("occurred_at", "timestamptz"),
+    ("title", "text"),
+    ("text", "text"),
+    ("folded", "text"),
+    ("sender_handle", "text"),
+    ("is_me", "boolean"),
+    ("payload", "jsonb"),
+    ("attachments", "jsonb"),
+    ("has_attachment", "boolean"),
+    ("has_link", "boolean"),
+)
+
+#: What surrounds rows in a binary COPY stream; frames carry rows alone.
+COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
+COPY_TRAILER = struct.pack(">h", -1)
+
+#: Longer texts are cut: a tsvector holds at most one megabyte.
+MOST_TEXT_CHARACTERS = 1_000_000
+MOST_FOLDED_CHARACTERS = 200_000
+
+_POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01 in microseconds since 1970
+_EARLIEST_US = -62_135_596_800_000_000  # 0001-01-01, the first that Python can read back
+_LATEST_US = 253_402_300_799_999_999  # 9999-12-31
+
+_NULL = b"\xff\xff\xff\xff"
+_TRUE = b"\0\0\0\x01\x01"
+_FALSE = b"\0\0\0\x01\0"
+_EMPTY_LIST = struct.pack(">i", 3) + b"\x01[]"
+_COLUMN_COUNT = struct.pack(">h", len(ARTIFACT_COLUMNS))
+_DIGEST_LENGTH = struct.pack(">i", 16)
+_length = struct.Struct(">i").pack
+_bigint = struct.Struct(">iq").pack
+_first_columns = struct.Struct(">hiq").pack
+
+
+class StagedAttachment(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that belongs to an artifact. ``reason`` says why when it is not in the backup."""
+
+    name: str | None
+    media_type: str | None
+    size_bytes: int | None
+    domain: str | None
+    relative_path: str | None
+    file_id: str | None
+    present: bool
+    reason: str | None = None
+
+
+class StagedThread(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation; ``raw_keys`` are the phone's own ids of what was merged into it."""
+
+    key: str
+    title: str | None
+    is_group: bool
+    participants: list[str]
+    services: list[str]
+    raw_keys: list[str]
+
+
+class StagedArtifact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One artifact as a parser yields it. ``ordinal`` is its place in the order of the kind."""
+
+    ordinal: int
+    key: str
+    payload: msgspec.Struct
+    thread_key: str | None = None
+    occurred_at_us: int | None = None
+    title: str | None = None
+    text: str | None = None
+    sender_handle: str | None = None
+    is_me: bool = False
+    attachments: Sequence[StagedAttachment] = ()
+    has_link: bool = False
+
+
+_encode_json = msgspec.json.Encoder().encode
+#: An escaped NUL: an odd number of backslashes before ``u0000``.
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def mend_text(text: str) -> str:
+    """Return *text* without what Postgres refuses: U+0000 goes, lone surrogates become U+FFFD."""
+    if "\0" in text:
+        text = text.replace("\0", "")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _mend_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return mend_text(value)
+    if isinstance(value, list):
+        return [_mend_value(item) for item in value]
+    if isinstance(value, dict):
+        return {mend_text(str(key)): _mend_value(item) for key, item in value.items()}
+    return value
+
+
+def encode_json(value: object) -> bytes:
+    """Return *value* as JSON that jsonb accepts."""
+    try:
+        body = _encode_json(value)
+    except UnicodeEncodeError:
+        body = _encode_json(_mend_value(msgspec.to_builtins(value)))
+    if b"\\u0000" in body and _ESCAPED_NUL.search(body):
+        body = _encode_json(_mend_value(msgspec.json.decode(body)))
+    return body
+
+
+def _text(value: str | None) -> bytes:
+    if value is None:
+        return _NULL
+    try:
+        body = value.encode()
+    except UnicodeEncodeError:
+        body = mend_text(value).encode()
+    if b"\0" in body:
+        body = body.replace(b"\0", b"")
+    return _length(len(body)) + body
+
+
+def _jsonb(value: object) -> bytes:
+    body = encode_json(value)
+    return _length(len(body) + 1) + b"\x01" + body
+
+
+def encode_row(artifact: StagedArtifact) -> bytes:
+    """Return one tuple of a binary COPY stream, digest and folded text included."""
+    key = _text(artifact.key)
+    thread_key = _text(artifact.thread_key)
+    at_us = artifact.occurred_at_us
+    occurred_at = (
+        _bigint(8, at_us - _POSTGRES_EPOCH_US)
+        if at_us is not None and _EARLIEST_US <= at_us <= _LATEST_US
+        else _NULL
+    )
+    words = artifact.text
+    if words is not None and len(words) > MOST_TEXT_CHARACTERS:
+        words = words[:MOST_TEXT_CHARACTERS]
+    title = _text(artifact.title)
+    text = _text(words)
+    sender = _text(artifact.sender_handle)
+    is_me = _TRUE if artifact.is_me else _FALSE
+    payload = _jsonb(artifact.payload)
+    attachments = _jsonb(artifact.attachments) if artifact.attachments else _EMPTY_LIST
+    has_link = _TRUE if artifact.has_link else _FALSE
+    has_attachment = _TRUE if artifact.attachments else _FALSE
+    searched = words or ""
+    if artifact.title:
+        searched = f"{artifact.title}\n{searched}"
+    folded = _text(search_words(searched[:MOST_FOLDED_CHARACTERS]))
+    # Every field carries its length, so no two different rows give the same bytes to hash.
+    before = thread_key + occurred_at + title + text
+    after = sender + is_me + payload + attachments + has_attachment + has_link
+    digest = blake2b(key + before + after, digest_size=16).digest()
+    return b"".join(
+        (
+            _first_columns(len(ARTIFACT_COLUMNS), 8, artifact.ordinal),
+            key,
+            _DIGEST_LENGTH,
+            digest,
+            before,
+            folded,
+            after,
+        )
+    )
+
+
+def stage_ddl(table: str) -> str:
+    """Return the statement that makes the temporary staging table *table*."""
+    columns = ", ".join(f"{name} {type_}" for name, type_ in ARTIFACT_COLUMNS)
+    return f"create temporary table {table} ({columns}) on commit drop"
