@@ -1,0 +1,1 @@
+"""unlock: opens backups, holds their keys in memory, and serves what is inside."""

@@ -1,0 +1,103 @@
+"""What unlock tells its callers when it cannot do what was asked.
+
+All of them are ``ProblemError`` (shared.contracts.problems): errors are data on the bus. Inside the
+house only two are caught by somebody::
+
+    key_cache.PassphraseMismatchError    the passphrase is not the keybag's
+    scratch.UnsafeScratchError           the scratch directory is not ours; stops the start
+
+No sentence holds a path, a name from inside a backup, a passphrase or a token.
+"""
+
+from __future__ import annotations
+
+from shared.contracts.problems import ProblemError, problem
+
+
+def wrong_passphrase() -> ProblemError:
+    """The keybag did not open."""
+    return problem(
+        "wrong-passphrase",
+        "The passphrase does not open this backup.",
+        403,
+        "It is the one that was set for encrypted backups in Finder, iTunes or on the computer "
+        "that made the backup; often it is not the phone's own code.",
+    )
+
+
+def passphrase_missing() -> ProblemError:
+    """The backup is encrypted and nothing was given."""
+    return problem(
+        "wrong-passphrase",
+        "The passphrase does not open this backup.",
+        403,
+        "This backup is encrypted. Give the passphrase that was set for encrypted backups.",
+    )
+
+
+def throttled(retry_after_seconds: int) -> ProblemError:
+    """Too many passphrases were tried."""
+    return problem(
+        "throttled",
+        "Too many passphrases were tried.",
+        429,
+        "Wait before the next one. Every further wrong passphrase makes the wait longer.",
+        retry_after_seconds=retry_after_seconds,
+    )
+
+
+def too_many_sessions() -> ProblemError:
+    """No further session fits into this process."""
+    return problem(
+        "throttled",
+        "Too many sessions are open.",
+        429,
+        "Lock some of them first, or wait until they expire.",
+        retry_after_seconds=60,
+    )
+
+
+def not_a_backup() -> ProblemError:
+    """The folder holds nothing that a backup holds."""
+    return problem(
+        "not-a-backup",
+        "The folder is not an iPhone backup.",
+        422,
+        "It has neither a Manifest.db nor a Manifest.mbdb beside a Manifest.plist. Check whether "
+        "the folder was moved or only copied in part.",
+    )
+
+
+def incomplete(detail: str) -> ProblemError:
+    """The last run did not finish, or the copy lacks its manifest."""
+    return problem("incomplete-backup", "The backup is not complete.", 409, detail)
+
+
+def damaged(detail: str, **fields: str) -> ProblemError:
+    """Something in the backup cannot be read; *detail* says what and what to do."""
+    return problem("damaged", "The backup is damaged.", 422, detail, **fields)
+
+
+def backup_changed() -> ProblemError:
+    """The phone backed up again since the session was opened."""
+    return problem(
+        "backup-changed",
+        "The backup changed since it was opened.",
+        409,
+        "The phone made its next backup into the same folder. Lock the backup and open it again.",
+    )
+
+
+def wrong_session() -> ProblemError:
+    """The token is not this session's, or the session is another backup's."""
+    return problem(
+        "wrong-session",
+        "The session token does not fit.",
+        403,
+        "It belongs to another session or another backup. Unlock this backup and use its token.",
+    )
+
+
+def not_in_this_backup(detail: str) -> ProblemError:
+    """The manifest knows no such file, or its content is not stored."""
+    return problem("not-in-this-backup", "The file is not in this backup.", 404, detail)
