@@ -1,0 +1,323 @@
+"""How a service lives: connected, migrated, started; later stopped in an order that loses nothing.
+
+``main`` is the whole of every ``__main__``. Tests use ``running``, which is the same life inside
+somebody else's event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from importlib.resources import files
+from typing import Any, NoReturn
+
+import asyncpg
+import msgspec
+import structlog
+
+from shared import postgres
+from shared.bus import Bus, BusError, EventConsumer, OutboxRelay, RequestContext, Serving
+from shared.contracts.events import Event
+from shared.contracts.health import GetHealth, ServiceHealth, health_subject
+from shared.credentials import parent_pipe
+from shared.settings import Credentials, Settings, SettingsError
+from shared.telemetry import Health, configure_logging, serve_metrics
+
+#: Running handlers get this long to finish once a stop was asked for; the rest is redelivered.
+HANDLER_GRACE_SECONDS = 2.0
+#: Loops, the relay, the connections: each gets this long.
+STEP_GRACE_SECONDS = 0.7
+#: Waiting for engines that start at the same time as we do.
+CONNECT_SECONDS = 30.0
+#: Where the supervisor wants to hear that the service is ready: ``fd:<number>``.
+READY_VARIABLE = "KEEPSAKE_READY"
+
+Start = Callable[["Runtime"], Awaitable[None]]
+
+
+class Runtime:
+    """What a service's ``start`` is given. It wires handlers and loops, and returns."""
+
+    def __init__(
+        self,
+        service: str,
+        *,
+        settings: Settings,
+        credentials: Credentials,
+        bus: Bus,
+        pool: asyncpg.Pool[Any],
+        tasks: asyncio.TaskGroup,
+        health: Health,
+    ) -> None:
+        self.service = service
+        self.settings = settings
+        self.bus = bus
+        self.pool = pool
+        self.tasks = tasks
+        self.log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+        #: Set when the service is to stop: loops that look at it end by themselves, others are
+        #: cancelled after the running handlers are done.
+        self.stopping = asyncio.Event()
+        self._credentials = credentials
+        self._health = health
+        self._servings: list[Serving] = []
+        self._consumers: list[asyncio.Task[None]] = []
+        self._at_stop: list[Callable[[], Awaitable[None]]] = []
+
+    async def serve(
+        self,
+        request_type: type[Any],
+        handler: Callable[[Any, RequestContext], Awaitable[Any]],
+        *,
+        subject: str | None = None,
+        queue: str | None = "",
+    ) -> Serving:
+        """Answer requests until the service stops.
+
+        Replicas share the work; ``queue=None`` makes every one of them answer.
+        """
+        serving = await self.bus.serve(
+            request_type, handler, subject=subject, queue=self.service if queue == "" else queue
+        )
+        self._servings.append(serving)
+        return serving
+
+    def consume(
+        self,
+        handlers: Mapping[type[Event], Callable[..., Awaitable[None]]],
+        *,
+        concurrency: int = 4,
+    ) -> None:
+        """Handle events of the service's durable consumer until the service stops."""
+        consumer = EventConsumer(
+            bus=self.bus,
+            pool=self.pool,
+            service=self.service,
+            handlers=handlers,
+            concurrency=concurrency,
+        )
+        self._consumers.append(
+            self.tasks.create_task(consumer.run(self.stopping), name=f"{self.service} consumer")
+        )
+
+    def singleton(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Hold the service's lock *name* while inside; waits for it.
+
+        The body is cancelled and ``LockLostError`` raised when the lock is lost.
+        """
+        return postgres.singleton(self._credentials.postgres, f"{self.service}:{name}")
+
+    async def while_holding(self, name: str, body: Callable[[], Awaitable[None]]) -> None:
+        """Run *body* in one replica at a time; begin it anew when the lock was lost."""
+        while True:
+            try:
+                async with self.singleton(name):
+                    await body()
+                    return
+            except postgres.LockLostError:
+                self.log.warning("lock_lost", lock=name)
+
+    def at_stop(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Call *callback* when a stop was asked for, while the bus still works; last in first."""
+        self._at_stop.append(callback)
+
+    def report(self, dependency: str, *, ready: bool, detail: str = "") -> None:
+        """Say how something that the service needs is; shown by health, logged when it changes."""
+        if self._health.report(dependency, ready=ready, detail=detail):
+            log = self.log.info if ready else self.log.warning
+            log("dependency_ready" if ready else "dependency_away", dependency=dependency)
+
+    async def tell_health(self, _request: GetHealth, _context: RequestContext) -> ServiceHealth:
+        """Answer ``cmd.<service>.health``; the database is asked, not remembered."""
+        try:
+            async with asyncio.timeout(1.0):
+                await self.pool.execute("select 1")
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self.report("postgres", ready=False, detail="The database does not answer.")
+        else:
+            self.report("postgres", ready=True)
+        return self._health.describe()
+
+    async def stop(self) -> None:
+        """Take nothing new, then let running handlers finish. Called once, by ``running``."""
+        self.stopping.set()
+        for callback in reversed(self._at_stop):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(callback(), STEP_GRACE_SECONDS)
+        async with asyncio.TaskGroup() as steps:
+            for serving in self._servings:
+                steps.create_task(serving.stop(grace_seconds=HANDLER_GRACE_SECONDS))
+            steps.create_task(self._finish_events())
+
+    async def _finish_events(self) -> None:
+        if self._consumers:
+            _, late = await asyncio.wait(self._consumers, timeout=HANDLER_GRACE_SECONDS)
+            for task in late:
+                task.cancel()
+
+
+@asynccontextmanager
+async def running(
+    service: str,
+    start: Start,
+    *,
+    settings: Settings,
+    credentials: Credentials,
+    migrations: str | None,
+) -> AsyncIterator[Runtime]:
+    """Live as *service*: inside the body it is started; when the body ends it stops in order.
+
+    Idempotent towards what earlier lives left in the database and on the bus.
+    """
+    health = Health(service)
+    if credentials.api_token is not None:
+        settings = msgspec.structs.replace(settings, api_token=credentials.api_token)
+
+    def on_connection(ready: bool) -> None:  # noqa: FBT001 -- the bus's signature
+        health.report("nats", ready=ready)
+
+    async with AsyncExitStack() as resources:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            bus = await Bus.connect(
+                credentials=credentials.nats, service=service, on_connection=on_connection
+            )
+            resources.push_async_callback(_bounded, bus.drain)
+            await _migrate(service, credentials, migrations)
+            pool = await postgres.create_pool(credentials.postgres, schema=service)
+        resources.push_async_callback(_close_pool, pool)
+        health.report("nats", ready=True)
+        health.report("postgres", ready=True)
+        async with asyncio.TaskGroup() as tasks:
+            runtime = Runtime(
+                service,
+                settings=settings,
+                credentials=credentials,
+                bus=bus,
+                pool=pool,
+                tasks=tasks,
+                health=health,
+            )
+            relay_stopping = asyncio.Event()
+            relay = OutboxRelay(bus=bus, credentials=credentials.postgres, service=service)
+            own = _tasks_of(tasks)
+            relay_task = tasks.create_task(relay.run(relay_stopping), name=f"{service} relay")
+            await start(runtime)
+            await runtime.serve(GetHealth, runtime.tell_health, subject=health_subject(service))
+            runtime.log.info("service_started")
+            try:
+                yield runtime
+            finally:
+                await runtime.stop()
+                # Loops of the service next, the relay last: it carries what handlers published.
+                await _cancel(_tasks_of(tasks) - own - {relay_task})
+                relay_stopping.set()
+                await asyncio.wait({relay_task}, timeout=STEP_GRACE_SECONDS)
+                relay_task.cancel()
+    structlog.get_logger().info("service_stopped")
+
+
+def main(service: str, start: Start, *, migrations: str | None) -> NoReturn:
+    """Run *service* until SIGTERM, SIGINT or the parent's end; never returns.
+
+    Exit codes: 0 stopped as asked, 2 wrong settings, 1 anything else.
+    """
+    try:
+        settings = Settings.load()
+        credentials = Credentials.load()
+    except SettingsError as error:
+        sys.stderr.write(f"{service}: {error}\n")
+        sys.exit(2)
+    log = configure_logging(settings.log, service=service)
+    try:
+        asyncio.run(_main(service, start, settings, credentials, migrations))
+    except postgres.MigrationError as error:
+        # Its words are about our own files.
+        sys.stderr.write(f"{service}: {error}\n")
+        sys.exit(1)
+    except BaseException:
+        log.exception("service_crashed")
+        sys.exit(1)
+    sys.exit(0)
+
+
+async def _main(
+    service: str,
+    start: Start,
+    settings: Settings,
+    credentials: Credentials,
+    migrations: str | None,
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if (pipe := parent_pipe()) is not None:
+        # Nothing more is ever written to it: readable means that the parent is gone.
+        os.set_blocking(pipe, False)
+        loop.add_reader(pipe, _parent_gone, loop, pipe, stop)
+    serve_metrics(settings)
+    async with running(
+        service, start, settings=settings, credentials=credentials, migrations=migrations
+    ) as runtime:
+        _tell_ready()
+        stopped = asyncio.create_task(stop.wait(), name="stop signal")
+        told = asyncio.create_task(runtime.stopping.wait(), name="stop inside")
+        await asyncio.wait({stopped, told}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        told.cancel()
+
+
+def _parent_gone(loop: asyncio.AbstractEventLoop, pipe: int, stop: asyncio.Event) -> None:
+    loop.remove_reader(pipe)
+    stop.set()
+
+
+def _tell_ready() -> None:
+    target = os.environ.get(READY_VARIABLE, "")
+    if target.startswith("fd:"):
+        with contextlib.suppress(OSError, ValueError), os.fdopen(int(target[3:]), "wb") as pipe:
+            pipe.write(b"ready\n")
+
+
+async def _migrate(service: str, credentials: Credentials, migrations: str | None) -> None:
+    folders = {"bus": files("shared.bus").joinpath("migrations")}
+    if migrations is not None:
+        package, _, folder = migrations.rpartition(".")
+        folders[service] = files(package).joinpath(folder)
+    while True:
+        try:
+            await postgres.migrate(credentials.postgres, schema=service, folders=folders)
+        except (OSError, asyncpg.CannotConnectNowError):
+            # The server is still starting, or starting again.
+            await asyncio.sleep(0.2)
+        else:
+            return
+
+
+def _tasks_of(group: asyncio.TaskGroup) -> set[asyncio.Task[Any]]:
+    # TaskGroup has no public list of its tasks (CPython 3.11-3.14).
+    return set(group._tasks)  # noqa: SLF001
+
+
+async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=STEP_GRACE_SECONDS)
+
+
+async def _bounded(step: Callable[[], Awaitable[None]]) -> None:
+    with contextlib.suppress(TimeoutError, BusError):
+        await asyncio.wait_for(step(), STEP_GRACE_SECONDS)
+
+
+async def _close_pool(pool: asyncpg.Pool[Any]) -> None:
+    try:
+        await asyncio.wait_for(pool.close(), STEP_GRACE_SECONDS)
+    except TimeoutError:
+        pool.terminate()
