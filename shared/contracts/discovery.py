@@ -61,6 +61,9 @@ class Backup(msgspec.Struct, frozen=True, kw_only=True):
     file_count: int | None
     first_seen_at: dt.datetime
     revision: str | None
+    #: Blobs that the manifest lists and the disk has not; null where nobody can tell (the manifest
+    #: of an encrypted backup is unreadable without its passphrase).
+    missing_files: int | None = None
     #: Filled by the gateway from the indexer.
     index_state: IndexState = "none"
     indexed_at: dt.datetime | None = None

@@ -1,0 +1,29 @@
+"""What can go wrong inside discovery.
+
+DiscoveryError
+├── FolderVanished    the folder went away, or stopped being a backup, while it was looked at
+├── FolderUnreadable  the folder is there and cannot be read (permissions, a failing disk)
+└── Stopped           the service is stopping; the work is taken up again at the next start
+"""
+
+from __future__ import annotations
+
+
+class DiscoveryError(Exception):
+    """Base of everything that discovery raises itself."""
+
+
+class FolderVanished(DiscoveryError):
+    """The folder is not there any more; the next walk decides what that means."""
+
+
+class FolderUnreadable(DiscoveryError):
+    """The folder cannot be read now. ``reason`` is an error's name, never a path."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Stopped(DiscoveryError):
+    """Work on disk was given up because the service is stopping."""
