@@ -1,0 +1,224 @@
+-- Carries out history.observe on tables: $1 device, $2 kind, $3 the moment, $4 the next indexed
+-- moment or null. `stage` holds what was seen, one row per key; `touched` collects threads whose
+-- figures change. Rows that are the same before and after are not written.
+
+-- name: make_touched
+create temporary table touched (thread_id bigint) on commit drop
+
+-- name: drop_unusable
+-- Keys too long for the index, and all but the first artifact of each key.
+with doubled as (
+    select key, min(ordinal) as first_ordinal, min(ctid) as first_row
+    from stage group by key having count(*) > 1
+), first_of as (
+    select d.key, min(s.ctid) as keep
+    from doubled d join stage s on s.key = d.key and s.ordinal = d.first_ordinal
+    group by d.key
+)
+delete from stage s
+where octet_length(s.key) > 1000
+   or exists (select 1 from first_of f where f.key = s.key and f.keep <> s.ctid)
+
+-- name: name_threads
+-- $3 the moment, $4.. the described threads as arrays. Words of an older revision do not
+-- replace those of a newer one; threads without artifacts are left out.
+insert into thread as t (device, kind, key, title, folded, is_group, participants, services, described_at)
+select $1, $2, d.key, d.title, d.folded, d.is_group, d.participants, d.services, $3
+from jsonb_to_recordset($4::jsonb) as d (
+    key text, title text, folded text, is_group boolean, participants text[], services text[]
+)
+where exists (select 1 from used_thread u where u.key = d.key)
+on conflict (device, kind, key) do update
+set title = excluded.title, folded = excluded.folded, is_group = excluded.is_group,
+    participants = excluded.participants, services = excluded.services,
+    described_at = excluded.described_at
+where excluded.described_at >= t.described_at
+  and (excluded.title, excluded.is_group, excluded.participants, excluded.services)
+      is distinct from (t.title, t.is_group, t.participants, t.services)
+
+-- name: name_other_threads
+insert into thread (device, kind, key, is_group, participants, services, described_at)
+select $1, $2, u.key, false, '{}', '{}', $3 from used_thread u
+on conflict (device, kind, key) do nothing
+
+-- name: load_first
+insert into artifact (
+    device, kind, key, digest, thread_id, occurred_at, sort_at, title, text, folded, sender_handle,
+    is_me, payload, attachments, has_attachment, has_link, added_at, removed_at, search
+)
+select $1, $2, s.key, s.digest, t.id, s.occurred_at,
+       coalesce(s.occurred_at, '1900-01-01 00:00:00+00'), s.title, s.text, s.folded,
+       s.sender_handle, s.is_me, s.payload, s.attachments, s.has_attachment, s.has_link,
+       $3, null, to_tsvector('simple', coalesce(s.folded, ''))
+from stage s
+left join thread t on t.device = $1 and t.kind = $2 and t.key = s.thread_key
+order by s.ordinal
+
+-- name: touch_all
+insert into touched select id from thread where device = $1 and kind = $2
+
+-- name: close_unseen
+with gone as (
+    select a.id, a.thread_id, a.added_at, a.removed_at,
+           ($4::timestamptz is not null and (a.removed_at is null or a.removed_at > $4)) as goes_on
+    from artifact a
+    where a.device = $1 and a.kind = $2
+      and a.added_at <= $3 and (a.removed_at is null or a.removed_at > $3)
+      and not exists (select 1 from stage s where s.key = a.key and s.digest = a.digest)
+), tail as (
+    insert into artifact (
+        device, kind, key, digest, thread_id, occurred_at, sort_at, title, text, folded,
+        sender_handle, is_me, payload, attachments, has_attachment, has_link, added_at, removed_at,
+        search
+    )
+    select a.device, a.kind, a.key, a.digest, a.thread_id, a.occurred_at, a.sort_at, a.title,
+           a.text, a.folded, a.sender_handle, a.is_me, a.payload, a.attachments, a.has_attachment,
+           a.has_link, $4, a.removed_at, a.search
+    from artifact a join gone g on g.id = a.id
+    where g.added_at < $3 and g.goes_on
+), closed as (
+    update artifact a set removed_at = $3 from gone g where a.id = g.id and g.added_at < $3
+), moved as (
+    update artifact a set added_at = $4 from gone g
+    where a.id = g.id and g.added_at = $3 and g.goes_on
+), dropped as (
+    delete from artifact a using gone g where a.id = g.id and g.added_at = $3 and not g.goes_on
+)
+insert into touched select distinct thread_id from gone where thread_id is not null
+
+-- name: open_seen
+with fresh as (
+    select s.*, l.id as left_id, r.id as right_id, r.removed_at as right_removed,
+           coalesce(l.thread_id, r.thread_id) as known_thread
+    from stage s
+    left join artifact l on l.device = $1 and l.kind = $2 and l.key = s.key
+        and l.digest = s.digest and l.removed_at = $3
+    left join artifact r on r.device = $1 and r.kind = $2 and r.key = s.key
+        and r.digest = s.digest and r.added_at = $4::timestamptz
+    where not exists (
+        select 1 from artifact a
+        where a.device = $1 and a.kind = $2 and a.key = s.key and a.digest = s.digest
+          and a.added_at <= $3 and (a.removed_at is null or a.removed_at > $3)
+    )
+), extended as (
+    update artifact a
+    set removed_at = case when f.right_id is null then $4 else f.right_removed end
+    from fresh f where a.id = f.left_id
+), absorbed as (
+    delete from artifact a using fresh f where a.id = f.right_id and f.left_id is not null
+), moved as (
+    update artifact a set added_at = $3 from fresh f
+    where a.id = f.right_id and f.left_id is null
+), opened as (
+    insert into artifact (
+        device, kind, key, digest, thread_id, occurred_at, sort_at, title, text, folded,
+        sender_handle, is_me, payload, attachments, has_attachment, has_link, added_at, removed_at,
+        search
+    )
+    select $1, $2, f.key, f.digest, t.id, f.occurred_at,
+           coalesce(f.occurred_at, '1900-01-01 00:00:00+00'), f.title, f.text, f.folded,
+           f.sender_handle, f.is_me, f.payload, f.attachments, f.has_attachment, f.has_link,
+           $3, $4, to_tsvector('simple', coalesce(f.folded, ''))
+    from fresh f
+    left join thread t on t.device = $1 and t.kind = $2 and t.key = f.thread_key
+    where f.left_id is null and f.right_id is null
+    order by f.ordinal
+    returning thread_id
+)
+insert into touched
+select thread_id from opened where thread_id is not null
+union select known_thread from fresh where known_thread is not null
+
+-- name: forget_starting
+-- $3 the moment that goes, $4 the next one or null.
+with starting as (
+    select a.id, a.thread_id,
+           ($4::timestamptz is not null and (a.removed_at is null or a.removed_at > $4)) as goes_on
+    from artifact a where a.device = $1 and a.kind = $2 and a.added_at = $3
+), moved as (
+    update artifact a set added_at = $4 from starting s where a.id = s.id and s.goes_on
+), dropped as (
+    delete from artifact a using starting s where a.id = s.id and not s.goes_on
+)
+insert into touched select distinct thread_id from starting where thread_id is not null
+
+-- name: forget_ending
+with ending as (
+    select l.id, l.thread_id, r.id as right_id, r.removed_at as right_removed
+    from artifact l
+    left join artifact r on r.device = $1 and r.kind = $2 and r.key = l.key
+        and r.digest = l.digest and r.added_at = $4::timestamptz
+    where l.device = $1 and l.kind = $2 and l.removed_at = $3
+), extended as (
+    update artifact a
+    set removed_at = case when e.right_id is null then $4 else e.right_removed end
+    from ending e where a.id = e.id
+), absorbed as (
+    delete from artifact a using ending e where a.id = e.right_id
+)
+insert into touched select distinct thread_id from ending where thread_id is not null
+
+-- name: count_threads
+-- Current artifacts count; a thread of which nothing is left still says when it was.
+with figures as (
+    select a.thread_id,
+           count(*) filter (where a.removed_at is null) as current,
+           count(*) filter (where a.removed_at is not null) as removed,
+           coalesce(min(a.occurred_at) filter (where a.removed_at is null), min(a.occurred_at)) as first_at,
+           coalesce(max(a.occurred_at) filter (where a.removed_at is null), max(a.occurred_at)) as last_at
+    from artifact a
+    where a.thread_id in (select thread_id from touched)
+    group by a.thread_id
+)
+update thread t
+set artifact_count = f.current, removed_count = f.removed, first_at = f.first_at,
+    last_at = f.last_at, sort_at = coalesce(f.last_at, '1900-01-01 00:00:00+00'),
+    last_text = (
+        select left(coalesce(a.text, a.title), 300) from artifact a
+        where a.thread_id = t.id and (a.removed_at is null or f.current = 0)
+          and coalesce(a.text, a.title) is not null
+        order by a.sort_at desc, a.id desc limit 1
+    )
+from figures f where t.id = f.thread_id
+
+-- name: drop_empty_threads
+delete from thread t
+where t.id in (select thread_id from touched)
+  and not exists (select 1 from artifact a where a.thread_id = t.id)
+
+-- name: drop_anchors
+delete from thread_anchor where thread_id in (select thread_id from touched)
+
+-- name: set_anchors
+insert into thread_anchor (thread_id, position, sort_at, artifact_id)
+select thread_id, position, sort_at, id
+from (
+    select a.thread_id, a.sort_at, a.id,
+           row_number() over (partition by a.thread_id order by a.sort_at, a.id) - 1 as position
+    from artifact a
+    where a.removed_at is null and a.thread_id in (select thread_id from touched)
+) numbered
+where position > 0 and position % 500 = 0
+
+-- name: count_kind
+insert into kind_total (device, kind, artifact_count, removed_count)
+select $1, $2,
+    (select count(*) from artifact a
+     where a.device = $1 and a.kind = $2 and a.removed_at is null),
+    (select count(distinct a.key) from artifact a
+     where a.device = $1 and a.kind = $2 and a.removed_at is not null
+       and not exists (
+           select 1 from artifact b
+           where b.device = $1 and b.kind = $2 and b.key = a.key and b.removed_at is null
+       ))
+on conflict (device, kind) do update
+set artifact_count = excluded.artifact_count, removed_count = excluded.removed_count
+
+-- name: count_moment
+update kind_index k
+set added = (select count(*) from artifact a
+             where a.device = $1 and a.kind = $2 and a.added_at = k.taken_at),
+    removed = (select count(*) from artifact a
+               where a.device = $1 and a.kind = $2 and a.removed_at = k.taken_at)
+where k.device = $1 and k.kind = $2 and k.state = 'indexed'
+  and (k.taken_at = $3 or k.taken_at = $4::timestamptz)

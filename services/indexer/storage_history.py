@@ -1,0 +1,245 @@
+"""Writing histories: revisions, and the merge of one kind into its device's rows.
+
+Everything here runs inside the caller's transaction, on the connection that holds the device's
+lock, so two runs of one device never merge at the same time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+
+from services.indexer.folding import fold
+from services.indexer.sql import statement
+from services.indexer.staging import ARTIFACT_COLUMNS, StagedThread, mend_text, stage_ddl
+from shared.contracts.indexer import KindReport
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy[Any]
+
+_MICROSECOND = dt.timedelta(microseconds=1)
+_COLUMNS = [name for name, _ in ARTIFACT_COLUMNS]
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """A revision on its device's timeline."""
+
+    device: str
+    taken_at: dt.datetime
+
+
+async def record_revision(
+    connection: Connection,
+    *,
+    device: str,
+    digest: str,
+    taken_at: dt.datetime,
+    backup_id: str,
+) -> Moment:
+    """Make sure that the revision stands on the device's timeline. Idempotent.
+
+    Two different revisions of one moment exist (a clock that was set back, copies that went
+    different ways): the later one found is put a microsecond after.
+    """
+    known = await connection.fetchval(
+        "select taken_at from revision where device = $1 and digest = $2", device, digest
+    )
+    while known is None:
+        known = await connection.fetchval(
+            "insert into revision (device, taken_at, digest) values ($1, $2, $3)"
+            " on conflict (device, taken_at) do nothing returning taken_at",
+            device,
+            taken_at,
+            digest,
+        )
+        taken_at += _MICROSECOND
+    await connection.execute(
+        "insert into revision_backup (backup_id, device, taken_at) values ($1, $2, $3)"
+        " on conflict do nothing",
+        UUID(backup_id),
+        device,
+        known,
+    )
+    return Moment(device=device, taken_at=known)
+
+
+async def open_stage(connection: Connection) -> None:
+    """Make the empty staging table of this transaction."""
+    await connection.execute("drop table if exists pg_temp.stage, pg_temp.touched")
+    await connection.execute(stage_ddl("stage"))
+
+
+async def fill_stage(connection: Connection, rows: AsyncIterator[bytes]) -> None:
+    """Pipe a whole binary COPY stream into the staging table."""
+    await connection.copy_to_table("stage", source=rows, columns=_COLUMNS, format="binary")
+
+
+async def merge_stage(
+    connection: Connection,
+    *,
+    at: Moment,
+    threads: Sequence[StagedThread],
+    report: KindReport,
+    parser_version: int,
+    job_id: str | None,
+) -> KindReport:
+    """Observe the staged artifacts at a moment of the device, and say what changed.
+
+    The same content again changes no artifact. The kind's point on the timeline is part of the
+    same transaction.
+    """
+    kind = report.kind
+    dropped = _count(await connection.execute(statement("merge", "drop_unusable")))
+    await connection.execute("analyze stage")
+    following = await _following(connection, at, kind)
+    await connection.execute(statement("merge", "make_touched"))
+    await _name_threads(connection, at, kind, threads)
+    place = (at.device, kind, at.taken_at)
+    if await _has_no_history(connection, at.device, kind):
+        await connection.execute(statement("merge", "load_first"), *place)
+        await connection.execute(statement("merge", "touch_all"), at.device, kind)
+    else:
+        await connection.execute(statement("merge", "close_unseen"), *place, following)
+        await connection.execute(statement("merge", "open_seen"), *place, following)
+    report = msgspec.structs.replace(
+        report, kept=report.kept - dropped, skipped=report.skipped + dropped
+    )
+    await _record_kind(connection, at, report, parser_version, job_id)
+    await _count_all(connection, at, kind, following)
+    figures = await connection.fetchrow(
+        "select added, removed from kind_index where device = $1 and kind = $2 and taken_at = $3",
+        at.device,
+        kind,
+        at.taken_at,
+    )
+    assert figures is not None
+    return msgspec.structs.replace(report, added=figures["added"], removed=figures["removed"])
+
+
+async def record_unread(
+    connection: Connection, *, at: Moment, report: KindReport, parser_version: int, job_id: str
+) -> None:
+    """Remember that a kind was absent or failed. What was indexed of this moment before, stays."""
+    await _record_kind(connection, at, report, parser_version, job_id)
+
+
+async def forget_moment(connection: Connection, at: Moment) -> None:
+    """Take a revision out of the device's history as if it had never been indexed. Idempotent."""
+    kinds = await connection.fetch(
+        "select kind from kind_index where device = $1 and taken_at = $2 and state = 'indexed'",
+        at.device,
+        at.taken_at,
+    )
+    for row in kinds:
+        kind = row["kind"]
+        following = await _following(connection, at, kind)
+        await connection.execute("drop table if exists pg_temp.touched")
+        await connection.execute(statement("merge", "make_touched"))
+        place = (at.device, kind, at.taken_at, following)
+        await connection.execute(statement("merge", "forget_starting"), *place)
+        await connection.execute(statement("merge", "forget_ending"), *place)
+        await connection.execute(
+            "delete from kind_index where device = $1 and kind = $2 and taken_at = $3", *place[:3]
+        )
+        await _count_all(connection, at, kind, following)
+    await connection.execute(
+        "delete from revision where device = $1 and taken_at = $2", at.device, at.taken_at
+    )
+
+
+async def _following(connection: Connection, at: Moment, kind: str) -> dt.datetime | None:
+    moment: dt.datetime | None = await connection.fetchval(
+        "select min(taken_at) from kind_index"
+        " where device = $1 and kind = $2 and taken_at > $3 and state = 'indexed'",
+        at.device,
+        kind,
+        at.taken_at,
+    )
+    return moment
+
+
+async def _has_no_history(connection: Connection, device: str, kind: str) -> bool:
+    found = await connection.fetchval(
+        "select exists (select 1 from artifact where device = $1 and kind = $2)"
+        " or exists (select 1 from kind_index"
+        " where device = $1 and kind = $2 and state = 'indexed')",
+        device,
+        kind,
+    )
+    return not found
+
+
+async def _name_threads(
+    connection: Connection, at: Moment, kind: str, threads: Sequence[StagedThread]
+) -> None:
+    await connection.execute("drop table if exists pg_temp.used_thread")
+    await connection.execute(
+        "create temporary table used_thread on commit drop as"
+        " select distinct thread_key as key from stage where thread_key is not null"
+    )
+    described = {
+        mend_text(thread.key): {
+            "key": mend_text(thread.key),
+            "title": None if thread.title is None else mend_text(thread.title),
+            "folded": fold(mend_text(thread.title or "")),
+            "is_group": thread.is_group,
+            "participants": [mend_text(handle) for handle in thread.participants],
+            "services": [mend_text(service) for service in thread.services],
+        }
+        for thread in threads
+    }
+    await connection.execute(
+        statement("merge", "name_threads"),
+        at.device,
+        kind,
+        at.taken_at,
+        list(described.values()),
+    )
+    await connection.execute(statement("merge", "name_other_threads"), at.device, kind, at.taken_at)
+
+
+async def _record_kind(
+    connection: Connection,
+    at: Moment,
+    report: KindReport,
+    parser_version: int,
+    job_id: str | None,
+) -> None:
+    # A revision that was read whole once stays on the timeline when it cannot be read again.
+    await connection.execute(
+        "insert into kind_index as k (device, kind, taken_at, state, parser_version, job_id, report)"
+        " values ($1, $2, $3, $4, $5, $6, $7)"
+        " on conflict (device, kind, taken_at) do update set state = excluded.state,"
+        " parser_version = excluded.parser_version, job_id = excluded.job_id,"
+        " report = excluded.report, indexed_at = now()"
+        " where excluded.state = 'indexed' or k.state <> 'indexed'",
+        at.device,
+        report.kind,
+        at.taken_at,
+        report.state,
+        parser_version,
+        None if job_id is None else UUID(job_id),
+        msgspec.to_builtins(report),
+    )
+
+
+async def _count_all(
+    connection: Connection, at: Moment, kind: str, following: dt.datetime | None
+) -> None:
+    for name in ("count_threads", "drop_empty_threads", "drop_anchors", "set_anchors"):
+        await connection.execute(statement("merge", name))
+    await connection.execute(statement("merge", "count_kind"), at.device, kind)
+    await connection.execute(
+        statement("merge", "count_moment"), at.device, kind, at.taken_at, following
+    )
+
+
+def _count(status: str) -> int:
+    """Return the number of rows in a command's status such as ``DELETE 3``."""
+    return int(status.rpartition(" ")[2])
