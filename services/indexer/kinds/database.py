@@ -1,0 +1,159 @@
+"""Reading a phone's SQLite database that nobody vouches for.
+
+The file is a private, writable copy with its ``-wal`` beside it, so that opening it applies what
+the phone had not yet checkpointed. Nothing of the schema is executed: only real tables are read,
+never views or virtual tables, functions in the schema are not trusted, statements other than
+reads are refused, and a statement that runs away is stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from services.indexer.kinds.protocol import UnsupportedStoreError
+
+#: One value longer than this costs its record (a payload of a message is a few kilobytes).
+LONGEST_VALUE_BYTES = 32 * 1024 * 1024
+_OPERATIONS_PER_CHECK = 1_000_000
+_MOST_CHECKS = 200_000
+
+_READS = frozenset(
+    {
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_PRAGMA,
+        sqlite3.SQLITE_RECURSIVE,
+        sqlite3.SQLITE_TRANSACTION,
+    }
+)
+_FUNCTIONS = frozenset({"ifnull", "coalesce", "length", "count", "max", "min", "json_each"})
+
+
+    __slots__ = ()
+
+
+class Database:
+    """One open copy."""
+
+    def __init__(self, path: Path) -> None:
+        """Open *path*; raises UnsupportedStoreError when it is no readable database."""
+        self._connection = _connect(path)
+        self._checks_left = _MOST_CHECKS
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE_BYTES)
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        self._connection.set_progress_handler(self._check, _OPERATIONS_PER_CHECK)
+        for pragma in ("trusted_schema=off", "cell_size_check=on", "temp_store=memory"):
+            self._connection.execute(f"pragma {pragma}")
+        self._connection.execute("pragma cache_size=-16000")
+        defensive = getattr(sqlite3, "SQLITE_DBCONFIG_DEFENSIVE", None)
+        if defensive is not None:  # Python 3.12 and later
+            self._connection.setconfig(defensive, True)  # type: ignore[attr-defined,unused-ignore]
+        try:
+            self._tables = {
+                name: sql or ""
+                for name, sql in self._connection.execute(
+                    "select name, sql from sqlite_master where type = 'table'"
+                )
+                if isinstance(name, str)
+            }
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            self._connection.close()
+            raise UnsupportedStoreError("The file is damaged or not a database.") from error
+        self._columns: dict[str, frozenset[str]] = {}
+        self._connection.set_authorizer(_authorize)
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def _check(self) -> int:
+        self._checks_left -= 1
+        return 1 if self._checks_left < 0 else 0
+
+    def columns(self, table: str) -> frozenset[str]:
+        """Return the names of a real table's columns; empty when there is no such table."""
+        known = self._columns.get(table)
+        if known is None:
+            known = frozenset()
+            sql = self._tables.get(table)
+            if sql is not None and not sql.lstrip().lower().startswith("create virtual"):
+                with contextlib.suppress(sqlite3.Error):
+                    rows = self._connection.execute(f"pragma table_info('{table}')")
+                    known = frozenset(str(row[1]) for row in rows)
+            self._columns[table] = known
+        return known
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """Yield rows; text that is no UTF-8 comes with replacement characters."""
+        self._connection.text_factory = _decode
+        try:
+            yield from self._connection.execute(statement, parameters)
+        finally:
+            self._connection.text_factory = str
+
+    def quick_rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows at full speed; raises sqlite3.Error when one of them is bad."""
+        return self._connection.execute(statement, parameters).fetchall()
+
+    def select(self, table: str, wanted: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Yield the wanted columns of every row that can be read; missing ones are None.
+
+        A damaged page ends the walk: what was read until then counts.
+        """
+        there = self.columns(table)
+        if not there:
+            return
+        fields = ", ".join(
+            name if name in there or name == "rowid" else "null" for name in wanted
+        )
+        with contextlib.suppress(sqlite3.Error):
+            yield from self.rows(f"select {fields} from {table}")  # noqa: S608 -- names are ours
+
+    def ensure_index(self, table: str, column: str) -> None:
+        """Make sure that looking up by *column* is quick; only a copy is changed."""
+        if column not in self.columns(table):
+            return
+        self._connection.set_authorizer(None)
+        try:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute(
+                    f"create index if not exists keepsake_{table}_{column} on {table}({column})"
+                )
+        finally:
+            self._connection.set_authorizer(_authorize)
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+def _authorize(
+    action: int, _first: str | None, second: str | None, _database: str | None, _by: str | None
+) -> int:
+    if action in _READS:
+        return sqlite3.SQLITE_OK
+    if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in _FUNCTIONS:
+        return sqlite3.SQLITE_OK
+    return sqlite3.SQLITE_DENY
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    name = quote(str(path))
+    for query in ("mode=rw", "mode=ro&immutable=1"):
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = sqlite3.connect(f"file:{name}?{query}", uri=True, isolation_level=None)
+            connection.execute("select count(*) from sqlite_master").fetchone()
+        except sqlite3.Error:
+            if connection is not None:
+                connection.close()
+            continue
+        return connection
+    raise UnsupportedStoreError("The file is damaged or not a database.")

@@ -1,0 +1,108 @@
+"""Property lists and NSKeyedArchiver archives of unknown origin as plain Python values.
+
+Sizes and depth are bounded and references may go round in circles; whatever cannot be read is
+None, because no caller can do more than leave it out.
+"""
+
+from __future__ import annotations
+
+import plistlib
+from typing import Any
+
+_LARGEST_BYTES = 8 * 1024 * 1024
+_DEEPEST = 60
+
+
+def load_plist(data: object) -> Any:
+    """Return the value of a property list, or None."""
+    if not isinstance(data, bytes) or not 8 < len(data) <= _LARGEST_BYTES:
+        return None
+    # The trailer's object count is trusted by plistlib when it makes its table.
+    if data.startswith(b"bplist") and int.from_bytes(data[-24:-16], "big") > len(data):
+        return None
+    try:
+        return plistlib.loads(data)
+    except Exception:  # noqa: BLE001 -- plistlib raises a dozen kinds for damaged input
+        return None
+
+
+def load_archive(data: object) -> Any:
+    """Return the root of an archive; a plain property list as it is; None when unreadable.
+
+    Dictionaries, arrays, strings, data, dates and URLs become Python's own; other objects become
+    dictionaries of their fields, with their class under ``$class``.
+    """
+    plist = load_plist(data)
+    if not isinstance(plist, dict) or "$objects" not in plist:
+        return plist
+    objects, top = plist["$objects"], plist.get("$top")
+    if not isinstance(objects, list) or not isinstance(top, dict) or not top:
+        return None
+    root = top.get("root", next(iter(top.values())))
+    return _Archive(objects).resolve(root, 0)
+
+
+class _Archive:
+    def __init__(self, objects: list[Any]) -> None:
+        self._objects = objects
+        self._known: dict[int, Any] = {}
+
+    def resolve(self, value: Any, depth: int) -> Any:
+        if not isinstance(value, plistlib.UID):
+            return self._convert(value, depth) if isinstance(value, dict | list) else value
+        number = value.data
+        if number in self._known:
+            return self._known[number]
+        if not 0 < number < len(self._objects) or depth > _DEEPEST:
+            return None
+        self._known[number] = None  # a circle ends here
+        resolved = self._convert(self._objects[number], depth)
+        self._known[number] = resolved
+        return resolved
+
+    def _convert(self, value: Any, depth: int) -> Any:
+        if isinstance(value, list):
+            return [self.resolve(item, depth + 1) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if "NS.keys" in value and "NS.objects" in value:
+            keys, items = value["NS.keys"], value["NS.objects"]
+            if not isinstance(keys, list) or not isinstance(items, list):
+                return None
+            return {
+                str(self.resolve(key, depth + 1)): self.resolve(item, depth + 1)
+                for key, item in zip(keys, items, strict=False)
+            }
+        if "NS.objects" in value:
+            items = value["NS.objects"]
+            if not isinstance(items, list):
+                return None
+            return [self.resolve(item, depth + 1) for item in items]
+        for name in ("NS.string", "NS.bytes", "NS.data", "NS.time", "NS.uuidbytes", "NSString"):
+            if name in value:
+                return self.resolve(value[name], depth + 1)
+        if "NS.relative" in value:
+            return self._url(value, depth)
+        resolved = {
+            str(key): self.resolve(item, depth + 1)
+            for key, item in value.items()
+            if key != "$class"
+        }
+        if "$class" in value:
+            resolved["$class"] = self._class_name(value["$class"])
+        return resolved
+
+    def _url(self, value: dict[str, Any], depth: int) -> str | None:
+        relative = self.resolve(value.get("NS.relative"), depth + 1)
+        base = self.resolve(value.get("NS.base"), depth + 1)
+        if not isinstance(relative, str):
+            return None
+        return f"{base}{relative}" if isinstance(base, str) else relative
+
+    def _class_name(self, reference: Any) -> str | None:
+        if isinstance(reference, plistlib.UID) and 0 <= reference.data < len(self._objects):
+            described = self._objects[reference.data]
+            if isinstance(described, dict) and isinstance(described.get("$classname"), str):
+                name: str = described["$classname"]
+                return name
+        return None

@@ -1,0 +1,41 @@
+"""Apple's dates: seconds or nanoseconds since 2001, told apart by size."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_COCOA_US = 978_307_200_000_000
+_NANOSECONDS_FROM = 1_000_000_000_000
+# Outside of these a date is a mistake or a stand-in for "never".
+_EARLIEST_US = 315_532_800_000_000  # 1980
+_LATEST_US = 4_733_510_400_000_000  # 2120
+
+
+def cocoa_microseconds(value: object) -> int | None:
+    """Return microseconds since 1970 of a Cocoa date in seconds or nanoseconds, or None."""
+    if type(value) is int:
+        if value >= _NANOSECONDS_FROM:
+            at_us = value // 1000 + _COCOA_US
+        elif value == 0:
+            return None
+        else:
+            at_us = value * 1_000_000 + _COCOA_US
+    elif isinstance(value, float) and value == value and abs(value) < 1e19:  # noqa: PLR0124 -- NaN
+        if value == 0:
+            return None
+        scale = 1e-3 if value >= _NANOSECONDS_FROM else 1e6
+        at_us = int(value * scale) + _COCOA_US
+    else:
+        return None
+    return at_us if _EARLIEST_US <= at_us <= _LATEST_US else None
+
+
+def utc(at_us: int | None) -> dt.datetime | None:
+    """Return the moment as a datetime, or None for none."""
+    return None if at_us is None else _EPOCH + dt.timedelta(microseconds=at_us)
+
+
+def cocoa_utc(value: object) -> dt.datetime | None:
+    """Return the moment of a Cocoa date, or None."""
+    return utc(cocoa_microseconds(value))
