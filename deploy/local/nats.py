@@ -1,0 +1,162 @@
+"""The embedded nats-server: a free loopback port, JetStream on disk, one nkey per service.
+
+The configuration holds public keys only. Seeds are made at every start and stay in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import nkeys
+
+from deploy.local.binaries import find_nats_server
+from deploy.local.errors import StartError
+from deploy.local.layout import Layout
+from deploy.local.process import Child, Nursery, end_leftover
+from shared.contracts.topology import render_nats_permissions
+from shared.credentials import NatsCredentials, Secret
+
+HOST = "127.0.0.1"
+MAX_PAYLOAD_BYTES = 8 << 20
+START_SECONDS = 20.0
+#: Another program may take the port between our look and the server's.
+_PORT_TRIES = 3
+
+
+class EmbeddedNats:
+    """One server. A restart keeps port and keys, so clients find it again by themselves."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        *,
+        nursery: Nursery,
+        users: Iterable[str],
+        fleeting: bool = False,
+        say: Callable[[str], None] = lambda _line: None,
+    ) -> None:
+        self._layout = layout
+        self._nursery = nursery
+        self._fleeting = fleeting
+        self._say = say
+        self._seeds = {user: _make_seed() for user in users}
+        self._child: Child | None = None
+        self._port = 0
+
+    @property
+    def child(self) -> Child:
+        """The running server."""
+        assert self._child is not None
+        return self._child
+
+    def credentials(self, user: str) -> NatsCredentials:
+        """Return how *user* signs in."""
+        return NatsCredentials(url=f"nats://{HOST}:{self._port}", nkey_seed=self._seeds[user])
+
+    async def start(self) -> None:
+        """Start on a free port and wait until it answers. Raises ``StartError`` with one line."""
+        self._end_leftover()
+        for _ in range(_PORT_TRIES):
+            self._port = _free_port()
+            self._configuration.write_text(self._render())
+            self._configuration.chmod(0o600)
+            if await self._try_start():
+                self._say(f"nats-server on {HOST}:{self._port}")
+                return
+        raise StartError(f"nats-server cannot start; the reason is at the end of {self._log_file}")
+
+    async def restart(self) -> None:
+        """Start again on the same port with the same keys."""
+        self._end_leftover()
+        if not await self._try_start():
+            raise StartError(f"nats-server does not start again; see {self._log_file}")
+
+    async def stop(self) -> None:
+        """Stop; JetStream's files are closed."""
+        if self._child is not None:
+            await self._child.stop(signal.SIGTERM, grace_seconds=2.0)
+
+    @property
+    def _configuration(self) -> Path:
+        return self._layout.run / "nats.conf"
+
+    @property
+    def _log_file(self) -> Path:
+        return self._layout.logs / "nats.log"
+
+    async def _try_start(self) -> bool:
+        with self._log_file.open("ab") as output:
+            self._child = self._nursery.spawn(
+                "nats-server",
+                [find_nats_server(), "-c", self._configuration],
+                environment={"PATH": os.defpath},
+                death_signal=signal.SIGTERM,
+                output=output,
+                folder=Path("/"),
+            )
+        ended = asyncio.ensure_future(self._child.wait())
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while not await self._answers():
+                    if ended.done():
+                        return False
+                    await asyncio.wait({ended}, timeout=0.02)
+        except TimeoutError:
+            return False
+        finally:
+            ended.cancel()
+        return self._child.exit_code is None
+
+    async def _answers(self) -> bool:
+        try:
+            reader, writer = await asyncio.open_connection(HOST, self._port)
+        except OSError:
+            return False
+        try:
+            return (await asyncio.wait_for(reader.readline(), 1.0)).startswith(b"INFO ")
+        except (OSError, TimeoutError, ValueError):
+            return False
+        finally:
+            writer.close()
+
+    def _end_leftover(self) -> None:
+        # Two servers on one store would ruin it.
+        try:
+            pid = int((self._layout.run / "nats.pid").read_text())
+        except (OSError, ValueError):
+            return
+        end_leftover(pid, marker=str(self._configuration), number=signal.SIGTERM, grace_seconds=5.0)
+
+    def _render(self) -> str:
+        public_keys = {
+            user: nkeys.from_seed(bytearray(seed.reveal().encode())).public_key.decode()
+            for user, seed in self._seeds.items()
+        }
+        return (
+            f"server_name: keepsake\n"
+            f"listen: {HOST}:{self._port}\n"
+            f"pid_file: {json.dumps(str(self._layout.run / 'nats.pid'))}\n"
+            f"max_payload: {MAX_PAYLOAD_BYTES}\n"
+            # With the default of two minutes an acknowledged event can be lost in a power cut.
+            f"jetstream {{ store_dir: {json.dumps(str(self._layout.nats))}"
+            f"{'' if self._fleeting else ', sync_interval: always'} }}\n"
+            f"{render_nats_permissions(public_keys)}"
+        )
+
+
+def _make_seed() -> Secret:
+    return Secret(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER).decode())
+
+
+def _free_port() -> int:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
