@@ -1,0 +1,262 @@
+"""Handling events: one durable pull consumer per service, a few handlers at once.
+
+Every handler may run twice for the same event (a crash, a lost ack); the inbox decides. Each of
+the workers pulls one message at a time, so a message in hand is always one that is worked on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import nats.errors
+import nats.js.errors
+import structlog
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+
+from shared.bus.connection import Bus
+from shared.bus.delivery import Delivery
+from shared.bus.errors import AlreadyHandled, Reject, Retry, frames
+from shared.bus.messages import ReceivedEvent, read_event
+from shared.bus.trace import enter_trace
+from shared.contracts.envelope import decode_data
+from shared.contracts.events import Event
+from shared.contracts.topology import CONSUMERS, CONSUMES, EVENT_STREAM, ConsumerDeclaration
+
+if TYPE_CHECKING:
+    from shared.bus.outbox import Pool
+
+Handler = Callable[[Any, Delivery], Awaitable[None]]
+
+_PULL_SECONDS = 20.0
+_PAUSE_SECONDS = 0.5
+#: How long handlers may go on when the service stops.
+GRACE_SECONDS = 3.0
+_LONGEST_DELAY_SECONDS = 300.0
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+def retry_delay(attempt: int, *, jitter: float) -> float:
+    """Return the seconds before the delivery after *attempt*: 1, 2, 4 … 300, up to half more."""
+    return min(2.0 ** (attempt - 1), _LONGEST_DELAY_SECONDS) * (1 + 0.5 * jitter)
+
+
+class EventConsumer:
+    """Hands the events that the topology gives *service* to its handlers."""
+
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        pool: Pool,
+        service: str,
+        handlers: Mapping[type[Event], Handler],
+        concurrency: int = 4,
+    ) -> None:
+        declared = set(CONSUMES.get(service, ()))
+        if set(handlers) != declared:
+            names = sorted(event.subject for event in declared)
+            raise ValueError(f"the topology gives {service} exactly {names}")
+        self._bus = bus
+        self._pool = pool
+        self._service = service
+        self._handlers = {event.subject: handler for event, handler in handlers.items()}
+        self._concurrency = concurrency
+        self._declaration: ConsumerDeclaration = CONSUMERS[service]
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Handle events until *stopping*; running handlers then get a few seconds to finish."""
+        async with asyncio.TaskGroup() as workers:
+            for n in range(self._concurrency):
+                workers.create_task(self._work(stopping), name=f"consume {self._service} {n}")
+
+    async def lag(self) -> int:
+        """Return how many events wait for this service, those in hand included."""
+        info = await self._bus.jetstream.consumer_info(EVENT_STREAM, self._service)
+        return (info.num_pending or 0) + (info.num_ack_pending or 0)
+
+    async def _work(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            reconnected = self._bus.next_reconnect()
+            try:
+                subscription = await self._bus.jetstream.pull_subscribe_bind(
+                    durable=self._service, stream=EVENT_STREAM
+                )
+                try:
+                    while not (stopping.is_set() or reconnected.is_set()):
+                        message = await self._pull(subscription, stopping, reconnected)
+                        if message is not None:
+                            await self._handle_within(message, stopping)
+                finally:
+                    # With its inbox the server forgets the pull, so it attracts nothing more.
+                    with contextlib.suppress(nats.errors.Error):
+                        await subscription.unsubscribe()
+            except (nats.errors.Error, nats.js.errors.Error) as error:
+                if not stopping.is_set():
+                    log.info("consumer_waits", error=type(error).__name__)
+                await _pause(stopping, reconnected)
+
+    async def _pull(
+        self,
+        subscription: JetStreamContext.PullSubscription,
+        stopping: asyncio.Event,
+        reconnected: asyncio.Event,
+    ) -> Msg | None:
+        """Return the next message, or None when the time is over or there is cause to look up.
+
+        A server that restarts forgets the pull and nats-py 2.16 does not notice, hence the race
+        against the connection coming back.
+        """
+        fetch = asyncio.ensure_future(subscription.fetch(1, timeout=_PULL_SECONDS))
+        causes = [asyncio.ensure_future(event.wait()) for event in (stopping, reconnected)]
+        started = asyncio.get_running_loop().time()
+        try:
+            await asyncio.wait({fetch, *causes}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (fetch, *causes):
+                task.cancel()
+            await asyncio.gather(fetch, *causes, return_exceptions=True)
+        if fetch.cancelled():
+            return None
+        try:
+            return fetch.result()[0]
+        except TimeoutError:
+            # Also what a conflict looks like, at once: do not spin.
+            if asyncio.get_running_loop().time() - started < _PULL_SECONDS / 2:
+                await _pause(stopping, reconnected)
+            return None
+
+    async def _handle_within(self, message: Msg, stopping: asyncio.Event) -> None:
+        """Handle *message* in a context of its own; cancel it some time after *stopping*."""
+        handling = asyncio.create_task(self._handle(message), name=f"handle {message.subject}")
+        stopped = asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait({handling, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({handling}, timeout=GRACE_SECONDS)
+        finally:
+            for task in (handling, stopped):
+                task.cancel()
+            await asyncio.gather(handling, stopped, return_exceptions=True)
+        if not handling.cancelled():
+            handling.result()
+
+    async def _handle(self, message: Msg) -> None:
+        place = message.metadata
+        try:
+            received = read_event(
+                message.data,
+                message.headers,
+                sequence=place.sequence.stream,
+                stored_at=place.timestamp,
+            )
+        except msgspec.MsgspecError:
+            log.error("event_unreadable", sequence=place.sequence.stream)  # noqa: TRY400
+            await _reject(message, "not an event envelope")
+            return
+        event_type = received.envelope.type
+        traceparent = received.envelope.traceparent
+        traceparent = enter_trace(
+            None if isinstance(traceparent, msgspec.UnsetType) else traceparent,
+            event_id=str(received.event_id),
+            event_type=event_type,
+        )
+        beats = asyncio.create_task(self._beat(message), name=f"beat {event_type}")
+        try:
+            await self._run_handler(received, attempt=place.num_delivered, traceparent=traceparent)
+        except AlreadyHandled:
+            log.info("event_already_handled")
+            outcome = message.ack()
+        except Retry as retry:
+            outcome = self._again(message, retry.after_seconds, "it asked for another try")
+        except Reject as reject:
+            log.warning("event_rejected", reason=reject.reason)
+            outcome = _reject(message, reject.reason)
+        except asyncio.CancelledError:
+            # Stopping: somebody else, or we after the restart, should not wait for ack_wait.
+            await _settle(message.nak(delay=1.0))
+            raise
+        except Exception as error:  # noqa: BLE001 -- a bug is retried and counted
+            # Not the message: database errors quote values.
+            log.error(  # noqa: TRY400
+                "event_failed",
+                error=type(error).__name__,
+                attempt=place.num_delivered,
+                frames=frames(error),
+            )
+            delay = retry_delay(place.num_delivered, jitter=random.random())  # noqa: S311
+            outcome = self._again(message, delay, type(error).__name__)
+        else:
+            outcome = message.ack()
+        finally:
+            beats.cancel()
+        await _settle(outcome)
+
+    async def _run_handler(
+        self, received: ReceivedEvent, *, attempt: int, traceparent: str
+    ) -> None:
+        envelope = received.envelope
+        handler = self._handlers.get(envelope.type)
+        if handler is None:
+            raise Reject(f"no handler for {envelope.type}")
+        try:
+            event = decode_data(envelope)
+        except msgspec.MsgspecError as error:
+            raise Reject(f"malformed {envelope.type}") from error
+        await handler(
+            event,
+            Delivery(
+                pool=self._pool,
+                service=self._service,
+                event_id=received.event_id,
+                subject=envelope.type,
+                occurred_at=envelope.time,
+                attempt=attempt,
+                is_last_attempt=attempt >= self._declaration.max_deliver,
+                traceparent=traceparent,
+            ),
+        )
+
+    async def _again(self, message: Msg, delay_seconds: float, why: str) -> None:
+        attempt = message.metadata.num_delivered
+        if attempt >= self._declaration.max_deliver:
+            # Said here, with the reason; the server would only count, and only at the next pull.
+            log.error("event_given_up", attempts=attempt, why=why)
+            await _reject(message, f"gave up after {attempt} attempts: {why}")
+        else:
+            await message.nak(delay=max(delay_seconds, 0.01))
+
+    async def _beat(self, message: Msg) -> None:
+        while True:
+            await asyncio.sleep(self._declaration.ack_wait_seconds / 3)
+            with contextlib.suppress(nats.errors.Error):
+                await message.in_progress()
+
+
+async def _reject(message: Msg, reason: str) -> None:
+    # Not Msg.term(), which takes no reason; this one reaches the dead letter.
+    await message._client.publish(  # noqa: SLF001
+        message.reply, b"+TERM " + " ".join(reason.split()).encode()[:400]
+    )
+
+
+async def _settle(outcome: Awaitable[None]) -> None:
+    try:
+        await outcome
+    except nats.errors.Error as error:
+        # Not said means delivered again, which the inbox absorbs.
+        log.info("event_not_settled", error=type(error).__name__)
+
+
+async def _pause(stopping: asyncio.Event, reconnected: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in (stopping, reconnected)]
+    try:
+        await asyncio.wait(waits, timeout=_PAUSE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

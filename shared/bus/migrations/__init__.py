@@ -1,0 +1,1 @@
+"""SQL that every service applies in its own schema, before its own migrations."""

@@ -1,0 +1,168 @@
+"""Answering requests: one subscription, many requests at once, problems as data."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+import nats.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from shared.bus.errors import frames
+from shared.bus.trace import TRACEPARENT, enter_trace
+from shared.contracts.problems import Problem, ProblemError, bad_request, problem
+from shared.contracts.requests import Request
+
+STATUS_HEADER = "Keepsake-Status"
+
+#: Requests that one subscription works on at once; more wait in its queue.
+MAX_CONCURRENT_REQUESTS = 64
+#: Room for the header lines that a reply carries beside its body.
+_HEADER_ROOM_BYTES = 1024
+
+RequestT = TypeVar("RequestT", bound=Request[Any])
+RequestHandler = Callable[[RequestT, "RequestContext"], Awaitable[object]]
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
+    """What came with a request beside its body."""
+
+    headers: Mapping[str, str]
+    traceparent: str | None
+
+
+class Serialized(msgspec.Struct, frozen=True, kw_only=True):
+    """A reply that is encoded already, or that carries headers of its own."""
+
+    body: bytes
+    headers: dict[str, str] = {}
+
+
+class RawReply(msgspec.Struct, frozen=True, kw_only=True):
+    """A good reply as it came, undecoded."""
+
+    body: bytes
+    headers: dict[str, str]
+
+
+class Serving:
+    """One subject being answered. Made by ``Bus.serve``."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        subject: str,
+        request_type: type[RequestT],
+        handler: RequestHandler[RequestT],
+    ) -> None:
+        self.subject = subject
+        self._client = client
+        self._decoder = msgspec.json.Decoder(request_type)
+        self._handler: Callable[[Any, RequestContext], Awaitable[object]] = handler
+        self._subscription: Subscription | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
+
+    async def start(self, *, queue: str | None) -> None:
+        """Subscribe. When it returns, requests from anywhere find us."""
+        self._subscription = await self._client.subscribe(
+            self.subject, queue=queue or "", cb=self._take
+        )
+        await self._client.flush()
+
+    async def stop(self, *, grace_seconds: float = 3.0) -> None:
+        """Take no more requests, let running ones finish for a while, then cancel them.
+
+        When the server is reachable, later requests meet no responder once this returns.
+        """
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            try:
+                await asyncio.wait_for(
+                    subscription.drain(),  # type: ignore[no-untyped-call]
+                    grace_seconds,
+                )
+            except (nats.errors.Error, TimeoutError):
+                # Disconnected. nats-py 2.16 would subscribe again after reconnecting, because a
+                # drain that fails leaves the subscription registered.
+                self._client._remove_sub(subscription._id)  # noqa: SLF001
+        running = self._running - {asyncio.current_task()}
+        if running:
+            _, late = await asyncio.wait(running, timeout=grace_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _take(self, message: Msg) -> None:
+        # nats-py waits for the callback before it hands over the next message, hence a task each.
+        await self._room.acquire()
+        task = asyncio.create_task(self._answer(message), name=f"answer {self.subject}")
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._room.release()
+
+    async def _answer(self, message: Msg) -> None:
+        headers = message.headers or {}
+        traceparent = enter_trace(headers.get(TRACEPARENT), subject=message.subject)
+        status, reply_headers = 200, {}
+        try:
+            reply = await self._handle(
+                message.data, RequestContext(headers=headers, traceparent=traceparent)
+            )
+            body, reply_headers = reply.body, reply.headers
+        except ProblemError as error:
+            status, body = error.problem.status, msgspec.json.encode(error.problem)
+        except Exception as error:  # noqa: BLE001 -- the asker must get an answer
+            # Not the message: it may quote what was asked.
+            log.error("request_failed", error=type(error).__name__, frames=frames(error))  # noqa: TRY400
+            status, body = 500, _INTERNAL
+        if not message.reply:
+            return
+        try:
+            await self._client.publish(
+                message.reply, body, headers={**reply_headers, STATUS_HEADER: str(status)}
+            )
+        except nats.errors.Error as error:
+            log.warning("reply_not_sent", error=type(error).__name__)
+
+    async def _handle(self, body: bytes, context: RequestContext) -> Serialized:
+        try:
+            request = self._decoder.decode(body or b"{}")
+        except msgspec.ValidationError as error:
+            # Names the field and the types, never the value.
+            raise bad_request(str(error)) from None
+        except msgspec.DecodeError:
+            raise bad_request("The request is not JSON.") from None
+        reply = await self._handler(request, context)
+        if not isinstance(reply, Serialized):
+            body = reply if isinstance(reply, bytes) else msgspec.json.encode(reply)
+            reply = Serialized(body=body)
+        if len(reply.body) + _HEADER_ROOM_BYTES > self._client.max_payload:
+            raise problem(
+                "reply-too-large",
+                "The answer is too large.",
+                413,
+                "Ask for less at once: a smaller limit, or fewer bytes.",
+            )
+        return reply
+
+
+_INTERNAL = msgspec.json.encode(
+    Problem(
+        type="/problems/internal",
+        title="Something went wrong inside Keepsake.",
+        status=500,
+        detail="It was logged; trying again may help.",
+    )
+)
