@@ -1,0 +1,232 @@
+"""One backup folder: what it is, its keys for a passphrase, its manifest, its files.
+
+Nothing is written below the folder. Whether a backup is encrypted is decided by its bytes, for
+the flag in Manifest.plist is wrong in backups that other tools touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+from typing import Literal
+
+from shared.ios_backup import manifest_mbdb
+from shared.ios_backup.content import FileReader
+from shared.ios_backup.description import Description, describe
+from shared.ios_backup.errors import (
+    BackupFormatError,
+    DamagedFile,
+    DamagedKeybag,
+    DamagedManifest,
+    DamagedPropertyList,
+    Incomplete,
+    Locked,
+    MissingFile,
+    NotABackup,
+    UnsupportedFormat,
+    WrongPassphrase,
+)
+from shared.ios_backup.keybag import Keybag, Keys
+from shared.ios_backup.manifest_db import Manifest
+from shared.ios_backup.manifest_entry import ManifestEntry
+from shared.ios_backup.manifest_staging import SQLITE_MAGIC, stage_manifest
+from shared.ios_backup.property_lists import MAX_BYTES, PropertyList, data, read_property_list
+from shared.ios_backup.safe_files import FILE_ID, open_within, read_within
+
+_MANIFEST_DB = "Manifest.db"
+_MANIFEST_MBDB = "Manifest.mbdb"
+_PROPERTY_LISTS = ("Info.plist", "Manifest.plist", "Status.plist")
+
+
+class BackupFolder:
+    """A backup on disk, read once at ``open``; other methods read what they need when called."""
+
+    def __init__(self, path: Path, property_lists: dict[str, PropertyList]) -> None:
+        self.path = path
+        self._manifest_plist = property_lists.get("Manifest.plist", {})
+        #: Property lists that are there and readable.
+        self.readable = frozenset(property_lists)
+        #: What was found odd, in sentences.
+        self.warnings: list[str] = []
+        self.description: Description = describe(
+            info=property_lists.get("Info.plist", {}),
+            manifest=self._manifest_plist,
+            status=property_lists.get("Status.plist", {}),
+            folder_name=path.name,
+        )
+        self.format: Literal["manifest_db", "mbdb", "none"] = (
+            "manifest_db"
+            if (path / _MANIFEST_DB).is_file()
+            else "mbdb"
+            if (path / _MANIFEST_MBDB).is_file()
+            else "none"
+        )
+        self.encrypted = self._is_encrypted()
+        claim = self.description.encrypted_flag
+        if claim is not None and claim != self.encrypted and self.format != "none":
+            said = "encrypted" if claim else "not encrypted"
+            self.warnings.append(f"The backup says that it is {said}, but its bytes say otherwise.")
+
+    @classmethod
+    def open(cls, path: Path) -> BackupFolder:
+        """Read the property lists of *path*. Quick: nothing else is read but a few bytes.
+
+        Missing and damaged ones become warnings. Raises NotABackup when there is neither a
+        manifest nor Manifest.plist, UnsupportedFormat for backups of iOS 3.
+        """
+        lists: dict[str, PropertyList] = {}
+        warnings = []
+        for name in _PROPERTY_LISTS:
+            try:
+                content = read_within(path, name, max_bytes=MAX_BYTES)
+                lists[name] = read_property_list(content)
+            except MissingFile:
+                warnings.append(f"{name} is missing.")
+            except (DamagedFile, DamagedPropertyList):
+                warnings.append(f"{name} is damaged.")
+        folder = cls(path, lists)
+        folder.warnings[:0] = warnings
+        if folder.format == "none" and "Manifest.plist" not in lists:
+            with contextlib.suppress(OSError), os.scandir(path) as items:
+                if any(item.name.endswith((".mdinfo", ".mddata")) for item in items):
+                    raise UnsupportedFormat("Backups of iOS 3 and before cannot be read.")
+            if "Manifest.plist is damaged." not in warnings:
+                raise NotABackup("There is no iPhone backup in this folder.")
+        return folder
+
+    @property
+    def keybag_digest(self) -> str | None:
+        """SHA-256 of the keybag in hex: equal digests have equal keys. None without a keybag."""
+        keybag = data(self._manifest_plist, "BackupKeyBag")
+        if keybag is None:
+            return None
+        try:
+            return Keybag(keybag).digest
+        except DamagedKeybag:
+            return None
+
+    def unlock(self, passphrase: str) -> Keys:
+        """Return the keys of an encrypted backup. Takes seconds, releases the GIL meanwhile.
+
+        Raises WrongPassphrase, DamagedKeybag, or Incomplete when the keybag is lost.
+        """
+        keybag = data(self._manifest_plist, "BackupKeyBag")
+        if keybag is None:
+            raise Incomplete("The backup's keys are lost: Manifest.plist is missing or damaged.")
+        keys = Keybag(keybag).unlock(passphrase)
+        wrapped = data(self._manifest_plist, "ManifestKey")
+        if self.format == "manifest_db" and self.encrypted and wrapped is not None:
+            try:
+                keys.unwrap(wrapped)
+            except DamagedKeybag:
+                keys.wipe()
+                # A keybag whose classes all open by chance is less likely than a wrong one.
+                raise WrongPassphrase("The passphrase does not open this backup.") from None
+        return keys
+
+    def open_manifest(self, keys: Keys | None, scratch: Path) -> Manifest:
+        """Open the manifest with a private plaintext copy in *scratch*, an empty private folder.
+
+        *keys* are None for a plain backup. ``Manifest.close`` removes the copy. Raises Locked,
+        Incomplete, DamagedManifest.
+        """
+        if self.format == "none":
+            raise Incomplete("The backup's manifest is missing.")
+        if self.encrypted and keys is None:
+            raise Locked("The backup is encrypted and its keys are not here.")
+        try:
+            if self.format == "mbdb":
+                return Manifest(
+                    manifest_mbdb.stage_mbdb(self._mbdb(), scratch),
+                    read_facts=manifest_mbdb.read_record,
+                    sizes_of=manifest_mbdb.record_sizes,
+                )
+            key = self._manifest_key(keys) if keys is not None and self.encrypted else None
+            source = open_within(self.path, _MANIFEST_DB)
+        except DamagedFile:
+            raise DamagedManifest("The manifest cannot be opened.") from None
+        try:
+            staged = stage_manifest(source, scratch, key=key)
+        finally:
+            os.close(source)
+        return Manifest(staged)
+
+    def open_file(self, entry: ManifestEntry, keys: Keys | None) -> FileReader:
+        """Open the content of *entry*, which must be of kind file.
+
+        Raises MissingFile, DamagedFile, Locked. An empty file needs neither key nor blob.
+        """
+        if entry.kind != "file":
+            raise DamagedFile("Only files have content.")
+        if self.encrypted and keys is None:
+            raise Locked("The backup is encrypted and its keys are not here.")
+        key = None
+        if keys is not None and self.encrypted and entry.wrapped_key is not None:
+            try:
+                key = keys.unwrap(entry.wrapped_key, protection_class=entry.protection_class)
+            except DamagedKeybag:
+                raise DamagedFile("The file's key does not belong to this backup.") from None
+        descriptor: int | None
+        try:
+            descriptor = open_within(self.path, *self._blob(entry.file_id))
+        except MissingFile:
+            # Some writers store nothing for empty files.
+            if entry.size_bytes == 0 or (
+                entry.size_bytes is None and self.encrypted and entry.wrapped_key is None
+            ):
+                descriptor = None
+            else:
+                raise
+        if self.encrypted and key is None and descriptor is not None:
+            if os.fstat(descriptor).st_size:
+                os.close(descriptor)
+                raise DamagedFile("The file's key is missing.")
+            os.close(descriptor)
+            descriptor = None
+        return FileReader(descriptor, key=key, claimed=entry.size_bytes)
+
+    def has_blob(self, entry: ManifestEntry) -> bool | None:
+        """Whether the stored bytes of *entry* are there; None where nothing is stored."""
+        if entry.kind != "file":
+            return None
+        try:
+            status = self.path.joinpath(*self._blob(entry.file_id)).lstat()
+        except (OSError, BackupFormatError):
+            return False
+        return stat.S_ISREG(status.st_mode)
+
+    def _blob(self, file_id: str) -> tuple[str, ...]:
+        if FILE_ID.fullmatch(file_id) is None:
+            raise DamagedFile("The file's name is not one that backups have.")
+        return (file_id,) if self.format == "mbdb" else (file_id[:2], file_id)
+
+    def _is_encrypted(self) -> bool:
+        try:
+            if self.format == "mbdb":
+                return manifest_mbdb.has_wrapped_keys(self._mbdb())
+            if self.format == "manifest_db":
+                return self._manifest_head() != SQLITE_MAGIC
+        except (DamagedFile, DamagedManifest, OSError):
+            self.warnings.append("The manifest is damaged.")
+        return self.description.encrypted_flag is True
+
+    def _manifest_head(self) -> bytes:
+        source = open_within(self.path, _MANIFEST_DB)
+        try:
+            return os.pread(source, len(SQLITE_MAGIC), 0)
+        finally:
+            os.close(source)
+
+    def _mbdb(self) -> bytes:
+        return read_within(self.path, _MANIFEST_MBDB, max_bytes=manifest_mbdb.MAX_BYTES)
+
+    def _manifest_key(self, keys: Keys) -> bytes:
+        wrapped = data(self._manifest_plist, "ManifestKey")
+        if wrapped is None:
+            raise DamagedManifest("The manifest is neither readable nor has it a key.")
+        try:
+            return keys.unwrap(wrapped)
+        except DamagedKeybag:
+            raise DamagedManifest("The manifest's key does not belong to this backup.") from None

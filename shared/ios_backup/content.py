@@ -1,0 +1,162 @@
+"""The plaintext of one file of a backup: exact length, any range, whole copies.
+
+Stored bytes of an encrypted backup are AES-256-CBC with an IV of zeros and PKCS#7 padding. In CBC
+the IV of any block is the ciphertext block before it, so a range costs what the range is long.
+The padding decides the length: the manifest's size is often wrong for databases that were open
+during the backup (both too small and too large), and cutting at it has destroyed databases in
+other tools.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from shared.ios_backup.errors import DamagedFile
+from shared.ios_backup.media_types import HEAD_BYTES, media_type
+
+_BLOCK = 16
+_ZERO_IV = bytes(_BLOCK)
+_CHUNK_BYTES = 1024 * 1024
+#: Differences of up to a block are how phones count.
+_USUAL_DIFFERENCE_BYTES = 16
+
+
+class FileReader:
+    """Reads one file. Any thread may call ``read``; memory is bounded by what is asked for."""
+
+    def __init__(self, descriptor: int | None, *, key: bytes | None, claimed: int | None) -> None:
+        """Take over *descriptor* (None: an empty file) of stored bytes.
+
+        *key* is None for plain content, *claimed* the size in the manifest. Raises DamagedFile.
+        """
+        self._descriptor = descriptor
+        self._cipher_key = key
+        self.warnings: list[str] = []
+        try:
+            status = None if descriptor is None else os.fstat(descriptor)
+            #: Length and time of the stored bytes, for an ETag.
+            self.stored_bytes = status.st_size if status else 0
+            self.stored_mtime_ns = status.st_mtime_ns if status else 0
+            #: Exact length of the plaintext.
+            self.size_bytes = self._exact_size(claimed)
+        except BaseException:
+            self.close()
+            raise
+        if claimed is not None and abs(claimed - self.size_bytes) > _USUAL_DIFFERENCE_BYTES:
+            self.warnings.append(
+                f"The manifest says {claimed} bytes, the content has {self.size_bytes}."
+            )
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return the plaintext from *offset*, at most *length* bytes, empty from the end on.
+
+        Raises DamagedFile when the stored bytes became fewer meanwhile.
+        """
+        if offset < 0 or length < 0:
+            raise ValueError("offset and length cannot be negative")
+        end = min(offset + length, self.size_bytes)
+        if offset >= end:
+            return b""
+        if self._cipher_key is None:
+            return self._stored(offset, end - offset)
+        first = offset - offset % _BLOCK
+        last = end + -end % _BLOCK
+        plain = self._decrypted(first, last)
+        return bytes(plain[offset - first : end - first])
+
+    def chunks(self, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
+        """Return the whole plaintext in order, in pieces of *chunk_bytes*."""
+        for offset in range(0, self.size_bytes, chunk_bytes):
+            yield self.read(offset, chunk_bytes)
+
+    def copy_to(self, path: Path) -> int:
+        """Write the whole plaintext to a new private file; return its length.
+
+        *path* must not exist. On any failure nothing stays there.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        target = os.open(path, flags, 0o600)
+        try:
+            for chunk in self.chunks():
+                rest = memoryview(chunk)
+                while rest:
+                    rest = rest[os.write(target, rest) :]
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(target)
+        return self.size_bytes
+
+    def media_type(self, name: str) -> str:
+        """Return the media type by the first bytes, refined by *name*."""
+        return media_type(name, self.read(0, HEAD_BYTES))
+
+    def close(self) -> None:
+        """Close the stored file. Safe to call twice; not while another thread reads."""
+        descriptor, self._descriptor, self._cipher_key = self._descriptor, None, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<FileReader of {self.size_bytes} bytes>"
+
+    def _exact_size(self, claimed: int | None) -> int:
+        if self._cipher_key is None or self._descriptor is None:
+            return self.stored_bytes
+        if self.stored_bytes == 0:
+            if claimed:
+                raise DamagedFile("The stored file is empty but should not be.")
+            return 0
+        if self.stored_bytes % _BLOCK:
+            raise DamagedFile("The stored file is cut off.")
+        block = self._decrypted(self.stored_bytes - _BLOCK, self.stored_bytes)
+        padding = block[-1]
+        if 1 <= padding <= _BLOCK and block[-padding:] == bytes([padding]) * padding:
+            return self.stored_bytes - padding
+        if claimed is not None and 0 <= self.stored_bytes - claimed < _BLOCK:
+            self.warnings.append("The file's padding is invalid; its size is the manifest's.")
+            return claimed
+        raise DamagedFile("The end of the stored file is damaged.")
+
+    def _decrypted(self, first: int, last: int) -> memoryview:
+        """Decrypt the whole blocks from *first* up to *last*."""
+        key = self._cipher_key
+        if key is None:
+            raise ValueError("the reader is closed")
+        lead = _BLOCK if first else 0
+        stored = self._stored(first - lead, last - first + lead)
+        iv = stored[:lead] or _ZERO_IV
+        # One allocation for the result: update() would add one per call and copy.
+        plain = bytearray(last - first + _BLOCK)
+        decryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
+        written = decryptor.update_into(memoryview(stored)[lead:], plain)
+        return memoryview(plain)[:written]
+
+    def _stored(self, offset: int, length: int) -> bytes:
+        if self._descriptor is None:
+            raise ValueError("the reader is closed")
+        found = os.pread(self._descriptor, length, offset)
+        if len(found) == length:
+            return found
+        pieces = [found]
+        missing = length - len(found)
+        while missing:
+            # Linux reads at most 2 GiB at once; network mounts may give less than asked for.
+            piece = os.pread(self._descriptor, missing, offset + length - missing)
+            if not piece:
+                raise DamagedFile("The stored file became shorter while it was read.")
+            pieces.append(piece)
+            missing -= len(piece)
+        return b"".join(pieces)

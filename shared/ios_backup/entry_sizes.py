@@ -1,0 +1,113 @@
+"""Size and time of every entry of a manifest: the one sweep over all archived entries.
+
+The general reader takes 20 µs for an entry, which is ten seconds for a large manifest. But a
+manifest has few shapes of entries: everything from the start to the last key of the root object
+is the same bytes. A shape is learnt once through the general reader and then recognised by
+comparing those bytes, so that nothing is guessed; only two integers are read from the rest.
+"""
+
+from __future__ import annotations
+
+from shared.ios_backup.manifest_entry import read_archive
+
+#: More shapes than real manifests have; hostile ones fall back to the general reader.
+_MAX_SHAPES = 2048
+#: Bytes that differ between most shapes in archives laid out as the phone does it: the numbers
+#: of objects of the root. Only a bucket; the whole head is compared afterwards.
+_BUCKET = slice(83, 125)
+#: The bytes up to the last key of the root, and the object numbers of size and time.
+_Shape = tuple[bytes, int, int]
+
+
+class SizeReader:
+    """Reads (size in bytes, modified as seconds since 1970) of archived entries, each or None."""
+
+    def __init__(self) -> None:
+        self._shapes: dict[bytes, _Shape | None] = {}
+
+    def read(self, blob: bytes) -> tuple[int | None, int | None]:
+        """Return size and time of one entry; garbage gives (None, None)."""
+        bucket = blob[_BUCKET]
+        shape = self._shapes.get(bucket)
+        if shape is not None and blob.startswith(shape[0]):
+            found = _read_shaped(blob, shape)
+            if found is not None:
+                return found
+        elif bucket not in self._shapes and len(self._shapes) < _MAX_SHAPES:
+            self._shapes[bucket] = _learn(blob)
+        facts = read_archive(blob)
+        return facts.size_bytes, facts.modified
+
+
+def _read_shaped(blob: bytes, shape: _Shape) -> tuple[int, int] | None:
+    """Read both integers of a blob that begins with the shape's head; None where it is unusual."""
+    try:
+        offset_bytes = blob[-26]
+        table = int.from_bytes(blob[-8:], "big")
+        if offset_bytes == 2:
+            at = table + 2 * shape[1]
+            size_at = blob[at] << 8 | blob[at + 1]
+            at = table + 2 * shape[2]
+            time_at = blob[at] << 8 | blob[at + 1]
+        elif offset_bytes == 1:
+            size_at = blob[table + shape[1]]
+            time_at = blob[table + shape[2]]
+        else:
+            return None
+        # Integers of up to 4 bytes are unsigned; longer ones are left to the general reader.
+        if 0x10 <= blob[size_at] <= 0x12 and 0x10 <= blob[time_at] <= 0x12:
+            return (
+                int.from_bytes(blob[size_at + 1 : size_at + 1 + (1 << (blob[size_at] & 3))], "big"),
+                int.from_bytes(blob[time_at + 1 : time_at + 1 + (1 << (blob[time_at] & 3))], "big"),
+            )
+    except IndexError:
+        pass
+    return None
+
+
+def _learn(blob: bytes) -> _Shape | None:
+    """Return the shape of *blob*; None when it is not laid out as phones write it.
+
+    That is: references of one byte, the root right behind the string "$null", its keys next.
+    """
+    root = blob.find(b"\x55$null") + 6
+    if root < 6 or len(blob) < root + 34 or blob[-25] != 1:
+        return None
+    keys = _keys(blob, root)
+    if keys is None:
+        return None
+    values, end = keys
+    if b"Size" not in values or b"LastModified" not in values:
+        return None
+    shape = (blob[:end], values[b"Size"], values[b"LastModified"])
+    # Learnt only where the general reader agrees that this is the root.
+    facts = read_archive(blob)
+    return shape if _read_shaped(blob, shape) == (facts.size_bytes, facts.modified) else None
+
+
+def _keys(blob: bytes, root: int) -> tuple[dict[bytes, int], int] | None:
+    """Return the object number of each key's value, and where the last key ends."""
+    head = _counted(blob, root, 0xD0)
+    if head is None:
+        return None
+    count, begin = head
+    position = begin + 2 * count
+    values: dict[bytes, int] = {}
+    for index in range(count):
+        key = _counted(blob, position, 0x50) if position + 3 < len(blob) else None
+        # Keys follow in order of their numbers.
+        if key is None or blob[begin + index] != blob[begin] + index:
+            return None
+        length, start = key
+        position = start + length
+        values[blob[start:position]] = blob[begin + count + index]
+    return values, position
+
+
+def _counted(blob: bytes, at: int, marker: int) -> tuple[int, int] | None:
+    """Return the count of the object at *at* and where its content begins."""
+    if blob[at] & 0xF0 != marker:
+        return None
+    if blob[at] & 0x0F != 0x0F:
+        return blob[at] & 0x0F, at + 1
+    return (blob[at + 2], at + 3) if blob[at + 1] == 0x10 else None

@@ -1,0 +1,302 @@
+"""An opened manifest: domains, pages of entries, single entries.
+
+Any thread may call any method; calls on one manifest take turns, apart from ``measure``, which
+works beside them. Everything that was written lies in the scratch folder given at opening and
+goes with ``close``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import msgspec
+
+from shared.ios_backup.entry_sizes import SizeReader
+from shared.ios_backup.errors import DamagedManifest
+from shared.ios_backup.manifest_entry import (
+    EntryFacts,
+    ManifestEntry,
+    effective_flags,
+    read_archive,
+    utc,
+)
+from shared.ios_backup.manifest_index import (
+    ARCHIVE,
+    VALID_ROW,
+    FactsOf,
+    SizesOf,
+    build_order,
+    build_sizes,
+    connect,
+    limited,
+)
+
+Kind = Literal["file", "directory", "symlink", "other"]
+Sort = Literal["path", "size", "modified"]
+
+MAX_PAGE = 5_000
+#: A pattern may be made to look hard at every path; nobody waits longer than this for a page.
+_QUERY_SECONDS = 20.0
+_FLAGS: dict[Kind, int] = {"file": 1, "directory": 2, "symlink": 4}
+_KINDS: dict[int, Kind] = {flags: kind for kind, flags in _FLAGS.items()}
+_ENTRY = f"f.rowid, f.fileID, f.domain, f.relativePath, f.flags, {ARCHIVE}"
+
+
+class DomainCount(msgspec.Struct, frozen=True, kw_only=True):
+    """One domain: its entries of kind file, and the sum of the sizes they claim."""
+
+    domain: str
+    file_count: int
+    size_bytes: int
+
+
+class ManifestPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some entries, and where the next page begins (None at the end)."""
+
+    entries: list[ManifestEntry]
+    next_after: int | None
+
+
+class Manifest:
+    """The list of everything in a backup. Get one from ``BackupFolder.open_manifest``."""
+
+    def __init__(
+        self,
+        staged: Path,
+        *,
+        read_facts: FactsOf = read_archive,
+        sizes_of: SizesOf | None = None,
+    ) -> None:
+        """Take over the staged database; build the order of its entries beside it."""
+        self._staged = staged
+        self._order = staged.with_name("order.sqlite")
+        self._sizes = staged.with_name("sizes.sqlite")
+        self._read_facts = read_facts
+        self._sizes_of = sizes_of or SizeReader().read
+        self._lock = threading.Lock()
+        self._measuring = threading.Lock()
+        self._measured = False
+        self._domains: list[DomainCount] | None = None
+        self.warnings: list[str] = []
+        connection = None
+        try:
+            with _as_damage():
+                connection = connect(self._order, staged)
+                self._connection = connection
+                # Invalid UTF-8 occurs in names; it must neither stop a page nor reach JSON.
+                connection.text_factory = _decoded
+                skipped = build_order(connection, read_facts)
+                (self.file_count,) = connection.execute(
+                    "select count(*) from place where flags = 1"
+                ).fetchone()
+                (self.entry_count,) = connection.execute("select count(*) from place").fetchone()
+        except BaseException:
+            if connection is not None:
+                connection.close()
+            self._remove()
+            raise
+        if skipped:
+            self.warnings.append(f"{skipped} rows of the manifest are malformed and left out.")
+
+    def domains(self) -> list[DomainCount]:
+        """Return all domains by name. Measures first, if nobody did."""
+        self.measure()
+        if self._domains is None:
+            rows = self._all(
+                "select d.name, sum(s.flags = 1), sum(case when s.flags = 1 and s.size > 0"
+                " then s.size else 0 end)"
+                " from sizes.size s join domain d on d.id = s.domain_id group by d.id order by d.id"
+            )
+            self._domains = [
+                DomainCount(domain=name, file_count=count, size_bytes=int(size))
+                for name, count, size in rows
+            ]
+        return self._domains
+
+    def page(
+        self,
+        *,
+        domain: str | None = None,
+        path_like: str | None = None,
+        kind: Kind | None = None,
+        sort: Sort = "path",
+        limit: int = 100,
+        after: int | None = None,
+    ) -> ManifestPage:
+        """Return entries by path, by size (largest first) or by time (newest first).
+
+        *path_like* is SQL LIKE over the relative path, without case for ASCII. *after* is the
+        ``next_after`` of the page before, asked with the same arguments; one that never was gives
+        an empty page. Sorting by size or time measures first, if nobody did.
+        """
+        limit = max(1, min(limit, MAX_PAGE))
+        where, values = _filters(path_like, kind, table="p" if sort == "path" else "s")
+        if sort == "path":
+            query, more = _by_path(domain, after)
+        else:
+            self.measure()
+            query, more = _by_measure("size" if sort == "size" else "modified", domain, after)
+            self._index_measure("size" if sort == "size" else "modified", by_domain=bool(domain))
+        rows = self._all(query.format(where=where), {**values, **more, "limit": limit + 1})
+        entries = [self._entry(row) for row in rows[:limit]]
+        return ManifestPage(
+            entries=entries, next_after=entries[-1].row if len(rows) > limit else None
+        )
+
+    def stat(self, file_id: str) -> ManifestEntry | None:
+        """Return the entry with *file_id*; None where there is none."""
+        rows = self._all(
+            f"select {_ENTRY} from backup.Files f where f.fileID = :id and {VALID_ROW} limit 1",  # noqa: S608
+            {"id": file_id},
+        )
+        return self._entry(rows[0]) if rows else None
+
+    def find(self, domain: str, relative_path: str) -> ManifestEntry | None:
+        """Return the entry with exactly this domain and path; None where there is none."""
+        name = f"{domain}-{relative_path}".encode("utf-8", "surrogatepass")
+        entry = self.stat(hashlib.sha1(name, usedforsecurity=False).hexdigest())
+        if entry is not None and (entry.domain, entry.relative_path) == (domain, relative_path):
+            return entry
+        # An entry whose file id is not what Apple's rule says.
+        rows = self._all(
+            f"select {_ENTRY} from domain d cross join place p on p.domain_id = d.id"  # noqa: S608
+            " and p.relative_path = :path cross join backup.Files f on f.rowid = p.id"
+            " where d.name = :domain limit 1",
+            {"domain": domain, "path": relative_path},
+        )
+        return self._entry(rows[0]) if rows else None
+
+    def measure(self) -> None:
+        """Read the sizes and times of all entries (seconds for half a million; once).
+
+        ``domains`` and the sorts by size and time need it and call it themselves. Pages by path
+        are served while it works in another thread.
+        """
+        with self._measuring:
+            if self._measured:
+                return
+            with _as_damage():
+                build_sizes(
+                    self._sizes,
+                    self._staged,
+                    self._order,
+                    sizes_of=self._sizes_of,
+                    facts_of=self._read_facts,
+                )
+                with self._lock:
+                    self._connection.execute(
+                        "attach database ? as sizes", (self._sizes.absolute().as_uri(),)
+                    )
+            self._measured = True
+
+    def close(self) -> None:
+        """Close the databases and remove their files. Safe to call twice."""
+        with self._measuring, self._lock:
+            self._connection.close()
+            self._remove()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _entry(self, row: tuple[Any, ...]) -> ManifestEntry:
+        number, file_id, domain, relative_path, flags, archive = row
+        facts = EntryFacts() if archive is None else self._read_facts(archive)
+        return ManifestEntry(
+            row=number,
+            file_id=file_id,
+            domain=domain,
+            relative_path=relative_path,
+            kind=_KINDS.get(effective_flags(flags, facts.mode), "other"),
+            size_bytes=facts.size_bytes,
+            modified_at=utc(facts.modified),
+            created_at=utc(facts.created),
+            mode=facts.mode,
+            protection_class=facts.protection_class,
+            target=facts.target,
+            wrapped_key=facts.wrapped_key,
+            digest=facts.digest,
+            extended_attributes=facts.extended_attributes,
+        )
+
+    def _all(self, query: str, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        with self._lock, _as_damage(), limited(self._connection, _QUERY_SECONDS):
+            return self._connection.execute(query, values or {}).fetchall()
+
+    def _index_measure(self, column: str, *, by_domain: bool) -> None:
+        """Build the index behind a sort when it is first used (a third of a second)."""
+        first = "domain_id, " if by_domain else ""
+        name = f"sizes.by_{'domain_' if by_domain else ''}{column}"
+        self._all(f"create index if not exists {name} on size ({first}{column}, id)")
+
+    def _remove(self) -> None:
+        for path in (self._staged, self._order, self._sizes):
+            path.unlink(missing_ok=True)
+
+
+def _filters(path_like: str | None, kind: Kind | None, *, table: str) -> tuple[str, dict[str, Any]]:
+    where, values = "", dict[str, Any]()
+    if path_like is not None:
+        path = "p.relative_path" if table == "p" else "f.relativePath"
+        where += f" and {path} like :pattern"
+        values["pattern"] = path_like
+    if kind == "other":
+        where += f" and {table}.flags not in (1, 2, 4)"
+    elif kind is not None:
+        where += f" and {table}.flags = :flags"
+        values["flags"] = _FLAGS[kind]
+    return where, values
+
+
+def _by_path(domain: str | None, after: int | None) -> tuple[str, dict[str, Any]]:
+    query = f"select {_ENTRY} from place p cross join backup.Files f on f.rowid = p.id where true"  # noqa: S608
+    values: dict[str, Any] = {}
+    if domain is not None:
+        query += " and p.domain_id = (select id from domain where name = :domain)"
+        values["domain"] = domain
+    if after is not None:
+        query += (
+            " and (p.domain_id, p.relative_path, p.id) > (select d.id, l.relativePath, l.rowid"
+            " from backup.Files l join domain d on d.name = l.domain where l.rowid = :after)"
+        )
+        values["after"] = after
+    query += "{where} order by p.domain_id, p.relative_path, p.id limit :limit"
+    return query, values
+
+
+def _by_measure(column: str, domain: str | None, after: int | None) -> tuple[str, dict[str, Any]]:
+    query = f"select {_ENTRY} from sizes.size s cross join backup.Files f on f.rowid = s.id"  # noqa: S608
+    query += " where true"
+    values: dict[str, Any] = {}
+    if domain is not None:
+        query += " and s.domain_id = (select id from domain where name = :domain)"
+        values["domain"] = domain
+    if after is not None:
+        query += (
+            f" and (s.{column}, s.id) <"  # noqa: S608
+            f" (select l.{column}, l.id from sizes.size l where l.id = :after)"
+        )
+        values["after"] = after
+    query += f"{{where}} order by s.{column} desc, s.id desc limit :limit"
+    return query, values
+
+
+def _decoded(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+@contextlib.contextmanager
+def _as_damage() -> Iterator[None]:
+    """Turn what SQLite says about a damaged manifest into our error, without its words."""
+    try:
+        yield
+    except (sqlite3.Error, OverflowError):
+        raise DamagedManifest("The manifest is damaged and cannot be read.") from None

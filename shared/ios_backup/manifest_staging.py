@@ -1,0 +1,86 @@
+"""A private plaintext copy of Manifest.db, which SQLite needs as a file.
+
+The copy is made of plain manifests too: it does not change while a phone writes the next run, and
+SQLite never opens a file of the backup itself.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from shared.ios_backup.errors import DamagedManifest
+
+SQLITE_MAGIC = b"SQLite format 3\0"
+#: Half a million entries are 500 MB.
+MAX_MANIFEST_BYTES = 8 * 1024**3
+_CHUNK_BYTES = 1024 * 1024
+_BLOCK_BYTES = 16
+
+
+def stage_manifest(source: int, scratch: Path, *, key: bytes | None) -> Path:
+    """Copy the manifest open at *source* into *scratch*, decrypted with *key* where there is one.
+
+    Whether the ciphertext was padded or not, the copy ends with SQLite's last page. Raises
+    DamagedManifest, and leaves nothing behind then.
+    """
+    total = os.fstat(source).st_size
+    if total > MAX_MANIFEST_BYTES:
+        raise DamagedManifest("The manifest is larger than any real one.")
+    if key is not None and total % _BLOCK_BYTES:
+        raise DamagedManifest("The manifest is cut off.")
+    path = scratch / "manifest.sqlite"
+    target = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        _copy(source, target, key=key)
+        os.ftruncate(target, _exact_length(target))
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(target)
+    return path
+
+
+def _copy(source: int, target: int, *, key: bytes | None) -> None:
+    os.lseek(source, 0, os.SEEK_SET)
+    chunk = memoryview(bytearray(_CHUNK_BYTES))
+    plain = memoryview(bytearray(_CHUNK_BYTES + _BLOCK_BYTES))
+    decryptor = (
+        None
+        if key is None
+        else Cipher(algorithms.AES(key), modes.CBC(bytes(_BLOCK_BYTES))).decryptor()
+    )
+    while count := os.readv(source, [chunk]):
+        if decryptor is None:
+            written = chunk[:count]
+        else:
+            # A short read in mid-file may end within a block; the cipher keeps the rest.
+            written = plain[: decryptor.update_into(chunk[:count], plain)]
+        while written:
+            written = written[os.write(target, written) :]
+
+
+def _exact_length(target: int) -> int:
+    """Return the length that SQLite's header states, or that of all whole pages.
+
+    Real encrypted manifests end with 16 bytes of padding behind the last page (observed on iOS
+    14.3), those of other writers do not.
+    """
+    length = os.fstat(target).st_size
+    header = os.pread(target, 100, 0)
+    if len(header) < 100 or not header.startswith(SQLITE_MAGIC):
+        raise DamagedManifest("The manifest is not a database, or its key is another one.")
+    page_bytes = int.from_bytes(header[16:18], "big")
+    page_bytes = 65536 if page_bytes == 1 else page_bytes
+    if page_bytes < 512 or page_bytes & (page_bytes - 1):
+        raise DamagedManifest("The manifest's header is damaged.")
+    pages = int.from_bytes(header[28:32], "big")
+    # The count is valid only if the last writer kept it up to date.
+    if pages and header[24:28] == header[92:96]:
+        if length < pages * page_bytes:
+            raise DamagedManifest("The manifest is cut off.")
+        return pages * page_bytes
+    return length - length % page_bytes

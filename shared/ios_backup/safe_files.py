@@ -1,0 +1,58 @@
+"""Opening files of a backup folder without following anything out of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from shared.ios_backup.errors import DamagedFile, MissingFile
+
+FILE_ID = re.compile(r"[0-9a-f]{40}")
+
+
+def open_within(folder: Path, *parts: str) -> int:
+    """Open the regular file at *parts* below *folder* for reading; return its descriptor.
+
+    The folder itself may be reached through links; below it none is followed. Raises MissingFile
+    when there is nothing, DamagedFile when it is not a regular file or cannot be opened.
+    """
+    if not parts or any(part in {"", ".", ".."} or "/" in part or "\0" in part for part in parts):
+        raise DamagedFile("The file's name is not one that backups have.")
+    directory = -1
+    try:
+        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        for part in parts[:-1]:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            inner = os.open(part, flags, dir_fd=directory)
+            os.close(directory)
+            directory = inner
+        # Without O_NONBLOCK a FIFO would hold the caller for ever.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(parts[-1], flags, dir_fd=directory)
+    except FileNotFoundError:
+        raise MissingFile("The file is not in the backup folder.") from None
+    except OSError:
+        raise DamagedFile("The file cannot be opened, or is a link.") from None
+    finally:
+        if directory >= 0:
+            os.close(directory)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise DamagedFile("What should be a file is something else.")
+    return descriptor
+
+
+def read_within(folder: Path, *parts: str, max_bytes: int) -> bytes:
+    """Read a whole small file; DamagedFile when it is larger than *max_bytes*."""
+    descriptor = open_within(folder, *parts)
+    try:
+        if os.fstat(descriptor).st_size > max_bytes:
+            raise DamagedFile("The file is larger than any real one.")
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(max_bytes)
+    except OSError:
+        raise DamagedFile("The file cannot be read.") from None
+    finally:
+        os.close(descriptor)
