@@ -203,7 +203,7 @@ async def running(
                 health=health,
             )
             relay_stopping = asyncio.Event()
-            relay = OutboxRelay(bus=bus, credentials=credentials.postgres, service=service)
+            relay = OutboxRelay(bus=bus, pool=pool, service=service)
             own = _tasks_of(tasks)
             relay_task = tasks.create_task(relay.run(relay_stopping), name=f"{service} relay")
             await start(runtime)

@@ -1,0 +1,163 @@
+"""Real engines for tests: Postgres once per session, a database and a nats-server per test.
+
+A ``Stack`` is a vault without processes: tests connect to its bus and database with the
+credentials of any service, and run real services inside the test's own event loop.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from deploy.local.layout import Layout
+from deploy.local.nats import EmbeddedNats
+from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.process import Nursery
+from shared import postgres
+from shared.bus import Bus, declare_topology
+from shared.contracts.topology import PROVISIONER, SERVICES
+from shared.runtime import Runtime, running
+from shared.settings import Credentials, PostgresCredentials, Secret, Settings
+
+_numbers = itertools.count(1)
+
+
+class Engines:
+    """The session's Postgres, and a folder for everything else."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.nursery = Nursery()
+        layout = Layout(folder / "engines")
+        layout.create()
+        self.postgres = EmbeddedPostgres(layout, nursery=self.nursery, fleeting=True)
+
+
+class Stack:
+    """One test's database, nats-server and folders."""
+
+    def __init__(self, engines: Engines, number: int) -> None:
+        self.folder = engines.folder / f"stack{number}"
+        self.admin: PostgresCredentials = engines.postgres.admin(f"stack{number}")
+        self.layout = Layout(self.folder / "data")
+        self.layout.create()
+        self.nats = EmbeddedNats(
+            self.layout,
+            nursery=engines.nursery,
+            users=(*SERVICES, PROVISIONER),
+            fleeting=True,
+        )
+        self._passwords: dict[str, PostgresCredentials] = {}
+
+    async def create(self) -> None:
+        """Start and provision everything."""
+        await self.nats.start()
+        server = await postgres.connect(_maintenance(self.admin))
+        try:
+            await server.execute(f"create database {self.admin.database}")
+        finally:
+            await server.close()
+        self._passwords = await postgres.provision(self.admin, SERVICES)
+        async with self.bus(PROVISIONER) as bus:
+            await declare_topology(bus)
+
+    async def remove(self) -> None:
+        """Stop the server, drop database and roles, delete the folders."""
+        await self.nats.stop()
+        database = self.admin.database
+        server = await postgres.connect(_maintenance(self.admin))
+        try:
+            await server.execute(f"drop database if exists {database} with (force)")
+            for credentials in self._passwords.values():
+                await server.execute(f"drop role if exists {credentials.user}")
+        finally:
+            await server.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def credentials(self, service: str) -> Credentials:
+        """Return what *service* would be handed by the supervisor."""
+        return Credentials(
+            nats=self.nats.credentials(service),
+            postgres=self._passwords[service],
+            api_token=Secret("test-token") if service == "gateway" else None,
+        )
+
+    def settings(self, overrides: Mapping[str, str] | None = None) -> Settings:
+        """Return settings inside the test's folder; *overrides* are ``KEEPSAKE_…`` variables."""
+        backups = self.folder / "backups"
+        backups.mkdir(exist_ok=True)
+        return Settings.load(
+            {
+                "HOME": str(self.folder),
+                "KEEPSAKE_DATA_DIR": str(self.layout.data_dir),
+                "KEEPSAKE_SCRATCH_DIR": str(self.folder / "scratch"),
+                "KEEPSAKE_BACKUP_PATHS": str(backups),
+                "KEEPSAKE_DISCOVERY__QUIET_SECONDS": "0",
+                **(overrides or {}),
+            }
+        )
+
+    @asynccontextmanager
+    async def bus(self, user: str) -> AsyncIterator[Bus]:
+        """Connect as a service, or as the provisioner."""
+        bus = await Bus.connect(credentials=self.nats.credentials(user), service=user)
+        try:
+            yield bus
+        finally:
+            await bus.drain()
+
+    @asynccontextmanager
+    async def pool(self, service: str) -> AsyncIterator[asyncpg.Pool[Any]]:
+        """Connect to the database as *service*."""
+        pool = await postgres.create_pool(self._passwords[service], schema=service)
+        try:
+            yield pool
+        finally:
+            pool.terminate()
+
+    @asynccontextmanager
+    async def service(
+        self, service: str, settings: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Runtime]:
+        """Run the real service in this event loop, as ``python -m`` would in a process."""
+        package = service if service == "gateway" else f"services.{service}"
+        start = importlib.import_module(f"{package}.service").start
+        async with running(
+            service,
+            start,
+            settings=self.settings(settings),
+            credentials=self.credentials(service),
+            migrations=f"{package}.migrations",
+        ) as runtime:
+            yield runtime
+
+
+@asynccontextmanager
+async def fresh_stack(engines: Engines) -> AsyncIterator[Stack]:
+    """Give a stack of its own to one test."""
+    stack = Stack(engines, next(_numbers))
+    try:
+        await stack.create()
+        yield stack
+    finally:
+        await stack.remove()
+
+
+def make_folder() -> Path:
+    """Make a short folder that the engines' user can reach (pytest's own are long and private)."""
+    folder = Path(tempfile.mkdtemp(prefix="ks-", dir=os.environ.get("KEEPSAKE_TEST_DIR")))
+    folder.chmod(0o711)
+    return folder
+
+
+def _maintenance(admin: PostgresCredentials) -> PostgresCredentials:
+    return PostgresCredentials(host=admin.host, database="postgres", user=admin.user)
