@@ -13,11 +13,11 @@ class DiscoveryError(Exception):
     """Base of everything that discovery raises itself."""
 
 
-class FolderVanished(DiscoveryError):
+class FolderVanished(DiscoveryError):  # noqa: N818 -- a fact, not an accident
     """The folder is not there any more; the next walk decides what that means."""
 
 
-class FolderUnreadable(DiscoveryError):
+class FolderUnreadable(DiscoveryError):  # noqa: N818
     """The folder cannot be read now. ``reason`` is an error's name, never a path."""
 
     def __init__(self, reason: str) -> None:
@@ -25,5 +25,5 @@ class FolderUnreadable(DiscoveryError):
         self.reason = reason
 
 
-class Stopped(DiscoveryError):
+class Stopped(DiscoveryError):  # noqa: N818
     """Work on disk was given up because the service is stopping."""

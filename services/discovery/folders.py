@@ -5,6 +5,9 @@ symbolic link leads to a backup, or to a folder of backups, and no further: the 
 there meant it, but a link to ``/`` must not turn discovery loose on the whole disk.
 """
 
+# Names on disk are bytes, which pathlib does not take:
+# ruff: noqa: PTH116, PTH118, PTH119, PTH120
+
 from __future__ import annotations
 
 import errno
@@ -112,7 +115,7 @@ def survey(
             unreadable.append(_unreadable(place, "too-many-folders"))
             continue
         try:
-            file_system = os.stat(place.path).st_dev
+            file_system = file_system_of(place.path)
             below, linked, is_backup = _read(place)
         except OSError as error:
             # A dangling link, or a folder deleted since its parent was listed, is nothing wrong;
@@ -135,6 +138,25 @@ def survey(
             places.extend(below)
             links.extend(linked)
     return Survey(folders=folders, unreadable=unreadable, containers=containers)
+
+
+def file_system_of(path: bytes) -> int:
+    """Return the number of the file system that *path* lies on, as a signed 64-bit integer."""
+    return int(os.stat(path).st_dev) & 0x7FFF_FFFF_FFFF_FFFF
+
+
+def remaining_file_system(path: bytes) -> int | None:
+    """Return the file system of the nearest folder at or above *path* that exists."""
+    while True:
+        try:
+            return file_system_of(path)
+        except (FileNotFoundError, NotADirectoryError):
+            above = os.path.dirname(path)
+            if above == path:
+                return None
+            path = above
+        except OSError:
+            return None
 
 
 def is_clutter(name: bytes) -> bool:

@@ -4,6 +4,9 @@ The marks of the plists and the manifest change with every run; those of the blo
 every blob that comes or goes. A look costs some 260 ``lstat`` calls, whatever the backup's size.
 """
 
+# Names on disk are bytes, which pathlib does not take:
+# ruff: noqa: PTH118
+
 from __future__ import annotations
 
 import hashlib
@@ -33,8 +36,11 @@ class Marks(Struct, frozen=True, kw_only=True):
     has_snapshot: bool
 
 
-def look_at(path: bytes) -> Marks:
-    """Look at the folder. Raises ``FolderVanished`` or ``FolderUnreadable``."""
+def look_at(path: bytes, *, with_blobs: bool = True) -> Marks:
+    """Look at the folder. Raises ``FolderVanished`` or ``FolderUnreadable``.
+
+    Without blobs a look costs half a dozen calls, and only ``run`` means anything.
+    """
     try:
         run = hashlib.blake2b(digest_size=16)
         times = [os.lstat(path).st_mtime_ns]
@@ -49,7 +55,7 @@ def look_at(path: bytes) -> Marks:
             times.append(change)
         run.update(b"snapshot %d" % has_snapshot)
         blobs = hashlib.blake2b(digest_size=16)
-        for name, change in _blob_folders(path):
+        for name, change in _blob_folders(path) if with_blobs else []:
             blobs.update(b"%s %d\n" % (name, change))
             times.append(change)
     except (FileNotFoundError, NotADirectoryError) as error:
