@@ -73,9 +73,9 @@ def incomplete(detail: str) -> ProblemError:
     return problem("incomplete-backup", "The backup is not complete.", 409, detail)
 
 
-def damaged(detail: str, **fields: str) -> ProblemError:
+def damaged(detail: str, *, part: str) -> ProblemError:
     """Something in the backup cannot be read; *detail* says what and what to do."""
-    return problem("damaged", "The backup is damaged.", 422, detail, **fields)
+    return problem("damaged", "The backup is damaged.", 422, detail, part=part)
 
 
 def backup_changed() -> ProblemError:

@@ -11,11 +11,11 @@ import asyncio
 import hashlib
 import hmac
 import secrets
+import unicodedata
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
-Result = TypeVar("Result")
 
 #: scrypt's cost: 16 MiB and some 40 ms a comparison, nothing beside a derivation.
 _SCRYPT_N, _SCRYPT_R, _SCRYPT_P = 2**14, 8, 1
@@ -42,7 +42,7 @@ class PassphraseCheck:
 
     def _stretch(self, passphrase: str) -> bytes:
         return hashlib.scrypt(
-            passphrase.encode("utf-8", "surrogatepass"),
+            _spelling(passphrase),
             salt=self._salt,
             n=_SCRYPT_N,
             r=_SCRYPT_R,
@@ -82,7 +82,7 @@ class KeyCache(Generic[Key]):
     def __init__(self, *, wipe: Callable[[Key], None]) -> None:
         self._wipe = wipe
         self._process_key = secrets.token_bytes(32)
-        self._held: dict[bytes, HeldKeys[Key]] = {}
+        self._held: dict[str, HeldKeys[Key]] = {}
         self._running: dict[bytes, asyncio.Future[HeldKeys[Key]]] = {}
 
     def __len__(self) -> int:
@@ -90,29 +90,28 @@ class KeyCache(Generic[Key]):
 
     async def acquire(
         self,
-        keybag: bytes,
+        keybag_digest: str,
         passphrase: str,
         *,
         attempt: Callable[[Callable[[], Awaitable[HeldKeys[Key]]]], Awaitable[HeldKeys[Key]]],
         derive: Callable[[], Key],
         in_thread: Callable[[Callable[[], object]], Awaitable[object]],
     ) -> HeldKeys[Key]:
-        """Return the keys of *keybag*, held for the caller until ``release``.
+        """Return the keys of a keybag, held for the caller until ``release``.
 
         *attempt* wraps the one comparison or derivation that callers with the same passphrase
         share, so that they count as one guess. Raises PassphraseMismatchError, or what *derive*
         or *attempt* raise.
         """
-        digest = hashlib.sha256(keybag).digest()
         # Known to this process only and gone with the call: it names "the same passphrase".
         flight = hashlib.blake2b(
-            digest + passphrase.encode("utf-8", "surrogatepass"), key=self._process_key
+            keybag_digest.encode() + b"\0" + _spelling(passphrase), key=self._process_key
         ).digest()
 
         made: list[HeldKeys[Key]] = []
 
         async def work() -> HeldKeys[Key]:
-            held = self._held.get(digest)
+            held = self._held.get(keybag_digest)
             if held is not None:
                 check = held.check
                 if not await in_thread(lambda: check.accepts(passphrase)):
@@ -127,7 +126,7 @@ class KeyCache(Generic[Key]):
             )
             assert isinstance(fresh, HeldKeys)
             made.append(fresh)
-            return self._held.setdefault(digest, fresh)
+            return self._held.setdefault(keybag_digest, fresh)
 
         async def lead() -> HeldKeys[Key]:
             kept: HeldKeys[Key] | None = None
@@ -189,3 +188,8 @@ class KeyCache(Generic[Key]):
             if future.exception() is not None:
                 # Nobody else may have waited; without this asyncio reports it as never retrieved.
                 future.exception()
+
+
+def _spelling(passphrase: str) -> bytes:
+    """Composed and decomposed accents are one passphrase, as they are when keys are derived."""
+    return unicodedata.normalize("NFC", passphrase).encode("utf-8", "surrogatepass")

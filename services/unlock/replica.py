@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import structlog
 
-from services.unlock.storage import CLOSED_CHANNEL, Connection, Pool, replica_lock_name
+from services.unlock.storage import AWAY, CLOSED_CHANNEL, Connection, Pool, replica_lock_name
 
 log = structlog.get_logger(__name__)
 
@@ -47,11 +47,7 @@ class ReplicaLease:
             try:
                 async with self._pool.acquire() as connection:
                     await self._hold(connection)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("replica_lock_lost", error=type(error).__name__)
-            except asyncpg.InternalClientError as error:
-                # asyncpg 0.32 raises this, a bare Exception, for a listening connection whose
-                # backend was terminated in the middle of a query.
+            except (*AWAY, asyncpg.PostgresError) as error:
                 log.warning("replica_lock_lost", error=type(error).__name__)
             finally:
                 self.held.clear()

@@ -41,6 +41,9 @@ class Scratch:
 
     def make(self, name: str) -> Path:
         """Return a new private directory."""
+        # A login session's tmpfs may have been swept under a service that runs on.
+        for above in (self._root, self._directory):
+            _make_private(above)
         folder = self._directory / name
         folder.mkdir(mode=0o700)
         return folder

@@ -25,6 +25,18 @@ CloseReason = Literal["locked", "expired", "crashed", "stopped"]
 Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]
 Pool = asyncpg.Pool[Any]
 
+#: What "the database is away" looks like. asyncpg raises InternalClientError, a bare Exception,
+#: when a backend is terminated in the middle of a query.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+)
+
 #: Told to every replica when rows were closed; each looks up which of its own are meant.
 CLOSED_CHANNEL = "unlock_session_closed"
 
@@ -135,6 +147,8 @@ async def record_crashed(pool: Pool, *, own_replica_id: str) -> int:
 
 async def record_used(pool: Pool, used_at: dict[SessionId, dt.datetime]) -> None:
     """Note when sessions were last used."""
+    if not used_at:
+        return
     await pool.executemany(
         "update session set last_used_at = $2 where session_id = $1 and closed_at is null",
         [(uuid.UUID(session_id), moment) for session_id, moment in used_at.items()],

@@ -16,17 +16,15 @@ WINDOW = dt.timedelta(hours=24)
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """Some attempts are free; from then on every attempt doubles the wait for the next."""
+    """Some attempts are free; from then on every attempt doubles the wait for the next.
+
+    A backup has a limit whoever guesses, and a caller has one over all backups: somebody who tries
+    one phrase on every phone of the house.
+    """
 
     free_attempts: int
     first_delay_seconds: int = 2
-    longest_delay_seconds: int = 900
-
-
-#: A person mistypes a few times; a backup's guesses are counted whoever makes them.
-PER_BACKUP = Limit(free_attempts=5)
-#: One caller over all backups: somebody who tries one phrase on every phone of the house.
-PER_CALLER = Limit(free_attempts=10)
+    longest_delay_seconds: int
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +40,8 @@ def delay_seconds(attempts: int, *, limit: Limit) -> int:
         return 0
     # The exponent is bounded before it is used: attempts may be any number.
     doublings = min(attempts - limit.free_attempts, 30)
-    return min(limit.first_delay_seconds * 2**doublings, limit.longest_delay_seconds)
+    delay = limit.first_delay_seconds * (1 << doublings)
+    return min(delay, limit.longest_delay_seconds)
 
 
 def wait_seconds(tally: Tally, *, limit: Limit, now: dt.datetime) -> int:

@@ -5,9 +5,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from services.unlock.key_cache import HeldKeys, KeyCache, PassphraseMismatchError
+from services.unlock.key_cache import (
+    HeldKeys,
+    KeyCache,
+    PassphraseCheck,
+    PassphraseMismatchError,
+)
 
-KEYBAG = b"keybag one"
+KEYBAG = "keybag one"
 RIGHT = "correct horse"
 
 Work = Callable[[], Awaitable[HeldKeys[str]]]
@@ -37,7 +42,7 @@ class Door:
             raise self.settle_error
         return held
 
-    async def open(self, passphrase: str = RIGHT, keybag: bytes = KEYBAG) -> HeldKeys[str]:
+    async def open(self, passphrase: str = RIGHT, keybag: str = KEYBAG) -> HeldKeys[str]:
         def derive() -> str:
             self.derived += 1
             if passphrase != RIGHT:
@@ -90,7 +95,7 @@ async def test_once_the_last_session_is_gone_the_keys_are_derived_afresh() -> No
 
 async def test_two_keybags_are_kept_apart() -> None:
     door = Door()
-    one, two = await asyncio.gather(door.open(keybag=b"one"), door.open(keybag=b"two"))
+    one, two = await asyncio.gather(door.open(keybag="one"), door.open(keybag="two"))
     assert one.keys != two.keys
     assert door.derived == 2
 
@@ -117,3 +122,10 @@ async def test_keys_of_an_attempt_that_could_not_be_settled_are_wiped() -> None:
         await door.open()
     assert len(door.wiped) == 1
     assert len(door.cache) == 0
+
+
+def test_a_passphrase_is_recognised_in_every_spelling_of_its_accents_and_never_shown() -> None:
+    check = PassphraseCheck("Schl\u00fcssel", process_key=b"k" * 32)
+    assert check.accepts("Schlu\u0308ssel")
+    assert not check.accepts("Schlussel")
+    assert "Schl" not in repr(vars(check))

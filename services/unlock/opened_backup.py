@@ -1,0 +1,191 @@
+"""A backup with its manifest open: what sessions read from. Blocking, safe in any thread.
+
+Sessions on the same state of the same backup share one. The phone's next run overwrites the
+folder in place, so every look at a file asks first whether the manifest is still the one that was
+opened: an old manifest with new blobs would give wrong bytes without a word.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from services.unlock import errors
+from services.unlock.answers import as_file
+from services.unlock.apps import AppName, summarize_apps
+from services.unlock.problems_of_format import told_as_problems
+from services.unlock.readers import ReaderCache
+from shared.contracts.identifiers import FileId
+from shared.contracts.problems import ProblemError
+from shared.contracts.unlock import AppSummary, DomainSummary, File, FileContent, ListFiles
+from shared.ios_backup import BackupFolder, FileReader, Keys, Manifest, ManifestEntry
+
+
+class Signature(msgspec.Struct, frozen=True, kw_only=True):
+    """The manifest's file as it was when it was opened."""
+
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+
+
+class ListedPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Files of a page, each with the position that continues after it."""
+
+    files: list[File]
+    positions: list[int]
+    is_last: bool
+
+
+def signature_of(folder: BackupFolder) -> Signature | None:
+    """Return the manifest's signature on disk now; None when it is gone."""
+    name = "Manifest.mbdb" if folder.format == "mbdb" else "Manifest.db"
+    try:
+        found = (folder.path / name).stat()
+    except OSError:
+        return None
+    return Signature(inode=found.st_ino, size_bytes=found.st_size, mtime_ns=found.st_mtime_ns)
+
+
+class OpenedBackup:
+    """One backup, opened once."""
+
+    def __init__(
+        self, folder: BackupFolder, *, keys: Keys | None, scratch: Path, signature: Signature
+    ) -> None:
+        """Decrypt the manifest into *scratch*. Raises ``ProblemError``."""
+        self.folder = folder
+        self.signature = signature
+        self._keys = keys
+        self._readers = ReaderCache()
+        with told_as_problems():
+            self._manifest: Manifest = folder.open_manifest(keys, scratch)
+        if signature_of(folder) != signature:
+            self._manifest.close()
+            raise errors.backup_changed()
+        self.file_count: int = self._manifest.file_count
+        self.warnings = [*folder.warnings, *self._manifest.warnings]
+
+    def __repr__(self) -> str:
+        return f"<OpenedBackup of {self.file_count} files>"
+
+    def domains(self) -> list[DomainSummary]:
+        """All domains by name."""
+        with told_as_problems():
+            return [
+                DomainSummary(
+                    domain=count.domain, file_count=count.file_count, size_bytes=count.size_bytes
+                )
+                for count in self._manifest.domains()
+            ]
+
+    def apps(self) -> list[AppSummary]:
+        """All apps, largest first."""
+        installed = {
+            app.bundle_id: AppName(name=app.name, version=app.version)
+            for app in self.folder.description.apps
+        }
+        return summarize_apps(self.domains(), installed=installed)
+
+    def page(self, request: ListFiles, *, after: int | None) -> ListedPage:
+        """Return a page of the manifest, with a look at the disk for each blob."""
+        with told_as_problems():
+            page = self._manifest.page(
+                domain=request.domain,
+                path_like=request.path_like,
+                kind=request.kind,
+                sort=request.sort,
+                limit=request.limit,
+                after=after,
+            )
+            return ListedPage(
+                files=[self._as_file(entry) for entry in page.entries],
+                positions=[entry.row for entry in page.entries],
+                is_last=page.next_after is None,
+            )
+
+    def stat(self, file_id: FileId) -> File:
+        """One entry by its file id."""
+        return self._as_file(self._entry(file_id))
+
+    def find(self, domain: str, relative_path: str) -> File:
+        """One entry by exact domain and path."""
+        with told_as_problems():
+            entry = self._manifest.find(domain, relative_path)
+        if entry is None:
+            raise errors.not_in_this_backup("The manifest does not list it.")
+        return self._as_file(entry)
+
+    def open_file(self, file_id: FileId) -> FileContent:
+        """Return what a reader needs before the first byte."""
+        entry = self._entry(file_id)
+        name = entry.relative_path.rpartition("/")[2]
+        with (
+            self._told_truly(),
+            self._readers.using(file_id, lambda: self._open_reader(entry)) as reader,
+        ):
+            return FileContent(
+                file_id=file_id,
+                name=name,
+                media_type=reader.media_type(name),
+                size_bytes=reader.size_bytes,
+                etag=_etag(file_id, reader),
+                modified_at=entry.modified_at,
+                warnings=list(reader.warnings),
+            )
+
+    def read(self, file_id: FileId, *, offset: int, length: int) -> bytes:
+        """Return plaintext; the key of a file read before is not unwrapped again."""
+        with (
+            self._told_truly(),
+            self._readers.using(file_id, lambda: self._open_reader(self._entry(file_id))) as reader,
+        ):
+            return reader.read(offset, length)
+
+    def close(self) -> None:
+        """Close every file and remove the plaintext manifest."""
+        self._readers.close()
+        self._manifest.close()
+        self._keys = None
+
+    @contextlib.contextmanager
+    def _told_truly(self) -> Iterator[None]:
+        """Whatever came out, or went wrong, counts only if the backup is still the same."""
+        try:
+            with told_as_problems():
+                yield
+        except ProblemError:
+            if not self.is_unchanged():
+                raise errors.backup_changed() from None
+            raise
+        if not self.is_unchanged():
+            raise errors.backup_changed()
+
+    def is_unchanged(self) -> bool:
+        """Whether the manifest on disk is the one that was opened; one ``stat``."""
+        return signature_of(self.folder) == self.signature
+
+    def _entry(self, file_id: FileId) -> ManifestEntry:
+        with told_as_problems():
+            entry = self._manifest.stat(file_id)
+        if entry is None:
+            raise errors.not_in_this_backup("The manifest does not list it.")
+        return entry
+
+    def _open_reader(self, entry: ManifestEntry) -> FileReader:
+        if entry.kind != "file":
+            raise errors.not_in_this_backup("It is a directory or a link and has no content.")
+        return self.folder.open_file(entry, self._keys)
+
+    def _as_file(self, entry: ManifestEntry) -> File:
+        return as_file(entry, present=self.folder.has_blob(entry))
+
+
+def _etag(file_id: str, reader: FileReader) -> str:
+    """Names the bytes: the same file with the same stored bytes has the same plaintext."""
+    facts = f"{file_id} {reader.size_bytes} {reader.stored_bytes} {reader.stored_mtime_ns}"
+    return hashlib.blake2b(facts.encode(), digest_size=12).hexdigest()

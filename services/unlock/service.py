@@ -1,0 +1,102 @@
+"""Wiring of unlock: what one replica holds, answers, hears and leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+from services.unlock import storage
+from services.unlock.commands import Commands
+from services.unlock.keeper import SessionKeeper
+from services.unlock.key_cache import KeyCache
+from services.unlock.opened_backups import OpenedBackups
+from services.unlock.scratch import Scratch
+from services.unlock.throttle import Limit
+from shared.contracts.events import BackupRemoved
+from shared.contracts.unlock import ListSessions, OpenSession
+from shared.ios_backup import Keys
+from shared.runtime import Runtime
+from shared.settings import Settings
+
+#: Threads that read and decrypt; beyond the cores they wait for disks and network mounts.
+_READERS = 6
+#: A caller that tries many backups gets more free attempts than one backup gives.
+_CALLER_FACTOR = 2
+
+
+async def start(runtime: Runtime) -> None:
+    """Make this process a replica of unlock."""
+    settings = runtime.settings
+    replica_id = str(uuid4())
+    scratch = await _open_scratch(runtime, replica_id)
+    derivers = ThreadPoolExecutor(
+        settings.unlock.workers or max(2, os.cpu_count() or 2), thread_name_prefix="unlock-derive"
+    )
+    readers = ThreadPoolExecutor(_READERS, thread_name_prefix="unlock-read")
+
+    async def leave() -> None:
+        for executor in (derivers, readers):
+            executor.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(scratch.close)
+
+    # The first to be named is the last to be called.
+    runtime.at_stop(leave)
+    key_cache: KeyCache[Keys] = KeyCache(wipe=Keys.wipe)
+    keeper = SessionKeeper(
+        bus=runtime.bus,
+        pool=runtime.pool,
+        replica_id=replica_id,
+        tasks=runtime.tasks,
+        report_lock=lambda held: runtime.report("replica_lock", ready=held),
+    )
+    runtime.at_stop(keeper.close_all)
+    per_backup, per_caller = _limits(settings)
+    commands = Commands(
+        bus=runtime.bus,
+        pool=runtime.pool,
+        keeper=keeper,
+        key_cache=key_cache,
+        opened=OpenedBackups(scratch=scratch, key_cache=key_cache, readers=readers),
+        derivers=derivers,
+        readers=readers,
+        replica_id=replica_id,
+        longest_ttl_seconds=settings.session.ttl_seconds,
+        per_backup=per_backup,
+        per_caller=per_caller,
+    )
+    runtime.tasks.create_task(keeper.lease.run(), name="unlock replica lock")
+    runtime.tasks.create_task(keeper.expire(), name="unlock expiry")
+    crashed = await storage.record_crashed(runtime.pool, own_replica_id=replica_id)
+    if crashed:
+        runtime.log.warning("crashed_sessions_closed", sessions=crashed)
+    await storage.forget_long_closed(runtime.pool)
+    await runtime.serve(OpenSession, commands.open_session)
+    await runtime.serve(ListSessions, commands.list_sessions)
+    runtime.consume({BackupRemoved: commands.on_backup_removed})
+
+
+async def _open_scratch(runtime: Runtime, replica_id: str) -> Scratch:
+    settings = runtime.settings
+    root = settings.scratch_dir / "unlock"
+    scratch = Scratch(root, replica_id=replica_id)
+    removed = await asyncio.to_thread(scratch.open)
+    if removed:
+        runtime.log.warning("leftover_plaintext_removed", replicas=removed)
+    is_chosen = "scratch_dir" in settings.explicit
+    if not is_chosen and settings.scratch_dir.is_relative_to(settings.data_dir):
+        runtime.log.warning(
+            "scratch_on_disk",
+            detail="There is no tmpfs; decrypted manifests go to the data directory while a "
+            "session is open. Set KEEPSAKE_SCRATCH_DIR to choose another place.",
+        )
+    return scratch
+
+
+def _limits(settings: Settings) -> tuple[Limit, Limit]:
+    free, longest = settings.unlock.free_attempts, settings.unlock.longest_wait_seconds
+    return (
+        Limit(free_attempts=free, longest_delay_seconds=longest),
+        Limit(free_attempts=free * _CALLER_FACTOR, longest_delay_seconds=longest),
+    )
