@@ -12,7 +12,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 from services.indexer.kinds.protocol import UnsupportedStoreError
@@ -32,9 +32,6 @@ _READS = frozenset(
     }
 )
 _FUNCTIONS = frozenset({"ifnull", "coalesce", "length", "count", "max", "min", "json_each"})
-
-
-    __slots__ = ()
 
 
 class Database:
@@ -65,9 +62,9 @@ class Database:
             self._connection.close()
             raise UnsupportedStoreError("The file is damaged or not a database.") from error
         self._columns: dict[str, frozenset[str]] = {}
-        self._connection.set_authorizer(_authorize)
+        self._allow_reads_only()
 
-    def __enter__(self) -> Database:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,6 +73,11 @@ class Database:
     def _check(self) -> int:
         self._checks_left -= 1
         return 1 if self._checks_left < 0 else 0
+
+    def _allow_reads_only(self) -> None:
+        # SQLite sets json_each up at its first use by what looks like a write to the schema.
+        self._connection.execute("select count(*) from json_each('[]')").fetchone()
+        self._connection.set_authorizer(_authorize)
 
     def columns(self, table: str) -> frozenset[str]:
         """Return the names of a real table's columns; empty when there is no such table."""
@@ -110,9 +112,7 @@ class Database:
         there = self.columns(table)
         if not there:
             return
-        fields = ", ".join(
-            name if name in there or name == "rowid" else "null" for name in wanted
-        )
+        fields = ", ".join(name if name in there or name == "rowid" else "null" for name in wanted)
         with contextlib.suppress(sqlite3.Error):
             yield from self.rows(f"select {fields} from {table}")  # noqa: S608 -- names are ours
 
@@ -127,7 +127,7 @@ class Database:
                     f"create index if not exists keepsake_{table}_{column} on {table}({column})"
                 )
         finally:
-            self._connection.set_authorizer(_authorize)
+            self._allow_reads_only()
 
 
 def _decode(text: bytes) -> str:

@@ -27,16 +27,10 @@ def normalise_handle(raw: str, region: str | None = None) -> str:
         if lowered.startswith(prefix):
             handle = handle[len(prefix) :].strip()
             break
-    if "@" in handle:
-        return handle.lower()
-    if not _LOOKS_LIKE_NUMBER.match(handle):
-        return handle
+    if "@" in handle or not _LOOKS_LIKE_NUMBER.match(handle):
+        return handle.lower() if "@" in handle else handle
     digits = _DECORATION.sub("", handle)
-    if _E164.match(digits):
-        return digits
-    if digits.startswith("+"):
-        return digits
-    if len(digits) < _SHORTEST_NUMBER:
+    if digits.startswith("+") or len(digits) < _SHORTEST_NUMBER:
         return digits
     return _with_country(digits, region)
 

@@ -11,6 +11,8 @@ from typing import Any
 
 _LARGEST_BYTES = 8 * 1024 * 1024
 _DEEPEST = 60
+#: Fields of objects that are only a wrapper around one value.
+_WRAPPERS = ("NS.string", "NS.bytes", "NS.data", "NS.time", "NS.uuidbytes", "NSString")
 
 
 def load_plist(data: object) -> Any:
@@ -65,20 +67,9 @@ class _Archive:
             return [self.resolve(item, depth + 1) for item in value]
         if not isinstance(value, dict):
             return value
-        if "NS.keys" in value and "NS.objects" in value:
-            keys, items = value["NS.keys"], value["NS.objects"]
-            if not isinstance(keys, list) or not isinstance(items, list):
-                return None
-            return {
-                str(self.resolve(key, depth + 1)): self.resolve(item, depth + 1)
-                for key, item in zip(keys, items, strict=False)
-            }
         if "NS.objects" in value:
-            items = value["NS.objects"]
-            if not isinstance(items, list):
-                return None
-            return [self.resolve(item, depth + 1) for item in items]
-        for name in ("NS.string", "NS.bytes", "NS.data", "NS.time", "NS.uuidbytes", "NSString"):
+            return self._collection(value.get("NS.keys"), value["NS.objects"], depth)
+        for name in _WRAPPERS:
             if name in value:
                 return self.resolve(value[name], depth + 1)
         if "NS.relative" in value:
@@ -91,6 +82,15 @@ class _Archive:
         if "$class" in value:
             resolved["$class"] = self._class_name(value["$class"])
         return resolved
+
+    def _collection(self, keys: Any, items: Any, depth: int) -> Any:
+        if not isinstance(items, list):
+            return None
+        values = [self.resolve(item, depth + 1) for item in items]
+        if not isinstance(keys, list):
+            return values
+        names = (str(self.resolve(key, depth + 1)) for key in keys)
+        return dict(zip(names, values, strict=False))
 
     def _url(self, value: dict[str, Any], depth: int) -> str | None:
         relative = self.resolve(value.get("NS.relative"), depth + 1)

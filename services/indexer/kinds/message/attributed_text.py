@@ -39,7 +39,7 @@ class Run(msgspec.Struct, frozen=True, gc=False):
 
 
 class AttributedText(msgspec.Struct, frozen=True):
-    """Text and its runs; no runs means plain. ``is_whole`` is false after a rescue."""
+    """Text and its runs; no runs means plain. ``is_whole`` is false when the end is lost."""
 
     text: str
     runs: tuple[Run, ...] = ()
@@ -54,8 +54,7 @@ def decode_attributed_text(data: bytes) -> AttributedText | None:
     try:
         return _decode_stream(data)
     except (TypedStreamError, RecursionError, ValueError):
-        text = rescue_text(data)
-        return None if text is None else AttributedText(text, is_whole=False)
+        return rescue_text(data)
 
 
 def _decode_plain(data: bytes) -> str | None:
@@ -119,17 +118,15 @@ def _add_run(runs: list[Run], start: int, length: int, attributes: dict[str, Any
     return start + length
 
 
-def rescue_text(data: bytes) -> str | None:
-    """Find the first string of a damaged stream by its look; cut at the end of the bytes."""
+def rescue_text(data: bytes) -> AttributedText | None:
+    """Find the first string of a damaged stream by its look; whole unless the bytes end in it."""
     name = data.find(b"NSString")
     if name < 0:
         name = data.find(b"NSMutableString")
-    if name < 0:
-        return None
-    plus = data.find(b"+", name)
-    if plus < 0:
-        return None
-    found = _counted(data, plus + 1)
+    plus = data.find(b"+", name) if name >= 0 else -1
+    found = _counted(data, plus + 1) if plus >= 0 else None
     if found is None:
         return None
-    return data[found[0] : found[1]].decode("utf-8", "ignore") or None
+    start, end = found
+    text = data[start:end].decode("utf-8", "ignore")
+    return AttributedText(text, is_whole=end <= len(data)) if text else None

@@ -48,15 +48,15 @@ def describe_balloon(bundle_id: str, payload: bytes | None) -> AppMessage:
     return _describe_extension(bundle_id, load_archive(payload))
 
 
-def readable_text(app: AppMessage) -> str:
-    """Return the balloon in words, for a message that has no text of its own."""
+def readable_text(app: AppMessage) -> str | None:
+    """Return the balloon in words, or None for a link of which nothing could be read."""
     lines = [line for line in (app.title, *app.captions, app.summary) if line]
     lines.extend(f"• {option.text}" for option in app.options if option.text)
     if app.kind == "link" and app.url:
         lines.append(app.url)
-    if not lines:
+    if not lines and app.kind != "link":
         lines.append(app.app or _last_part(app.bundle_id))
-    return "\n".join(dict.fromkeys(lines))
+    return "\n".join(dict.fromkeys(lines)) or None
 
 
 def _text(value: Any) -> str | None:
@@ -73,30 +73,20 @@ def _last_part(bundle_id: str) -> str:
 
 
 def _describe_link(bundle_id: str, root: Any) -> AppMessage:
-    metadata = root.get("richLinkMetadata", root) if isinstance(root, dict) else None
+    metadata = root
+    for wrapper in ("richLinkMetadata", "metadata"):
+        if isinstance(root, dict) and isinstance(root.get(wrapper), dict):
+            metadata = root[wrapper]
+            break
     if not isinstance(metadata, dict):
         return AppMessage(kind="link", bundle_id=bundle_id)
     special = metadata.get("specialization2") or metadata.get("specialization")
-    facts: dict[str, str] = {}
-    kind = "link"
-    if isinstance(special, dict):
-        kind = _special_kind(str(special.get("$class")))
-        inner = special.get("specialization")
-        if isinstance(inner, dict):  # a shared object wraps what is shared
-            special = {**inner, **special}
-        for name in ("name", "artist", "album", "lyricExcerpt", "subtitle", "genre", "platform",
-                     "address", "application", "title"):  # fmt: skip
-            fact = special.get(name)
-            if name == "lyricExcerpt" and isinstance(fact, dict):
-                fact = fact.get("lyrics")
-            found = _text(fact)
-            if found is not None:
-                facts[name] = found
-    if isinstance(metadata.get("collaborationMetadata"), dict):
+    kind = _special_kind(str(special.get("$class"))) if isinstance(special, dict) else "link"
+    facts = _special_facts(special)
+    shared = metadata.get("collaborationMetadata")
+    if isinstance(shared, dict):
         kind = "collaboration"
-        found = _text(metadata["collaborationMetadata"].get("title"))
-        if found is not None:
-            facts.setdefault("title", found)
+        facts = {**_special_facts({"title": shared.get("title")}), **facts}
     return AppMessage(
         kind=kind,
         bundle_id=bundle_id,
@@ -109,6 +99,38 @@ def _describe_link(bundle_id: str, root: Any) -> AppMessage:
         ),
         facts=facts,
     )
+
+
+_FACTS = (
+    "name",
+    "artist",
+    "album",
+    "lyricExcerpt",
+    "subtitle",
+    "genre",
+    "platform",
+    "address",
+    "application",
+    "title",
+)
+
+
+def _special_facts(special: Any) -> dict[str, str]:
+    """Return what a preview knows beside title and summary: a song's artist, a place's address."""
+    if not isinstance(special, dict):
+        return {}
+    inner = special.get("specialization")
+    if isinstance(inner, dict):  # a shared object wraps what is shared
+        special = {**inner, **special}
+    facts: dict[str, str] = {}
+    for name in _FACTS:
+        fact = special.get(name)
+        if isinstance(fact, dict):
+            fact = fact.get("lyrics")
+        found = _text(fact)
+        if found is not None:
+            facts[name] = found
+    return facts
 
 
 def _special_kind(class_name: str) -> str:

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+Role = Literal["preview", "live_photo", "hidden"]
+
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One wording of a part of a message; the first is the original, the last the current."""
@@ -85,7 +87,7 @@ class AttachmentInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     part: int | None = None
     is_sticker: bool = False
     #: Belongs to the message but is no attachment of its own: preview pictures, moving halves.
-    role: Literal["preview", "live_photo", "hidden", "background"] | None = None
+    role: Role | None = None
     #: Number of the still picture whose moving half this is.
     of: int | None = None
     uti: str | None = None

@@ -8,6 +8,7 @@ are bounded, and every failure is a ``TypedStreamError``.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -124,32 +125,34 @@ class TypedStream:
         if self._values_left < 0 or depth > _DEEPEST:
             raise TypedStreamError("too many values")
         kind = encoding[at]
-        if kind == "@":
-            return self._object(depth), at + 1
-        if kind in "silqSILQ":
-            return self._integer(self._byte(), signed=kind.islower()), at + 1
-        if kind == "c":
-            byte = self._byte()
-            return byte - 256 if byte > 127 else byte, at + 1
-        if kind in "CB":
-            return self._byte(), at + 1
-        if kind in "fd":
-            return self._real(kind), at + 1
-        if kind == "+":
-            return self._take(self._integer(self._byte(), signed=False)), at + 1
-        if kind in ":%":
-            return self._shared_string(self._byte()), at + 1
-        if kind == "*":
-            return self._c_string(), at + 1
-        if kind == "#":
-            return self._class(), at + 1
-        if kind == "!":
-            return None, at + 1
         if kind == "[":
             return self._array(encoding, at, depth)
         if kind == "{":
             return self._structure(encoding, at, depth)
-        raise TypedStreamError("unknown type")
+        return self._scalar(kind, depth), at + 1
+
+    def _scalar(self, kind: str, depth: int) -> Any:
+        value: Any = None
+        if kind == "@":
+            value = self._object(depth)
+        elif kind in "silqSILQ":
+            value = self._integer(self._byte(), signed=kind.islower())
+        elif kind in "cCB":
+            byte = self._byte()
+            value = byte - 256 if kind == "c" and byte > 127 else byte
+        elif kind in "fd":
+            value = self._real(kind)
+        elif kind == "+":
+            value = self._take(self._integer(self._byte(), signed=False))
+        elif kind in ":%":
+            value = self._shared_string(self._byte())
+        elif kind == "*":
+            value = self._c_string()
+        elif kind == "#":
+            value = self._class()
+        elif kind != "!":  # a value that is not there
+            raise TypedStreamError("unknown type")
+        return value
 
     def _real(self, kind: str) -> float:
         head = self._byte()
@@ -256,24 +259,33 @@ def _closing(encoding: str, at: int, opening: str, closing: str) -> int:
 def _python_value(classes: tuple[str, ...], groups: list[tuple[str, list[Any]]]) -> Any:
     values = [value for _, group in groups for value in group]
     for name in classes:
-        if name == "NSString":
-            text = values[0] if values else b""
-            return text.decode("utf-8", "replace") if isinstance(text, bytes) else ""
-        if name in {"NSNumber", "NSValue"} and values:
-            return values[-1]
-        if name == "NSData":
-            return next((value for value in values[1:] if isinstance(value, bytes)), b"")
-        if name == "NSURL":
-            return next((value for value in values[::-1] if isinstance(value, str)), None)
-        if name == "NSDate" and values:
-            return values[0]
-        if name == "NSArray":
-            return values[1:]
-        if name == "NSDictionary":
-            pairs = values[1:]
-            return {
-                key: value
-                for key, value in zip(pairs[::2], pairs[1::2], strict=False)
-                if isinstance(key, str)
-            }
+        convert = _CONVERTERS.get(name)
+        if convert is not None:
+            return convert(values)
     return Instance(classes=classes, groups=groups)
+
+
+def _string(values: list[Any]) -> str:
+    text = values[0] if values else b""
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else ""
+
+
+def _dictionary(values: list[Any]) -> dict[str, Any]:
+    pairs = values[1:]  # behind their count
+    return {
+        key: value
+        for key, value in zip(pairs[::2], pairs[1::2], strict=False)
+        if isinstance(key, str)
+    }
+
+
+_CONVERTERS: dict[str, Callable[[list[Any]], Any]] = {
+    "NSString": _string,
+    "NSNumber": lambda values: values[-1] if values else None,
+    "NSValue": lambda values: values[-1] if values else None,
+    "NSData": lambda values: next((v for v in values[1:] if isinstance(v, bytes)), b""),
+    "NSURL": lambda values: next((v for v in values[::-1] if isinstance(v, str)), None),
+    "NSDate": lambda values: values[0] if values else None,
+    "NSArray": lambda values: values[1:],
+    "NSDictionary": _dictionary,
+}

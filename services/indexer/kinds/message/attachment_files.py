@@ -1,0 +1,204 @@
+"""From a row of the table ``attachment`` to a file of the backup, or the reason why there is none.
+
+Never guessed: the phone's path gives one relative path, looked for in two domains.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from hashlib import sha1
+from pathlib import PurePosixPath
+from typing import Any
+
+import msgspec
+
+from services.indexer.kinds.keyed_archive import load_plist
+from services.indexer.kinds.protocol import ParserInputs
+from services.indexer.staging import StagedAttachment
+
+#: Columns of an attachment's row, in the order of ``AttachmentRow``.
+ATTACHMENT_COLUMNS = (
+    "guid",
+    "filename",
+    "uti",
+    "mime_type",
+    "transfer_state",
+    "transfer_name",
+    "total_bytes",
+    "is_sticker",
+    "hide_attachment",
+    "sticker_user_info",
+    "attribution_info",
+    "emoji_image_short_description",
+)
+
+NOT_DOWNLOADED = "Not in this backup: the phone had not downloaded it."
+TEMPORARY = "Not in this backup: the phone kept it in a temporary place."
+NOT_IN_BACKUP = "Not in this backup: it is in iCloud only, or was removed from the phone."
+BLOB_MISSING = "Missing: the backup lists it, but its content is not on disk."
+LIST_UNKNOWN = "Unknown: the backup's file list was not at hand."
+_IS_FOLDER = "Not shown: it is a folder."
+
+_DOMAINS = ("MediaDomain", "HomeDomain")
+_ROOTS = ("~/", "/var/mobile/", "/private/var/mobile/", "file:///var/mobile/")
+_TEMPORARY_ROOTS = ("/var/folders", "/private/var/folders", "/var/tmp", "/private/var/tmp", "/tmp")  # noqa: S108 -- a phone's paths
+_MEDIA_TYPES = {
+    ".heic": "image/heic",
+    ".heics": "image/heic-sequence",
+    ".caf": "audio/x-caf",
+    ".amr": "audio/amr",
+    ".vcf": "text/vcard",
+    ".pkpass": "application/vnd.apple.pkpass",
+    ".webp": "image/webp",
+    ".m4a": "audio/mp4",
+    ".mov": "video/quicktime",
+}
+
+
+class AttachmentRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of the table; every column may hold anything."""
+
+    guid: Any
+    filename: Any
+    uti: Any
+    mime_type: Any
+    transfer_state: Any
+    transfer_name: Any
+    total_bytes: Any
+    is_sticker: Any
+    hide_attachment: Any
+    sticker_user_info: Any
+    attribution_info: Any
+    description: Any
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether this is a picture of a link preview or an app's, not something people sent."""
+        return any(
+            isinstance(name, str) and name.endswith(".pluginPayloadAttachment")
+            for name in (self.transfer_name, self.filename)
+        )
+
+    @property
+    def sticker_pack(self) -> str | None:
+        """The app or pack a sticker came from."""
+        for data in (self.sticker_user_info, self.attribution_info):
+            info = load_plist(data)
+            if isinstance(info, dict):
+                for name in ("name", "pid", "bundle-id"):
+                    if isinstance(info.get(name), str):
+                        pack: str = info[name]
+                        return pack
+        return None
+
+
+def _number(file_id: str) -> int:
+    return int(file_id[:15], 16)
+
+
+class BackupFiles:
+    """Which files the backup holds under the message folders, by file id; small per file."""
+
+    def __init__(self, inputs: ParserInputs) -> None:
+        """Read the listing once."""
+        self._is_known = inputs.has_listing
+        # 60 bits of a SHA-1 tell a million files apart; the value is the size, or -1 for absent.
+        self._sizes: dict[int, int] = {}
+        for file in inputs.listed():
+            try:
+                number = _number(file.file_id)
+            except ValueError:
+                continue
+            self._sizes[number] = (file.size_bytes or 0) if file.present is not False else -1
+
+    def locate(self, row: AttachmentRow) -> StagedAttachment:
+        """Return the attachment with its file, or the reason why it is not there."""
+        name = row.transfer_name if isinstance(row.transfer_name, str) else None
+        filename = row.filename if isinstance(row.filename, str) else ""
+        if not name and filename:
+            name = PurePosixPath(filename).name or None
+        suffix = PurePosixPath(filename or name or "").suffix.lower()
+        claimed = row.total_bytes if type(row.total_bytes) is int and row.total_bytes > 0 else None
+        path, reason = relative_path(filename)
+        domain = file_id = None
+        size: int | None = None
+        if path is not None:
+            domain, file_id, size, reason = self._look_up(path)
+        if suffix == ".bundle" and size is None:
+            reason = _IS_FOLDER
+        return StagedAttachment(
+            name=name,
+            media_type=_media_type(row, suffix),
+            size_bytes=claimed if size is None else size,
+            domain=domain,
+            relative_path=path,
+            file_id=file_id,
+            present=reason is None,
+            reason=reason,
+        )
+
+    def _look_up(self, path: str) -> tuple[str, str, int | None, str | None]:
+        reason = NOT_IN_BACKUP if self._is_known else LIST_UNKNOWN
+        for domain in _DOMAINS:
+            file_id = file_id_of(domain, path)
+            size = self._sizes.get(_number(file_id))
+            if size is not None and size >= 0:
+                return domain, file_id, size, None
+            if size is not None:
+                return domain, file_id, None, BLOB_MISSING
+        return _DOMAINS[0], file_id_of(_DOMAINS[0], path), None, reason
+
+    def find_moving_half(self, still: StagedAttachment) -> StagedAttachment | None:
+        """Return the film of a Live Photo that lies beside *still*, when the backup has it."""
+        path = still.relative_path
+        if not still.present or path is None or still.domain is None:
+            return None
+        stem, dot, suffix = path.rpartition(".")
+        if not dot or suffix.lower() not in {"heic", "jpg", "jpeg"}:
+            return None
+        for ending in ("MOV", "mov"):
+            candidate = f"{stem}.{ending}"
+            file_id = file_id_of(still.domain, candidate)
+            size = self._sizes.get(_number(file_id))
+            if size is not None and size >= 0:
+                return StagedAttachment(
+                    name=PurePosixPath(candidate).name,
+                    media_type="video/quicktime",
+                    size_bytes=size,
+                    domain=still.domain,
+                    relative_path=candidate,
+                    file_id=file_id,
+                    present=True,
+                )
+        return None
+
+
+def file_id_of(domain: str, path: str) -> str:
+    """Return the name of a file's blob in the backup."""
+    return sha1(f"{domain}-{path}".encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
+
+
+def relative_path(filename: str) -> tuple[str | None, str | None]:
+    """Return the path inside a domain, or None and the reason why there cannot be one."""
+    if not filename or filename == "NULL":
+        return None, NOT_DOWNLOADED
+    if filename.startswith(_TEMPORARY_ROOTS):
+        return None, TEMPORARY
+    for root in _ROOTS:
+        if filename.startswith(root):
+            path = filename[len(root) :]
+            if ".." in PurePosixPath(path).parts or "\0" in path:
+                break
+            return path, None
+    else:
+        if filename.startswith("Library/"):
+            return filename, None
+    return None, NOT_IN_BACKUP
+
+
+def _media_type(row: AttachmentRow, suffix: str) -> str | None:
+    if isinstance(row.mime_type, str) and "/" in row.mime_type and len(row.mime_type) < 128:
+        return row.mime_type
+    if row.is_preview:
+        return None
+    return _MEDIA_TYPES.get(suffix) or mimetypes.guess_type(f"x{suffix}", strict=False)[0]

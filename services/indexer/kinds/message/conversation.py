@@ -1,0 +1,216 @@
+"""From the rows of sms.db to artifacts and threads.
+
+One pass in the order of time. Rows about other messages (tapbacks, votes) are read before it and
+folded into their message; what finds none follows at the end as an event.
+"""
+
+from __future__ import annotations
+
+from array import array
+from hashlib import blake2b
+from typing import Any
+
+from services.indexer.kinds.database import Database
+from services.indexer.kinds.handles import Handles
+from services.indexer.kinds.message.assembly import Assembly
+from services.indexer.kinds.message.attachment_files import AttachmentRow, BackupFiles
+from services.indexer.kinds.message.reactions import (
+    ReactionRow,
+    Reactions,
+    is_about_another,
+    is_poll_change,
+    parse_target,
+)
+from services.indexer.kinds.message.store import ChatOfMessage, MessageStore, Row
+from services.indexer.kinds.message.threads import NO_CHAT, Conversations, Handle, merge_chats
+from services.indexer.kinds.phone_time import cocoa_microseconds
+from services.indexer.kinds.protocol import ParserInputs, Sink, UnsupportedStoreError
+from services.indexer.staging import StagedThread
+
+
+def parse_messages(inputs: ParserInputs, sink: Sink) -> None:
+    """Give every message of the backup to *sink*."""
+    path = inputs.find("HomeDomain", "Library/SMS/sms.db")
+    if path is None:
+        raise UnsupportedStoreError("The backup has no messages database.")
+    with Database(path) as database:
+        handles = Handles(inputs.region)
+        store = MessageStore(database, handles, sink.tally)
+        _Pass(store, handles, BackupFiles(inputs), sink).run()
+
+
+class _Pass:
+    """The state of one pass over the messages."""
+
+    def __init__(
+        self, store: MessageStore, handles: Handles, files: BackupFiles, sink: Sink
+    ) -> None:
+        self._store = store
+        self._sink = sink
+        self._tally = sink.tally
+        self._people: dict[int, Handle] = store.read_handles()
+        self._conversations: Conversations = merge_chats(store.read_chats(self._people))
+        self._used = bytearray(len(self._conversations.threads))
+        self._uses_no_chat = False
+        self._duplicates = store.duplicates()
+        self._met: dict[str, int] = {}
+        self._reactions = self._read_reactions()
+        self._folded = 0
+        self._ordinal = 0
+        self._recoverable = store.read_recoverable()
+        self._assembly = Assembly(
+            store=store, handles=handles, people=self._people, files=files, tally=sink.tally
+        )
+        self._assembly.deleted_parts = store.read_recoverable_parts()
+
+    def run(self) -> None:
+        """Walk through everything."""
+        order = self._store.order()
+        chats = self._store.read_chat_of_messages(order)
+        for batch in self._store.batches(order):
+            attachments = self._store.read_attachments(self._numbers(batch))
+            for row in batch:
+                self._tally.read += 1
+                try:
+                    self._take(row, chats, attachments)
+                except Exception as error:  # noqa: BLE001 -- one bad record costs one record
+                    self._tally.undecodable += 1
+                    self._tally.note(f"A message could not be understood ({type(error).__name__}).")
+            self._sink.progress(self._tally.read, len(order))
+        self._take_orphans(chats)
+        self._give_threads()
+        if self._folded:
+            self._tally.note(f"{self._folded} reactions are shown with their messages.")
+        self._sink.progress(len(order), len(order))
+
+    def _numbers(self, batch: list[Row]) -> array[int]:
+        """Row numbers whose attachments are needed: the batch's, and those of its stickers."""
+        numbers = array("q", (row[0] for row in batch))
+        for row in batch:
+            reactions = self._reactions.peek(row[1])
+            if reactions:
+                numbers.extend(reaction.rowid for reaction in reactions if reaction.has_sticker)
+        return numbers
+
+    def _read_reactions(self) -> Reactions:
+        reactions = Reactions()
+        for row in self._store.read_associated():
+            rowid, guid, target, kind, emoji, handle_id, from_me, date, service, balloon, body = row
+            if not isinstance(guid, str) or not isinstance(target, str):
+                continue
+            key, part = parse_target(target)
+            if not (is_about_another(kind) or is_poll_change(balloon, guid, key)):
+                continue
+            person = self._people.get(handle_id)
+            reactions.add(
+                key,
+                ReactionRow(
+                    rowid=rowid,
+                    guid=guid,
+                    type=kind if isinstance(kind, int) else 0,
+                    by=None if from_me or person is None else person.handle,
+                    is_me=bool(from_me),
+                    at_us=cocoa_microseconds(date),
+                    part=part,
+                    emoji=emoji if isinstance(emoji, str) and emoji else None,
+                    payload=body if isinstance(body, bytes) else None,
+                    service=service if isinstance(service, str) else None,
+                ),
+            )
+        return reactions
+
+    def _take(
+        self, row: Row, chats: ChatOfMessage, attachments: dict[int, list[AttachmentRow]]
+    ) -> None:
+        rowid, guid = row[0], row[1]
+        kind, target = row[12], row[13]
+        about_another = is_about_another(kind)
+        if (
+            isinstance(target, str)
+            and target
+            and isinstance(guid, str)
+            and (about_another or is_poll_change(row[16], guid, parse_target(target)[0]))
+        ):
+            return  # comes with its message, or at the end
+        key = self._key(row)
+        reactions = None if about_another else self._reactions.take(key)
+        thread, also_in, flags, deleted = self._place(rowid, chats)
+        if reactions:
+            self._folded += len(reactions)
+        self._sink.artifact(
+            self._assembly.message(
+                row,
+                ordinal=self._ordinal,
+                key=key,
+                thread=thread,
+                also_in=also_in,
+                chat_flags=flags,
+                deleted=deleted,
+                attachments=attachments,
+                reactions=reactions or [],
+            )
+        )
+        self._ordinal += 1
+
+    def _key(self, row: Row) -> str:
+        guid = row[1]
+        if not isinstance(guid, str) or not guid.strip("\0 "):
+            # No guid: identity is what was said, when and by whom, never the row number.
+            said = repr((row[2], row[3], row[4], row[6], row[9])).encode("utf-8", "replace")
+            guid = f"no-guid:{blake2b(said, digest_size=16).hexdigest()}"
+            self._tally.note("A message has no identity of its own.")
+        elif guid not in self._duplicates:
+            return guid
+        count = self._met.get(guid, 0) + 1
+        self._met[guid] = count
+        if count == 1:
+            return guid
+        self._tally.note("Several messages claim the same identity.")
+        return f"{guid}#{count}"
+
+    def _place(
+        self, rowid: int, chats: ChatOfMessage
+    ) -> tuple[StagedThread, tuple[str, ...], tuple[str, ...], Any]:
+        """Return a message's thread, its other threads, its chat's flags, its deletion."""
+        conversations = self._conversations
+        chat = chats.first(rowid)
+        deleted: Any = None
+        recoverable = self._recoverable.get(rowid)
+        if recoverable is not None:
+            deleted = recoverable[1]
+            if chat not in conversations.by_chat:
+                chat = recoverable[0]
+        number = conversations.by_chat.get(chat)
+        if number is None:
+            self._uses_no_chat = True
+            return NO_CHAT, (), (), deleted
+        self._used[number] = 1
+        also_in: tuple[str, ...] = ()
+        further = chats.further(rowid)
+        if further:
+            others = {conversations.by_chat.get(other, number) for other in further} - {number}
+            also_in = tuple(sorted(conversations.threads[other].key for other in others))
+        return conversations.threads[number], also_in, conversations.flags[chat], deleted
+
+    def _take_orphans(self, chats: ChatOfMessage) -> None:
+        for target, reaction in self._reactions.remaining():
+            thread, also_in, _, deleted = self._place(reaction.rowid, chats)
+            self._sink.artifact(
+                self._assembly.orphan(
+                    reaction,
+                    ordinal=self._ordinal,
+                    key=self._key((reaction.rowid, reaction.guid)),
+                    target=target,
+                    thread=thread,
+                    also_in=also_in,
+                    deleted=deleted,
+                )
+            )
+            self._ordinal += 1
+
+    def _give_threads(self) -> None:
+        for thread, used in zip(self._conversations.threads, self._used, strict=True):
+            if used:
+                self._sink.thread(thread)
+        if self._uses_no_chat:
+            self._sink.thread(NO_CHAT)

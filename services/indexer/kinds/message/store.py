@@ -1,0 +1,376 @@
+"""What is read from sms.db, by the columns that are there.
+
+Small tables are held in memory, messages come in batches in the order of date and row number. A
+batch that SQLite or UTF-8 refuses is read again row by row, so that a bad row costs itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from services.indexer.kinds.database import Database
+from services.indexer.kinds.handles import Handles
+from services.indexer.kinds.message.attachment_files import ATTACHMENT_COLUMNS, AttachmentRow
+from services.indexer.kinds.message.threads import Chat, Handle, looks_like_group
+from services.indexer.kinds.protocol import Tally, UnsupportedStoreError
+
+#: Columns of every message, in the order in which ``fetch`` yields them after the row number.
+COLUMNS = (
+    "guid",
+    "text",
+    "attributedBody",
+    "handle_id",
+    "service",
+    "date",
+    "date_read",
+    "date_delivered",
+    "is_from_me",
+    "error",
+    "item_type",
+    "associated_message_type",
+    "associated_message_guid",
+    "thread_originator_guid",
+    "thread_originator_part",
+    "balloon_bundle_id",
+    "expressive_send_style_id",
+    "subject",
+    "destination_caller_id",
+)
+#: Columns that few messages need; read one by one.
+MORE_COLUMNS = (
+    "payload_data",
+    "message_summary_info",
+    "date_edited",
+    "date_retracted",
+    "date_recovered",
+    "date_played",
+    "group_title",
+    "group_action_type",
+    "other_handle",
+    "share_status",
+    "share_direction",
+    "associated_message_emoji",
+)
+
+#: Bits of the flag word that SQLite puts together, and the columns behind each.
+FLAG_COLUMNS: tuple[tuple[int, tuple[str, ...]], ...] = (
+    (1 << 0, ("is_audio_message",)),
+    (1 << 1, ("was_downgraded",)),
+    (1 << 2, ("was_delivered_quietly",)),
+    (1 << 3, ("is_forward",)),
+    (1 << 4, ("is_auto_reply",)),
+    (1 << 5, ("is_spam",)),
+    (1 << 6, ("is_pending_satellite_send", "sent_or_received_off_grid", "is_stewie")),
+    (1 << 7, ("is_sos",)),
+    (1 << 8, ("is_critical",)),
+    (1 << 9, ("is_system_message", "is_service_message")),
+    (1 << 10, ("is_corrupt",)),
+    (1 << 11, ("is_read",)),
+    (1 << 12, ("is_delivered",)),
+    (1 << 13, ("is_sent",)),
+    (1 << 14, ("date_edited", "date_retracted", "date_recovered")),
+    (1 << 15, ("is_time_sensitive",)),
+)
+IS_AUDIO, IS_READ, IS_DELIVERED, IS_SENT, HAS_EDITS = 1, 1 << 11, 1 << 12, 1 << 13, 1 << 14
+IS_SCHEDULED, IS_KEPT_AUDIO, HAS_SUMMARY = 1 << 16, 1 << 17, 1 << 18
+FLAG_NAMES: tuple[tuple[int, str], ...] = (
+    (1 << 0, "audio"),
+    (1 << 1, "downgraded"),
+    (1 << 2, "quiet"),
+    (1 << 3, "forwarded"),
+    (1 << 4, "auto_reply"),
+    (1 << 5, "junk"),
+    (1 << 6, "satellite"),
+    (1 << 7, "emergency"),
+    (1 << 8, "critical"),
+    (1 << 9, "system"),
+    (1 << 10, "corrupt"),
+    (1 << 15, "time_sensitive"),
+    (IS_KEPT_AUDIO, "kept"),
+)
+
+_BATCH = 1000
+_NO_THREAD = -1
+
+Row = tuple[Any, ...]
+
+
+class MessageStore:
+    """The tables of one sms.db."""
+
+    def __init__(self, database: Database, handles: Handles, tally: Tally) -> None:
+        """Find out what the database has; raises UnsupportedStoreError without messages."""
+        self._database = database
+        self._normalise = handles.normalise
+        self._tally = tally
+        columns = database.columns("message")
+        if not columns:
+            raise UnsupportedStoreError("The database has no messages table.")
+        if "handle_id" not in columns and "address" in columns:
+            raise UnsupportedStoreError(
+                "These messages are in the format of iOS 5 or older, which is not read yet."
+            )
+        if "date" not in columns:
+            raise UnsupportedStoreError("The messages table has no dates; its format is unknown.")
+        absent = [name for name in COLUMNS if name not in columns]
+        if absent:
+            tally.note(f"Not in this version of iOS: {', '.join(absent)}.")
+        fields = ["m.rowid"]
+        fields += [f"m.{name}" if name in columns else "null" for name in COLUMNS]
+        fields.append(_flag_expression(columns))
+        self._fields = ", ".join(fields)
+        self._more = ", ".join(name if name in columns else "null" for name in MORE_COLUMNS)
+        database.ensure_index("message", "date")
+        database.ensure_index("message_attachment_join", "message_id")
+
+    def order(self) -> array[int]:
+        """Return the row numbers of all messages in the order of date and row number."""
+        rows = array("q")
+        for statement in (
+            "select rowid from message order by date, rowid",
+            "select rowid from message not indexed",
+        ):
+            try:
+                rows.extend(row[0] for row in self._database.rows(statement))
+            except sqlite3.Error:  # a damaged index or page
+                self._tally.note("Part of the messages table is damaged.")
+                continue
+            break
+        return rows
+
+    def batches(self, order: array[int]) -> Iterator[list[Row]]:
+        """Yield the messages of *order* in batches; rows that cannot be read are counted."""
+        for start in range(0, len(order), _BATCH):
+            numbers = order[start : start + _BATCH]
+            listed = ",".join(map(str, numbers))
+            statement = (
+                f"select {self._fields} from json_each(?) as q "  # noqa: S608 -- names are ours
+                "cross join message as m on m.rowid = q.value"
+            )
+            try:
+                yield self._database.quick_rows(statement, (f"[{listed}]",))
+            except (sqlite3.Error, UnicodeDecodeError):
+                yield list(self._one_by_one(numbers))
+
+    def _one_by_one(self, numbers: Sequence[int]) -> Iterator[Row]:
+        statement = f"select {self._fields} from message as m where m.rowid = ?"  # noqa: S608
+        for number in numbers:
+            try:
+                yield from self._database.rows(statement, (number,))
+            except sqlite3.Error:
+                self._tally.read += 1
+                self._tally.undecodable += 1
+                self._tally.note("A message could not be read from the damaged database.")
+
+    def more(self, rowid: int) -> Row:
+        """Return ``MORE_COLUMNS`` of one message; Nones when they cannot be read."""
+        statement = f"select {self._more} from message where rowid = ?"  # noqa: S608
+        try:
+            for row in self._database.rows(statement, (rowid,)):
+                return row
+        except sqlite3.Error:
+            self._tally.note("The details of a message could not be read.")
+        return (None,) * len(MORE_COLUMNS)
+
+    def duplicates(self) -> frozenset[str]:
+        """Return the guids that several messages claim, which no phone would write."""
+        try:
+            rows = self._database.rows("select guid from message group by guid having count(*) > 1")
+            return frozenset(row[0] for row in rows if isinstance(row[0], str))
+        except sqlite3.Error:
+            return frozenset()
+
+    def read_handles(self) -> dict[int, Handle]:
+        """Return people's numbers and addresses by row number."""
+        found: dict[int, Handle] = {}
+        for rowid, raw, country, person in self._database.select(
+            "handle", ("rowid", "id", "country", "person_centric_id")
+        ):
+            if not isinstance(raw, str) or not raw:
+                continue
+            found[rowid] = Handle(
+                handle=self._normalise(raw, country if isinstance(country, str) else None),
+                person=person if isinstance(person, str) and person else None,
+            )
+        return found
+
+    def read_chats(self, handles: dict[int, Handle]) -> list[Chat]:
+        """Return every chat with its members."""
+        members: dict[int, list[Handle]] = {}
+        for chat_id, handle_id in self._database.select(
+            "chat_handle_join", ("chat_id", "handle_id")
+        ):
+            if handle_id in handles:
+                members.setdefault(chat_id, []).append(handles[handle_id])
+        chats: list[Chat] = []
+        for row in self._database.select(
+            "chat",
+            ("rowid", "guid", "style", "chat_identifier", "service_name", "display_name",
+             "group_id", "is_filtered", "is_blackholed"),
+        ):  # fmt: skip
+            rowid, guid, style, identifier, service, name, group_id, filtered, blocked = row
+            together = tuple(members.get(rowid, ()))
+            guid = guid if isinstance(guid, str) else f"chat {rowid}"
+            flags = ["unknown_sender"] if filtered == 1 else []
+            if isinstance(filtered, int) and filtered > 1:
+                flags.append("junk")
+            if blocked:
+                flags.append("blocked")
+            chats.append(
+                Chat(
+                    id=rowid,
+                    guid=guid,
+                    is_group=looks_like_group(style, guid, len(together)),
+                    members=together,
+                    identifier=self._normalise(identifier) if isinstance(identifier, str) else "",
+                    name=name if isinstance(name, str) and name else None,
+                    group_id=group_id if isinstance(group_id, str) and group_id else None,
+                    service=service if isinstance(service, str) and service else None,
+                    flags=tuple(flags),
+                )
+            )
+        return chats
+
+    def read_chat_of_messages(self, order: array[int]) -> ChatOfMessage:
+        """Return which chats each message is in."""
+        found = ChatOfMessage(order)
+        for chat_id, message_id in self._database.select(
+            "chat_message_join", ("chat_id", "message_id")
+        ):
+            if isinstance(chat_id, int) and isinstance(message_id, int):
+                found.add(message_id, chat_id)
+        return found
+
+    def read_recoverable(self) -> dict[int, tuple[int, Any]]:
+        """Return (chat, date of deletion) of recently deleted messages."""
+        return {
+            message_id: (chat_id, deleted)
+            for chat_id, message_id, deleted in self._database.select(
+                "chat_recoverable_message_join", ("chat_id", "message_id", "delete_date")
+            )
+        }
+
+    def read_recoverable_parts(self) -> dict[int, list[Row]]:
+        """Return (part, date of deletion, typedstream) of parts deleted alone, by message."""
+        found: dict[int, list[Row]] = {}
+        for message_id, *part in self._database.select(
+            "recoverable_message_part", ("message_id", "part_index", "delete_date", "part_text")
+        ):
+            found.setdefault(message_id, []).append(tuple(part))
+        return found
+
+    def read_associated(self) -> Iterator[Row]:
+        """Yield rows about other messages in the order of time."""
+        columns = self._database.columns("message")
+        if not {"associated_message_guid", "associated_message_type"} <= columns:
+            return
+        names = ("rowid", "guid", "associated_message_guid", "associated_message_type",
+                 "associated_message_emoji", "handle_id", "is_from_me", "date", "service",
+                 "balloon_bundle_id")  # fmt: skip
+        fields = [name if name in columns or name == "rowid" else "null" for name in names]
+        fields.append(
+            "case when balloon_bundle_id is not null then payload_data end"
+            if {"balloon_bundle_id", "payload_data"} <= columns
+            else "null"
+        )
+        statement = (
+            f"select {', '.join(fields)} from message "  # noqa: S608 -- names are ours
+            "where associated_message_guid is not null and associated_message_guid <> '' "
+            "order by date, rowid"
+        )
+        try:
+            yield from self._database.rows(statement)
+        except sqlite3.Error:
+            self._tally.note("Part of the reactions could not be read.")
+
+    def read_attachments(self, numbers: Sequence[int]) -> dict[int, list[AttachmentRow]]:
+        """Return the attachments of some messages, in the order in which they were joined."""
+        columns = self._database.columns("attachment")
+        if not columns or not self._database.columns("message_attachment_join"):
+            return {}
+        fields = ", ".join(f"a.{n}" if n in columns else "null" for n in ATTACHMENT_COLUMNS)
+        statement = (
+            f"select j.message_id, {fields} from json_each(?) as q "  # noqa: S608 -- names are ours
+            "cross join message_attachment_join as j on j.message_id = q.value "
+            "join attachment as a on a.rowid = j.attachment_id order by j.rowid"
+        )
+        found: dict[int, list[AttachmentRow]] = {}
+        try:
+            for message_id, *row in self._database.rows(
+                statement, (f"[{','.join(map(str, numbers))}]",)
+            ):
+                found.setdefault(message_id, []).append(AttachmentRow(*row))
+        except sqlite3.Error:
+            self._tally.note("Some attachments could not be read.")
+        return found
+
+
+class ChatOfMessage:
+    """Message to chat, in four bytes per message where row numbers are dense."""
+
+    def __init__(self, order: array[int]) -> None:
+        """Make room for the messages of *order*."""
+        highest = max(order, default=0)
+        dense = min(order, default=0) >= 0 and highest <= 8 * len(order) + 1_000_000
+        self._dense = array("i", [_NO_THREAD]) * (highest + 1 if dense else 0)
+        self._sparse: dict[int, int] = {}
+        self._further: dict[int, list[int]] = {}
+
+    def add(self, message_id: int, chat_id: int) -> None:
+        """Put a message into a chat; its first one counts most."""
+        if not -(2**31) <= chat_id < 2**31:
+            return
+        if self.first(message_id) != _NO_THREAD:
+            self._further.setdefault(message_id, []).append(chat_id)
+        elif 0 <= message_id < len(self._dense):
+            self._dense[message_id] = chat_id
+        else:
+            self._sparse[message_id] = chat_id
+
+    def first(self, message_id: int) -> int:
+        """Return the message's chat, or -1."""
+        if 0 <= message_id < len(self._dense):
+            return self._dense[message_id]
+        return self._sparse.get(message_id, _NO_THREAD)
+
+    def further(self, message_id: int) -> list[int]:
+        """Return the message's other chats."""
+        return self._further.get(message_id, [])
+
+
+def _flag_expression(columns: frozenset[str]) -> str:
+    terms = [
+        f"({' or '.join(f'ifnull(m.{name}, 0) <> 0' for name in there)}) * {bit}"
+        for bit, names in FLAG_COLUMNS
+        if (there := [name for name in names if name in columns])
+    ]
+    if "schedule_type" in columns:
+        terms.append(f"(ifnull(m.schedule_type, 0) = 2) * {IS_SCHEDULED}")
+    if "expire_state" in columns:
+        terms.append(f"(ifnull(m.expire_state, 0) = 3) * {IS_KEPT_AUDIO}")
+    if "message_summary_info" in columns:
+        # "amc" and "ust" alone, which nearly every message has, make 61 bytes.
+        terms.append(f"(ifnull(length(m.message_summary_info), 0) > 80) * {HAS_SUMMARY}")
+    return " + ".join(terms) or "0"
+
+
+class More(msgspec.Struct, frozen=True, gc=False):
+    """``MORE_COLUMNS`` by name."""
+
+    payload: Any
+    summary: Any
+    edited: Any
+    retracted: Any
+    recovered: Any
+    played: Any
+    group_title: Any
+    group_action: Any
+    other_handle: Any
+    share_status: Any
+    share_direction: Any
+    emoji: Any

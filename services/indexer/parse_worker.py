@@ -1,0 +1,155 @@
+"""The process that reads one kind of one backup: one request on stdin, frames on stdout.
+
+It is as good as in a cage: memory and processor time are limited, it dumps no core, opens only the
+private copies that the request names and has no credentials. Whatever a hostile database does
+here costs this kind of this backup. The last frame is always the report, unless the process was
+killed. Nothing of what it reads is ever logged: notes name what went wrong, not what was in it.
+"""
+
+from __future__ import annotations
+
+import gc
+import resource
+import struct
+import sys
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import msgspec
+
+from services.indexer.kinds import PARSERS
+from services.indexer.kinds.protocol import ParserInputs, Tally, UnsupportedStoreError
+from services.indexer.staging import StagedArtifact, StagedThread, encode_json, encode_row
+from shared.contracts.indexer import KindReport
+
+ROWS, THREADS, PROGRESS, REPORT = b"A", b"T", b"P", b"R"
+
+_ROWS_PER_FRAME_BYTES = 256 * 1024
+_THREADS_PER_FRAME = 500
+_head = struct.Struct(">cI").pack
+
+
+class ParseRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the parent writes to stdin."""
+
+    kind: str
+    files: dict[str, str]
+    listing: str | None = None
+    region: str | None = None
+    memory_bytes: int = 1024 * 1024 * 1024
+    cpu_seconds: int = 1800
+
+
+class FrameSink:
+    """Writes what a parser finds as frames, holding back no more than one frame of each type."""
+
+    def __init__(self, output: BinaryIO) -> None:
+        """Write to *output*."""
+        self.tally = Tally()
+        self._output = output
+        self._rows = bytearray()
+        self._threads: list[StagedThread] = []
+
+    def artifact(self, artifact: StagedArtifact) -> None:
+        """Take one artifact."""
+        self._rows += encode_row(artifact)
+        self.tally.kept += 1
+        if len(self._rows) >= _ROWS_PER_FRAME_BYTES:
+            self._write(ROWS, self._rows)
+            self._rows.clear()
+
+    def thread(self, thread: StagedThread) -> None:
+        """Take one thread."""
+        self._threads.append(thread)
+        if len(self._threads) >= _THREADS_PER_FRAME:
+            self._flush_threads()
+
+    def progress(self, done: int, total: int) -> None:
+        """Pass on how far the run is."""
+        self._write(PROGRESS, encode_json({"done": done, "total": total}))
+        self._output.flush()
+
+    def finish(self, kind: str, state: Literal["indexed", "absent", "failed"], note: str) -> None:
+        """Write what is left and the report."""
+        if state == "indexed":
+            if self._rows:
+                self._write(ROWS, self._rows)
+            self._flush_threads()
+        tally = self.tally
+        report = KindReport(
+            kind=kind,
+            state=state,
+            read=tally.read,
+            kept=tally.kept,
+            skipped=tally.skipped,
+            undecodable=tally.undecodable,
+            missing_files=tally.missing_files,
+            note=" ".join(part for part in (note, tally.sentences()) if part),
+        )
+        self._write(REPORT, encode_json(report))
+        self._output.flush()
+
+    def _flush_threads(self) -> None:
+        if self._threads:
+            self._write(THREADS, encode_json(self._threads))
+            self._threads.clear()
+
+    def _write(self, kind: bytes, body: bytes | bytearray) -> None:
+        self._output.write(_head(kind, len(body)))
+        self._output.write(body)
+
+
+def limit_process(*, memory_bytes: int, cpu_seconds: int) -> None:
+    """Bound what this process may use, before it opens anything."""
+    for what, most in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_CPU, cpu_seconds),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(what)
+        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (allowed, allowed))
+
+
+def parse(request: ParseRequest, output: BinaryIO) -> None:
+    """Run the parser of *request* and write its frames; the report comes last in any case."""
+    sink = FrameSink(output)
+    parser = PARSERS.get(request.kind)
+    if parser is None:
+        sink.finish(request.kind, "failed", "Nobody here reads this kind.")
+        return
+    files = {name: Path(path) for name, path in request.files.items()}
+    if any(needed.required and needed.name not in files for needed in parser.files):
+        sink.finish(request.kind, "absent", "This backup has no such store.")
+        return
+    inputs = ParserInputs(
+        files=files,
+        listing=None if request.listing is None else Path(request.listing),
+        region=request.region,
+    )
+    try:
+        parser.parse(inputs, sink)
+    except UnsupportedStoreError as error:
+        sink.finish(request.kind, "failed", str(error))
+    except MemoryError:
+        sink.finish(request.kind, "failed", "The store needs more memory than is allowed.")
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- the parent must hear of any failure
+        sink.finish(request.kind, "failed", f"Reading failed ({type(error).__name__}).")
+    else:
+        sink.finish(request.kind, "indexed", "")
+
+
+def main() -> None:
+    """Read the request, cage this process, parse."""
+    request = msgspec.json.decode(sys.stdin.buffer.read(), type=ParseRequest)
+    limit_process(memory_bytes=request.memory_bytes, cpu_seconds=request.cpu_seconds)
+    # Artifacts hold no cycles worth looking for; the collector would walk millions of rows.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    parse(request, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()
