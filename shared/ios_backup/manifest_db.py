@@ -17,13 +17,12 @@ from typing import Any, Literal, Self
 
 import msgspec
 
-from shared.ios_backup.entry_sizes import SizeReader
+from shared.ios_backup.entry_shapes import ShapeReader
 from shared.ios_backup.errors import DamagedManifest
 from shared.ios_backup.manifest_entry import (
     EntryFacts,
     ManifestEntry,
     effective_flags,
-    read_archive,
     utc,
 )
 from shared.ios_backup.manifest_index import (
@@ -36,6 +35,7 @@ from shared.ios_backup.manifest_index import (
     connect,
     limited,
 )
+from shared.ios_backup.safe_files import FILE_ID
 
 Kind = Literal["file", "directory", "symlink", "other"]
 Sort = Literal["path", "size", "modified"]
@@ -70,15 +70,16 @@ class Manifest:
         self,
         staged: Path,
         *,
-        read_facts: FactsOf = read_archive,
+        read_facts: FactsOf | None = None,
         sizes_of: SizesOf | None = None,
     ) -> None:
         """Take over the staged database; build the order of its entries beside it."""
         self._staged = staged
         self._order = staged.with_name("order.sqlite")
         self._sizes = staged.with_name("sizes.sqlite")
-        self._read_facts = read_facts
-        self._sizes_of = sizes_of or SizeReader().read
+        shapes = ShapeReader()
+        self._facts_of = read_facts or shapes.facts
+        self._sizes_of = sizes_of or shapes.sizes
         self._lock = threading.Lock()
         self._measuring = threading.Lock()
         self._measured = False
@@ -91,7 +92,7 @@ class Manifest:
                 self._connection = connection
                 # Invalid UTF-8 occurs in names; it must neither stop a page nor reach JSON.
                 connection.text_factory = _decoded
-                skipped = build_order(connection, read_facts)
+                skipped = build_order(connection, self._facts_of)
                 (self.file_count,) = connection.execute(
                     "select count(*) from place where flags = 1"
                 ).fetchone()
@@ -109,13 +110,13 @@ class Manifest:
         self.measure()
         if self._domains is None:
             rows = self._all(
-                "select d.name, sum(s.flags = 1), sum(case when s.flags = 1 and s.size > 0"
-                " then s.size else 0 end)"
-                " from sizes.size s join domain d on d.id = s.domain_id group by d.id order by d.id"
+                "select d.name, s.files, s.bytes from domain d join (select domain_id,"
+                " sum(flags = 1) files, sum(case when flags = 1 and size > 0 then size else 0 end)"
+                " bytes from sizes.size group by domain_id) s on s.domain_id = d.id order by d.name"
             )
             self._domains = [
-                DomainCount(domain=name, file_count=count, size_bytes=int(size))
-                for name, count, size in rows
+                DomainCount(domain=name, file_count=files, size_bytes=size)
+                for name, files, size in rows
             ]
         return self._domains
 
@@ -144,13 +145,17 @@ class Manifest:
             query, more = _by_measure("size" if sort == "size" else "modified", domain, after)
             self._index_measure("size" if sort == "size" else "modified", by_domain=bool(domain))
         rows = self._all(query.format(where=where), {**values, **more, "limit": limit + 1})
-        entries = [self._entry(row) for row in rows[:limit]]
         return ManifestPage(
-            entries=entries, next_after=entries[-1].row if len(rows) > limit else None
+            # Blobs have no other names than these; checking every row in SQL would double the
+            # time of opening.
+            entries=[self._entry(row) for row in rows[:limit] if FILE_ID.fullmatch(row[1])],
+            next_after=rows[limit - 1][0] if len(rows) > limit else None,
         )
 
     def stat(self, file_id: str) -> ManifestEntry | None:
         """Return the entry with *file_id*; None where there is none."""
+        if FILE_ID.fullmatch(file_id) is None:
+            return None
         rows = self._all(
             f"select {_ENTRY} from backup.Files f where f.fileID = :id and {VALID_ROW} limit 1",  # noqa: S608
             {"id": file_id},
@@ -170,7 +175,7 @@ class Manifest:
             " where d.name = :domain limit 1",
             {"domain": domain, "path": relative_path},
         )
-        return self._entry(rows[0]) if rows else None
+        return self._entry(rows[0]) if rows and FILE_ID.fullmatch(rows[0][1]) else None
 
     def measure(self) -> None:
         """Read the sizes and times of all entries (seconds for half a million; once).
@@ -187,7 +192,7 @@ class Manifest:
                     self._staged,
                     self._order,
                     sizes_of=self._sizes_of,
-                    facts_of=self._read_facts,
+                    facts_of=self._facts_of,
                 )
                 with self._lock:
                     self._connection.execute(
@@ -209,7 +214,7 @@ class Manifest:
 
     def _entry(self, row: tuple[Any, ...]) -> ManifestEntry:
         number, file_id, domain, relative_path, flags, archive = row
-        facts = EntryFacts() if archive is None else self._read_facts(archive)
+        facts = EntryFacts() if archive is None else self._facts_of(archive)
         return ManifestEntry(
             row=number,
             file_id=file_id,

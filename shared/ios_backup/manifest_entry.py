@@ -15,6 +15,7 @@ from __future__ import annotations
 import datetime as dt
 import plistlib
 import struct
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -32,6 +33,12 @@ _NAMES = {
         "EncryptionKey", "Target", "Digest", "ExtendedAttributes",
     )
 }  # fmt: skip
+
+
+#: What the reader raises on garbage, all of it.
+GARBAGE = (LookupError, ValueError, TypeError, OverflowError, struct.error)
+#: The numbers of an archive's objects, and the number of each known value of its root.
+Layout = tuple[list[int], dict[str, int]]
 
 
 class ManifestEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,9 +85,15 @@ class EntryFacts(msgspec.Struct, frozen=True, kw_only=True):
 def read_archive(blob: bytes) -> EntryFacts:
     """Read an archived MBFile. Garbage gives facts that are all None; it never raises."""
     try:
-        root = _Archive(blob).root()
-    except (LookupError, ValueError, TypeError, struct.error, OverflowError):
+        archive = Archive(blob)
+        root = archive.values(archive.layout())
+    except GARBAGE:
         return EntryFacts()
+    return facts_from(root)
+
+
+def facts_from(root: Mapping[str, object]) -> EntryFacts:
+    """Take the facts from the values of an MBFile; what is of the wrong type becomes None."""
     target = root.get("Target")
     return EntryFacts(
         size_bytes=_positive(root.get("Size")),
@@ -110,7 +123,7 @@ def utc(seconds: int | None) -> dt.datetime | None:
     return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
-class _Archive:
+class Archive:
     """A binary property list, read object by object. Raises LookupError and the like on garbage."""
 
     __slots__ = ("_blob", "_count", "_offset_bytes", "_ref_bytes", "_table")
@@ -129,18 +142,19 @@ class _Archive:
         ):
             raise ValueError("impossible trailer")
 
-    def root(self) -> dict[str, object]:
-        """Return the values of the archive's root object that ``_NAMES`` knows."""
+    def layout(self) -> Layout:
+        """Find the archive's objects, and the root object's values that ``_NAMES`` knows."""
         top = _TRAILER.unpack_from(self._blob, len(self._blob) - _TRAILER.size)[3]
         archive = dict(self._items(top))
         objects = self._references(archive[b"$objects"], 0xA0)
         root = dict(self._items(archive[b"$top"]))[b"root"]
-        values: dict[str, object] = {}
-        for key, reference in self._items(objects[self._uid(root)]):
-            name = _NAMES.get(key)
-            if name is not None:
-                values[name] = self._resolved(reference, objects)
-        return values
+        items = self._items(objects[self._uid(root)])
+        return objects, {_NAMES[key]: number for key, number in items if key in _NAMES}
+
+    def values(self, layout: Layout) -> dict[str, object]:
+        """Return the values at *layout*, which may come from another archive of the same shape."""
+        objects, numbers = layout
+        return {name: self._resolved(number, objects) for name, number in numbers.items()}
 
     def _resolved(self, reference: int, objects: list[int]) -> object:
         """Return a scalar; through at most one UID, one data object and one more UID."""

@@ -1,57 +1,88 @@
-"""Size and time of every entry of a manifest: the one sweep over all archived entries.
+"""Archived entries by their shape: the fast way to read many of one manifest.
 
-The general reader takes 20 µs for an entry, which is ten seconds for a large manifest. But a
-manifest has few shapes of entries: everything from the start to the last key of the root object
-is the same bytes. A shape is learnt once through the general reader and then recognised by
-comparing those bytes, so that nothing is guessed; only two integers are read from the rest.
+The general reader takes 25 µs for an entry, ten seconds for a large manifest. But a manifest has
+few shapes of entries: everything from the start to the last key of the root object is the same
+bytes. A shape is learnt once through the general reader and then recognised by comparing those
+bytes, so that nothing is guessed; only the values are read from the rest.
 """
 
 from __future__ import annotations
 
-from shared.ios_backup.manifest_entry import read_archive
+from typing import NamedTuple
+
+from shared.ios_backup.manifest_entry import (
+    GARBAGE,
+    Archive,
+    EntryFacts,
+    Layout,
+    facts_from,
+    read_archive,
+)
 
 #: More shapes than real manifests have; hostile ones fall back to the general reader.
 _MAX_SHAPES = 2048
 #: Bytes that differ between most shapes in archives laid out as the phone does it: the numbers
 #: of objects of the root. Only a bucket; the whole head is compared afterwards.
 _BUCKET = slice(83, 125)
-#: The bytes up to the last key of the root, and the object numbers of size and time.
-_Shape = tuple[bytes, int, int]
 
 
-class SizeReader:
-    """Reads (size in bytes, modified as seconds since 1970) of archived entries, each or None."""
+class _Shape(NamedTuple):
+    """The bytes up to the last key of the root, and the numbers of objects that follow from it."""
+
+    head: bytes
+    size: int
+    modified: int
+    layout: Layout
+
+
+class ShapeReader:
+    """Reads archived entries of one manifest. Garbage gives facts that are None, never an error."""
 
     def __init__(self) -> None:
         self._shapes: dict[bytes, _Shape | None] = {}
 
-    def read(self, blob: bytes) -> tuple[int | None, int | None]:
-        """Return size and time of one entry; garbage gives (None, None)."""
-        bucket = blob[_BUCKET]
-        shape = self._shapes.get(bucket)
-        if shape is not None and blob.startswith(shape[0]):
-            found = _read_shaped(blob, shape)
-            if found is not None:
-                return found
-        elif bucket not in self._shapes and len(self._shapes) < _MAX_SHAPES:
-            self._shapes[bucket] = _learn(blob)
+    def facts(self, blob: bytes) -> EntryFacts:
+        """Read everything of one entry."""
+        shape = self._shape(blob)
+        if shape is not None:
+            try:
+                return facts_from(Archive(blob).values(shape.layout))
+            except GARBAGE:
+                pass
+        return read_archive(blob)
+
+    def sizes(self, blob: bytes) -> tuple[int | None, int | None]:
+        """Read the size in bytes and the modification time in seconds since 1970."""
+        shape = self._shape(blob)
+        found = None if shape is None else _read_sizes(blob, shape.size, shape.modified)
+        if found is not None:
+            return found
         facts = read_archive(blob)
         return facts.size_bytes, facts.modified
 
+    def _shape(self, blob: bytes) -> _Shape | None:
+        bucket = blob[_BUCKET]
+        shape = self._shapes.get(bucket)
+        if shape is not None:
+            return shape if blob.startswith(shape.head) else None
+        if bucket not in self._shapes and len(self._shapes) < _MAX_SHAPES:
+            self._shapes[bucket] = shape = _learn(blob)
+        return shape
 
-def _read_shaped(blob: bytes, shape: _Shape) -> tuple[int, int] | None:
-    """Read both integers of a blob that begins with the shape's head; None where it is unusual."""
+
+def _read_sizes(blob: bytes, size: int, modified: int) -> tuple[int, int] | None:
+    """Read the integers with these object numbers; None where they are unusual."""
     try:
         offset_bytes = blob[-26]
         table = int.from_bytes(blob[-8:], "big")
         if offset_bytes == 2:
-            at = table + 2 * shape[1]
+            at = table + 2 * size
             size_at = blob[at] << 8 | blob[at + 1]
-            at = table + 2 * shape[2]
+            at = table + 2 * modified
             time_at = blob[at] << 8 | blob[at + 1]
         elif offset_bytes == 1:
-            size_at = blob[table + shape[1]]
-            time_at = blob[table + shape[2]]
+            size_at = blob[table + size]
+            time_at = blob[table + modified]
         else:
             return None
         # Integers of up to 4 bytes are unsigned; longer ones are left to the general reader.
@@ -77,12 +108,16 @@ def _learn(blob: bytes) -> _Shape | None:
     if keys is None:
         return None
     values, end = keys
-    if b"Size" not in values or b"LastModified" not in values:
+    try:
+        objects, numbers = Archive(blob).layout()
+    except GARBAGE:
         return None
-    shape = (blob[:end], values[b"Size"], values[b"LastModified"])
-    # Learnt only where the general reader agrees that this is the root.
-    facts = read_archive(blob)
-    return shape if _read_shaped(blob, shape) == (facts.size_bytes, facts.modified) else None
+    # Learnt only where the general reader found the same root.
+    if not {"Size", "LastModified"} <= numbers.keys() or any(
+        values.get(name.encode()) != number for name, number in numbers.items()
+    ):
+        return None
+    return _Shape(blob[:end], numbers["Size"], numbers["LastModified"], (objects, numbers))
 
 
 def _keys(blob: bytes, root: int) -> tuple[dict[bytes, int], int] | None:
