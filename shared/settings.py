@@ -47,6 +47,8 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     host: str = "127.0.0.1"
     port: Port = 8080
+    #: Names, separated by commas, that the Host header may carry besides addresses and localhost.
+    allowed_hosts: str = ""
 
 
 class NatsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,164 @@
+"""Examples of the OpenAPI document: one invented household, the same ids throughout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_BACKUP = "0b5f7c1e-6f0a-4f8e-9c53-0d9d7f3f2a11"
+_SESSION = "7a0c3a52-91f4-4a57-8f0e-2f6f0f6d9f00"
+_JOB = "c1b2a3d4-0000-4000-8000-9f8e7d6c5b4a"
+_UDID = "00008110-000A1B2C3D4E5F60"
+_FILE = "3d0d7e5fb2ce288813306e4d4636395e047a3d28"
+
+_A_BACKUP: dict[str, Any] = {
+    "id": _BACKUP,
+    "udid": _UDID,
+    "name": "Ada's iPhone",
+    "label": None,
+    "state": "complete",
+    "problems": [],
+    "encrypted": True,
+    "format": "manifest_db",
+    "model": "iPhone 13",
+    "ios_version": "17.5.1",
+    "last_backup_at": "2024-06-01T20:15:00Z",
+    "size_bytes": 41200000000,
+    "file_count": 181224,
+    "index_state": "indexed",
+    "indexed_at": "2024-06-01T20:31:10Z",
+    "revision": "2024-06-01T20:15:00Z-4f1c",
+}
+_A_FILE: dict[str, Any] = {
+    "file_id": _FILE,
+    "domain": "HomeDomain",
+    "relative_path": "Library/SMS/sms.db",
+    "kind": "file",
+    "size_bytes": 52428800,
+    "modified_at": "2024-06-01T19:58:03Z",
+    "created_at": "2021-09-24T08:00:00Z",
+    "mode": 33188,
+    "protection_class": 3,
+    "target": None,
+    "present": True,
+}
+_AN_ARTIFACT: dict[str, Any] = {
+    "id": "1024",
+    "kind": "message",
+    "device": _UDID,
+    "key": "5C4A1F0E-8F39-4B7A-9E3D-0C1B2A3D4E5F",
+    "thread_id": "17",
+    "occurred_at": "2024-05-31T18:00:00Z",
+    "title": None,
+    "text": "The lighthouse opens at nine.",
+    "sender": {"name": "Grace", "handle": "grace@example.org", "is_me": False},
+    "payload": {"service": "iMessage", "direction": "incoming", "status": "read"},
+    "attachments": [],
+    "added_revision": "2024-06-01T20:15:00Z-4f1c",
+    "removed_revision": None,
+    "removed_at": None,
+}
+_A_JOB: dict[str, Any] = {
+    "id": _JOB,
+    "kind": "index",
+    "state": "running",
+    "subject": {"type": "backup", "id": _BACKUP},
+    "progress": {"step": "message", "done": 120000, "total": 410000, "unit": "items"},
+    "attempts": 1,
+    "created_at": "2024-06-01T20:30:00Z",
+    "started_at": "2024-06-01T20:30:00Z",
+    "finished_at": None,
+    "error": None,
+    "report": {},
+}
+
+REQUESTS: dict[str, Any] = {
+    "POST /api/backups/{backup_id}/unlock": {
+        "passphrase": "correct horse battery staple",
+        "ttl_seconds": 1800,
+    },
+    "POST /api/backups/{backup_id}/index": {"kinds": ["message", "contact"]},
+    "PATCH /api/backups/{backup_id}": {"label": "Ada, old phone"},
+    "POST /api/tokens": {"name": "home dashboard", "scopes": ["read"], "ttl_seconds": 31536000},
+}
+
+RESPONSES: dict[str, Any] = {
+    "GET /api/backups": {"items": [_A_BACKUP], "next_cursor": None},
+    "GET /api/backups/{backup_id}": _A_BACKUP,
+    "POST /api/backups/refresh": {
+        "items": [_A_BACKUP],
+        "added": [],
+        "changed": [_BACKUP],
+        "removed": [],
+        "moved": [],
+        "unreadable_roots": [],
+        "seconds": 0.4,
+    },
+    "POST /api/backups/{backup_id}/unlock": {
+        "session_token": f"{_SESSION}.<43 characters, shown this once>",
+        "session_id": _SESSION,
+        "backup_id": _BACKUP,
+        "ttl_seconds": 1800,
+        "expires_at": "2024-06-01T21:00:00Z",
+        "encrypted": True,
+        "file_count": 181224,
+        "warnings": [],
+    },
+    "POST /api/backups/{backup_id}/lock": {"changed": True},
+    "GET /api/backups/{backup_id}/domains": {
+        "items": [{"domain": "CameraRollDomain", "file_count": 9120, "size_bytes": 30100000000}],
+        "next_cursor": None,
+    },
+    "GET /api/backups/{backup_id}/files": {"items": [_A_FILE], "next_cursor": None},
+    "GET /api/backups/{backup_id}/files/{file_id}": _A_FILE,
+    "POST /api/backups/{backup_id}/index": {"job_id": _JOB},
+    "GET /api/threads": {
+        "items": [
+            {
+                "id": "17",
+                "device": _UDID,
+                "kind": "message",
+                "title": "Grace",
+                "is_group": False,
+                "participants": [{"handle": "grace@example.org", "name": "Grace"}],
+                "artifact_count": 4211,
+                "first_at": "2019-02-03T09:12:00Z",
+                "last_at": "2024-05-31T18:00:00Z",
+                "last_text": "The lighthouse opens at nine.",
+                "services": ["iMessage"],
+            }
+        ],
+        "next_cursor": None,
+    },
+    "GET /api/threads/{thread_id}/artifacts": {
+        "items": [_AN_ARTIFACT],
+        "next_cursor": None,
+        "previous_cursor": "eyJ0IjoiMjAyNC0wNS0zMSJ9",
+        "position": 4210,
+    },
+    "GET /api/artifacts/{artifact_id}": _AN_ARTIFACT,
+    "GET /api/search": {
+        "items": [
+            {
+                "artifact": _AN_ARTIFACT,
+                "snippet": [["The ", False], ["lighthouse", True], [" opens at nine.", False]],
+                "thread_title": "Grace",
+                "thread_position": 4210,
+            }
+        ],
+        "next_cursor": None,
+        "total": 1,
+        "total_is_exact": True,
+        "facets": {"kind": [{"value": "message", "count": 1, "label": "Messages"}]},
+    },
+    "GET /api/jobs": {"items": [_A_JOB], "next_cursor": None},
+    "GET /api/jobs/{job_id}": _A_JOB,
+    "POST /api/tokens": {
+        "id": "51a1e7f2-2a55-4d36-9d5f-0f7f6f5e4d3c",
+        "name": "home dashboard",
+        "scopes": ["read"],
+        "created_at": "2024-06-01T20:00:00Z",
+        "expires_at": "2025-06-01T20:00:00Z",
+        "last_used_at": None,
+        "token": "keepsake_<43 characters, shown this once>",
+    },
+}

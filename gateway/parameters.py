@@ -1,0 +1,123 @@
+"""Types of path and query parameters, and the rule that unknown ones are refused."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from litestar import Response
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+from litestar.openapi import ResponseSpec
+from litestar.params import Parameter, ParameterKwarg
+
+from shared.bus import RawReply
+from shared.contracts.problems import Problem, bad_request
+from shared.contracts.requests import DEFAULT_LIMIT, MAX_LIMIT
+
+UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+UDID_PATTERN = r"^([0-9A-Fa-f]{40}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{16})$"
+_ROW = r"^[0-9]{1,19}$"
+
+UuidPath = Annotated[str, Parameter(pattern=UUID_PATTERN, description="UUID in lower case")]
+UdidPath = Annotated[str, Parameter(pattern=UDID_PATTERN, description="UDID of a device")]
+FileIdPath = Annotated[str, Parameter(pattern=r"^[0-9a-f]{40}$", description="40 hex digits")]
+RowPath = Annotated[str, Parameter(pattern=_ROW, description="Decimal number")]
+
+UdidQuery = Annotated[
+    str | None,
+    Parameter(query="device", pattern=UDID_PATTERN, description="Only this device (UDID)"),
+]
+KindQuery = Annotated[
+    str | None, Parameter(query="kind", pattern=r"^[a-z_]{1,40}$", description="Only this kind")
+]
+Limit = Annotated[
+    int, Parameter(ge=1, le=MAX_LIMIT, description=f"Most items; default {DEFAULT_LIMIT}")
+]
+Cursor = Annotated[
+    str | None,
+    Parameter(max_length=2048, description="`next_cursor` of the page before; opaque"),
+]
+Reveal = Annotated[
+    bool,
+    Parameter(description="Show serial and phone numbers in full; needs scope admin, audited"),
+]
+Text = Annotated[str | None, Parameter(max_length=1024)]
+Moment = Annotated[str | None, Parameter(max_length=40, description="RFC 3339, or a date")]
+SessionHeader = Annotated[
+    str | None,
+    Parameter(
+        header="X-Backup-Session",
+        max_length=512,
+        description="`session_token` of the unlock; not needed for backups without encryption",
+    ),
+]
+Direction = Literal["forward", "backward", "around"]
+Removed = Literal["exclude", "include", "only"]
+
+#: Every operation may answer with these; the document says so once per operation.
+PROBLEMS = {
+    status: ResponseSpec(
+        data_container=Problem,
+        media_type="application/problem+json",
+        description=description,
+        generate_examples=False,
+    )
+    for status, description in (
+        (400, "A parameter or the body is not valid, or a query parameter is unknown"),
+        (401, "No valid API token"),
+        (403, "The token lacks the scope, or the session token does not fit"),
+        (404, "There is no such thing"),
+        (503, "A part of Keepsake is not answering; see Retry-After"),
+    )
+}
+
+
+def passed_through(reply: RawReply) -> Response[Any]:
+    """Return a service's JSON as it came, without decoding it."""
+    return Response(content=reply.body, media_type="application/json")
+
+
+def refuse_unknown_parameters(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """Refuse names that the route does not know, and names given twice (a guard of the app)."""
+    if not connection.scope["query_string"]:
+        return
+    known = _query_names(handler)
+    seen: set[str] = set()
+    for name, _ in connection.query_params.multi_items():
+        if name not in known:
+            raise bad_request(
+                "There is an unknown query parameter."
+                + (f" Known are: {', '.join(sorted(known))}." if known else " None is known."),
+                known=sorted(known),
+            )
+        if name in seen:
+            raise bad_request(f"The query parameter {name} is given twice.", parameter=name)
+        seen.add(name)
+
+
+@cache
+def _query_names(handler: BaseRouteHandler) -> frozenset[str]:
+    dependencies = handler.resolve_dependencies()
+    names = set()
+    for name, field in handler.parsed_fn_signature.parameters.items():
+        kwarg = field.kwarg_definition
+        if name in dependencies or name in _FRAMEWORK_NAMES or f"{{{name}:" in _paths(handler):
+            continue
+        if isinstance(kwarg, ParameterKwarg):
+            if kwarg.header or kwarg.cookie:
+                continue
+            names.add(kwarg.query or name)
+        else:
+            names.add(name)
+    return frozenset(names)
+
+
+def _paths(handler: BaseRouteHandler) -> str:
+    return " ".join(handler.paths)
+
+
+#: Arguments that the framework fills in from elsewhere.
+_FRAMEWORK_NAMES = frozenset({"data", "body", "request", "scope", "headers", "state", "query"})

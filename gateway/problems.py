@@ -1,0 +1,138 @@
+"""Every error leaves as ``application/problem+json`` (RFC 9457), whatever raised it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from shared.contracts.problems import Problem, ProblemError
+
+MEDIA_TYPE = "application/problem+json"
+
+_log = structlog.get_logger("gateway")
+
+#: Slug and title for what the framework itself refuses.
+_BY_STATUS: Mapping[int, tuple[str, str]] = {
+    400: ("bad-request", "The request is not valid."),
+    401: ("unauthorized", "A valid API token is needed."),
+    403: ("forbidden", "The token may not do this."),
+    404: ("not-found", "There is nothing at this address."),
+    405: ("method-not-allowed", "This address does not know the method."),
+    413: ("too-large", "The request is too large."),
+    414: ("address-too-long", "The address is too long."),
+    415: ("bad-request", "The body has a media type that is not understood."),
+    421: ("wrong-host", "This host name is not served here."),
+    429: ("throttled", "Too many requests."),
+    503: ("service-unavailable", "A part of Keepsake is not answering."),
+}
+
+#: Fields of the envelope; a problem's own fields never replace them.
+_RESERVED = frozenset({"type", "title", "status", "detail", "instance"})
+
+
+def encode_problem(problem: Problem) -> tuple[bytes, dict[str, str]]:
+    """Return the body and the headers of *problem*."""
+    body: dict[str, Any] = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+    }
+    body.update((k, v) for k, v in problem.fields.items() if k not in _RESERVED)
+    headers = {"cache-control": "no-store"}
+    if problem.retry_after_seconds is not None:
+        body["retry_after_seconds"] = problem.retry_after_seconds
+        headers["retry-after"] = str(problem.retry_after_seconds)
+    if problem.status == 401:
+        headers["www-authenticate"] = 'Bearer realm="keepsake"'
+    return msgspec.json.encode(body), headers
+
+
+def problem_response(problem: Problem, extra: Mapping[str, str] | None = None) -> Response[Any]:
+    """Return *problem* as a response."""
+    body, headers = encode_problem(problem)
+    return Response(
+        content=body,
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers={**headers, **(extra or {})},
+    )
+
+
+def on_problem(_: Request[Any, Any, Any], error: ProblemError) -> Response[Any]:
+    """Show what a service, or the gateway, refused."""
+    return problem_response(error.problem)
+
+
+def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """Show what the framework refused, without quoting what was sent."""
+    status = error.status_code
+    if status not in _BY_STATUS:
+        status = 500 if status >= 500 else 400
+    if status == 500:
+        return problem_response(_internal(error))
+    slug, title = _BY_STATUS[status]
+    fields: dict[str, Any] = {}
+    if isinstance(error, ValidationException):
+        fields["errors"] = _validation_errors(error)
+    allowed = (error.headers or {}).get("Allow") or (error.headers or {}).get("allow")
+    return problem_response(
+        Problem(
+            type=f"/problems/{slug}",
+            title=title,
+            status=status,
+            detail=_detail(status, fields),
+            fields=fields,
+        ),
+        {"allow": allowed} if allowed else None,
+    )
+
+
+def on_exception(_: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Show a bug as one sentence; the log gets its type and place, never its message."""
+    return problem_response(_internal(error))
+
+
+def _internal(error: Exception) -> Problem:
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    _log.error(
+        "request_failed",
+        error=type(error).__name__,
+        at=f"{place.tb_frame.f_code.co_name}:{place.tb_lineno}" if place else None,
+    )
+    return Problem(
+        type="/problems/internal",
+        title="Something went wrong inside Keepsake.",
+        status=500,
+        detail="The log names the error. Repeating the request does no harm.",
+    )
+
+
+def _detail(status: int, fields: Mapping[str, Any]) -> str:
+    errors = fields.get("errors")
+    if errors:
+        return "; ".join(f"{one['parameter']}: {one['message']}" for one in errors)
+    return {
+        400: "The body or a parameter could not be read.",
+        413: "The body may have at most 1 MiB.",
+    }.get(status, "")
+
+
+def _validation_errors(error: ValidationException) -> list[dict[str, str]]:
+    # Messages of the validator name types and bounds, not values; enums are listed by it.
+    extra = error.extra if isinstance(error.extra, list) else []
+    return [
+        {
+            "parameter": str(one.get("key", "body")),
+            "message": str(one.get("message", "not valid"))[:200],
+        }
+        for one in extra
+        if isinstance(one, dict)
+    ]

@@ -1,0 +1,1 @@
+"""The routes by topic. Handlers are thin: read parameters, ask one service, pass the answer on."""

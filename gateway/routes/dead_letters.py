@@ -1,0 +1,60 @@
+"""Events that no handler could finish: look, run again, give up."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Response, delete, get, post
+from litestar.params import Parameter
+
+from gateway.audit import Audit
+from gateway.authentication import needs
+from gateway.parameters import PROBLEMS, Cursor, Limit
+from gateway.tokens import Caller
+from shared.bus import (
+    Bus,
+    DeadLetter,
+    delete_dead_letter,
+    list_dead_letters,
+    retry_dead_letter,
+)
+from shared.contracts.requests import DEFAULT_LIMIT, Done, Page
+
+Sequence = Annotated[int, Parameter(ge=1, le=2**62, description="Place in the dead letters")]
+
+
+@get("/api/dead-letters", guards=[needs("admin")], responses=PROBLEMS, tags=["dead letters"])
+async def list_letters(
+    *, bus: Bus, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Response[Page[DeadLetter]]:
+    """List dead letters, oldest first."""
+    return Response(await list_dead_letters(bus, limit=limit, cursor=cursor))
+
+
+@post(
+    "/api/dead-letters/{sequence:int}/retry",
+    status_code=200,
+    guards=[needs("admin")],
+    responses=PROBLEMS,
+    tags=["dead letters"],
+)
+async def retry_letter(*, bus: Bus, caller: Caller, audit: Audit, sequence: Sequence) -> Done:
+    """Hand the event to the service that gave it up, once more."""
+    await audit.record(caller, "retry", f"dead letter {sequence}")
+    return await retry_dead_letter(bus, sequence)
+
+
+@delete(
+    "/api/dead-letters/{sequence:int}",
+    status_code=200,
+    guards=[needs("admin")],
+    responses=PROBLEMS,
+    tags=["dead letters"],
+)
+async def delete_letter(*, bus: Bus, caller: Caller, audit: Audit, sequence: Sequence) -> Done:
+    """Forget it."""
+    await audit.record(caller, "delete", f"dead letter {sequence}")
+    return await delete_dead_letter(bus, sequence)
+
+
+HANDLERS = (list_letters, retry_letter, delete_letter)

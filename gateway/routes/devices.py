@@ -1,0 +1,97 @@
+"""Devices, their indexed revisions, and what changed between two of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Response, get
+from litestar.params import Parameter
+
+from gateway.audit import Audit
+from gateway.authentication import needs
+from gateway.parameters import PROBLEMS, Cursor, Limit, Reveal, UdidPath, passed_through
+from gateway.tokens import Caller
+from shared.bus import Bus
+from shared.contracts.discovery import Device, GetDevice, ListDevices
+from shared.contracts.identifiers import Udid
+from shared.contracts.indexer import (
+    DiffRevisions,
+    ListRevisions,
+    RevisionDiff,
+    RevisionSummary,
+)
+from shared.contracts.requests import DEFAULT_LIMIT, Page
+
+
+@get("/api/devices", guards=[needs("read")], responses=PROBLEMS, tags=["devices"])
+async def list_devices(
+    *,
+    bus: Bus,
+    caller: Caller,
+    audit: Audit,
+    reveal: Reveal = False,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response[Page[Device]]:
+    """List devices, the one with the newest backup first."""
+    await audit.reveal(caller, "devices", wanted=reveal)
+    return passed_through(
+        await bus.request_bytes(ListDevices(reveal=reveal, limit=limit, cursor=cursor))
+    )
+
+
+@get("/api/devices/{udid:str}", guards=[needs("read")], responses=PROBLEMS, tags=["devices"])
+async def get_device(
+    *, bus: Bus, caller: Caller, audit: Audit, udid: UdidPath, reveal: Reveal = False
+) -> Response[Device]:
+    """Show one device."""
+    await audit.reveal(caller, f"device {udid}", wanted=reveal)
+    return passed_through(await bus.request_bytes(GetDevice(udid=_udid(udid), reveal=reveal)))
+
+
+@get(
+    "/api/devices/{udid:str}/revisions",
+    guards=[needs("read")],
+    responses=PROBLEMS,
+    tags=["devices"],
+)
+async def list_revisions(
+    *, bus: Bus, udid: UdidPath, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Response[Page[RevisionSummary]]:
+    """List indexed revisions with counts and changes per kind, newest first."""
+    return passed_through(
+        await bus.request_bytes(ListRevisions(device=_udid(udid), limit=limit, cursor=cursor))
+    )
+
+
+@get("/api/devices/{udid:str}/diff", guards=[needs("read")], responses=PROBLEMS, tags=["devices"])
+async def diff_revisions(
+    *,
+    bus: Bus,
+    udid: UdidPath,
+    from_revision: Annotated[str, Parameter(query="from", max_length=200)],
+    to_revision: Annotated[str, Parameter(query="to", max_length=200)],
+    kind: Annotated[str, Parameter(pattern=r"^[a-z_]{1,40}$")],
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response[RevisionDiff]:
+    """Show what was added, removed and changed between two revisions, of one kind."""
+    return passed_through(
+        await bus.request_bytes(
+            DiffRevisions(
+                device=_udid(udid),
+                from_revision=from_revision,
+                to_revision=to_revision,
+                kind=kind,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+    )
+
+
+def _udid(text: str) -> Udid:
+    return Udid(text.upper())
+
+
+HANDLERS = (list_devices, get_device, list_revisions, diff_revisions)

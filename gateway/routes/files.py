@@ -1,0 +1,204 @@
+"""What is inside a backup: domains, apps, the manifest's entries, their bytes, and zips."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Literal
+
+from litestar import HttpMethod, Request, Response, get, route
+from litestar.params import Parameter
+from litestar.response.base import ASGIResponse
+from litestar.types import Send
+
+from gateway.authentication import needs
+from gateway.content import ContentSource
+from gateway.disposition import Disposition, content_disposition
+from gateway.parameters import (
+    PROBLEMS,
+    Cursor,
+    FileIdPath,
+    Limit,
+    SessionHeader,
+    Text,
+    UuidPath,
+    passed_through,
+)
+from gateway.session_access import SessionAccess
+from gateway.streaming import Limit as SlotLimit
+from gateway.streaming import StreamedResponse
+from gateway.zip_stream import ZipSource
+from shared.contracts.identifiers import BackupId, FileId
+from shared.contracts.problems import problem
+from shared.contracts.requests import DEFAULT_LIMIT, Page
+from shared.contracts.unlock import (
+    AppSummary,
+    DomainSummary,
+    File,
+    FileKind,
+    FileSort,
+    ListApps,
+    ListDomains,
+    ListFiles,
+    StatFile,
+)
+
+PathLike = Annotated[
+    str | None,
+    Parameter(max_length=1024, description="SQL LIKE over the relative path: `%` and `_`"),
+]
+DispositionQuery = Annotated[
+    Literal["inline", "attachment"],
+    Parameter(description="`inline` only has effect on types that can run nothing"),
+]
+
+
+@get(
+    "/api/backups/{backup_id:str}/domains",
+    guards=[needs("read")],
+    responses=PROBLEMS,
+    tags=["files"],
+)
+async def list_domains(
+    *, sessions: SessionAccess, backup_id: UuidPath, session_token: SessionHeader = None
+) -> Response[Page[DomainSummary]]:
+    """List domains with file counts and bytes."""
+    return passed_through(
+        await sessions.ask_bytes(ListDomains(), backup_id=BackupId(backup_id), token=session_token)
+    )
+
+
+@get(
+    "/api/backups/{backup_id:str}/apps", guards=[needs("read")], responses=PROBLEMS, tags=["files"]
+)
+async def list_apps(
+    *, sessions: SessionAccess, backup_id: UuidPath, session_token: SessionHeader = None
+) -> Response[Page[AppSummary]]:
+    """List apps with file counts and bytes over all of their domains, largest first."""
+    return passed_through(
+        await sessions.ask_bytes(ListApps(), backup_id=BackupId(backup_id), token=session_token)
+    )
+
+
+@get(
+    "/api/backups/{backup_id:str}/files",
+    guards=[needs("read")],
+    responses=PROBLEMS,
+    tags=["files"],
+)
+async def list_files(
+    *,
+    sessions: SessionAccess,
+    backup_id: UuidPath,
+    session_token: SessionHeader = None,
+    domain: Text = None,
+    path_like: PathLike = None,
+    kind: FileKind | None = None,
+    sort: FileSort = "path",
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response[Page[File]]:
+    """Page through the manifest."""
+    return passed_through(
+        await sessions.ask_bytes(
+            ListFiles(
+                domain=domain,
+                path_like=path_like,
+                kind=kind,
+                sort=sort,
+                limit=limit,
+                cursor=cursor,
+            ),
+            backup_id=BackupId(backup_id),
+            token=session_token,
+        )
+    )
+
+
+@get(
+    "/api/backups/{backup_id:str}/files/{file_id:str}",
+    guards=[needs("read")],
+    responses=PROBLEMS,
+    tags=["files"],
+)
+async def get_file(
+    *,
+    sessions: SessionAccess,
+    backup_id: UuidPath,
+    file_id: FileIdPath,
+    session_token: SessionHeader = None,
+) -> Response[File]:
+    """Show one entry of the manifest."""
+    return passed_through(
+        await sessions.ask_bytes(
+            StatFile(file_id=FileId(file_id)), backup_id=BackupId(backup_id), token=session_token
+        )
+    )
+
+
+@route(
+    "/api/backups/{backup_id:str}/files/{file_id:str}/content",
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    status_code=200,
+    guards=[needs("read")],
+    responses=PROBLEMS,
+    tags=["files"],
+)
+async def get_content(
+    *,
+    request: Request[Any, Any, Any],
+    contents: ContentSource,
+    backup_id: UuidPath,
+    file_id: FileIdPath,
+    session_token: SessionHeader = None,
+    disposition: DispositionQuery = "attachment",
+) -> ASGIResponse:
+    """Send the decrypted bytes: Range (one span), If-Range, If-None-Match, HEAD."""
+    return await contents.respond(
+        request,
+        backup_id=BackupId(backup_id),
+        token=session_token,
+        file_id=FileId(file_id),
+        disposition=disposition,
+    )
+
+
+@get("/api/backups/{backup_id:str}/zip", guards=[needs("read")], responses=PROBLEMS, tags=["files"])
+async def get_zip(
+    *,
+    sessions: SessionAccess,
+    zip_slots: SlotLimit,
+    chunk_bytes: int,
+    backup_id: UuidPath,
+    session_token: SessionHeader = None,
+    domain: Text = None,
+    path_like: PathLike = None,
+) -> ASGIResponse:
+    """Send a selection as a zip with original times; what is missing is named in SKIPPED.txt."""
+    source = ZipSource(
+        sessions,
+        backup_id=BackupId(backup_id),
+        token=session_token,
+        domain=domain,
+        path_like=path_like,
+        chunk_bytes=chunk_bytes,
+    )
+    first = await source.first_page()
+    if not first.items:
+        raise problem("not-in-this-backup", "No file of this backup is selected.", 404)
+
+    async def write_body(send: Send, tasks: asyncio.TaskGroup) -> None:
+        await source.write(first, send, tasks)
+
+    media_type = "application/zip"
+    wanted: Disposition = "attachment"
+    name = content_disposition(f"{domain or backup_id}.zip", wanted, media_type)
+    return StreamedResponse(
+        write_body,
+        slots=zip_slots,
+        status_code=200,
+        headers={"content-disposition": name},
+        media_type=media_type,
+    )
+
+
+HANDLERS = (list_domains, list_apps, list_files, get_file, get_content, get_zip)

@@ -1,0 +1,89 @@
+"""Whether Keepsake lives, and whether every part of it answers. Open to everybody."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal
+
+import asyncpg
+import msgspec
+from litestar import Response, get
+
+from gateway.authentication import PUBLIC
+from shared.bus import Bus
+from shared.contracts.health import DependencyHealth, GetHealth, ServiceHealth, health_subject
+from shared.contracts.problems import ProblemError
+
+SERVICES = ("discovery", "unlock", "indexer")
+_ASK_SECONDS = 2.0
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """The process answers."""
+
+    status: Literal["live"] = "live"
+
+
+class ServiceReadiness(msgspec.Struct, frozen=True, kw_only=True):
+    """How one service is."""
+
+    state: Literal["ready", "degraded", "unavailable"]
+    dependencies: dict[str, DependencyHealth] = {}
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """``ready`` when every dependency and every service is."""
+
+    status: Literal["ready", "degraded"]
+    dependencies: dict[str, DependencyHealth]
+    services: dict[str, ServiceReadiness]
+
+
+@get("/health/live", opt=PUBLIC, tags=["health"])
+async def live() -> Live:
+    """Answer as long as the gateway runs."""
+    return Live()
+
+
+@get("/health/ready", opt=PUBLIC, tags=["health"])
+async def ready(*, bus: Bus, pool: asyncpg.Pool) -> Response[Readiness]:
+    """Name each dependency and service; 503 while one of them is not ready."""
+    database, told = await asyncio.gather(
+        _postgres(pool), asyncio.gather(*(_ask(bus, one) for one in SERVICES))
+    )
+    dependencies = {"nats": _nats(bus), "postgres": database}
+    services = dict(zip(SERVICES, told, strict=True))
+    states = [one.state for one in dependencies.values()] + [one.state for one in told]
+    is_ready = all(state == "ready" for state in states)
+    readiness = Readiness(
+        status="ready" if is_ready else "degraded", dependencies=dependencies, services=services
+    )
+    return Response(readiness, status_code=200 if is_ready else 503)
+
+
+def _nats(bus: Bus) -> DependencyHealth:
+    if bus.is_connected:
+        return DependencyHealth(state="ready")
+    return DependencyHealth(state="unavailable", detail="The bus is not connected.")
+
+
+async def _postgres(pool: asyncpg.Pool[Any]) -> DependencyHealth:
+    try:
+        async with asyncio.timeout(_ASK_SECONDS):
+            await pool.execute("select 1")
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return DependencyHealth(state="unavailable", detail="The database does not answer.")
+    return DependencyHealth(state="ready")
+
+
+async def _ask(bus: Bus, service: str) -> ServiceReadiness:
+    try:
+        health: ServiceHealth = await bus.request(
+            GetHealth(), subject=health_subject(service), timeout_seconds=_ASK_SECONDS
+        )
+    except ProblemError:
+        return ServiceReadiness(state="unavailable")
+    return ServiceReadiness(state=health.state, dependencies=health.dependencies)
+
+
+HANDLERS = (live, ready)

@@ -1,0 +1,203 @@
+"""The indexed history: threads, artifacts, their versions and attachments."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import HttpMethod, Request, Response, get, route
+from litestar.params import Parameter
+from litestar.response.base import ASGIResponse
+
+from gateway.attachments import respond_with_attachment
+from gateway.authentication import needs
+from gateway.content import ContentSource
+from gateway.moments import parse_moment
+from gateway.parameters import (
+    PROBLEMS,
+    Cursor,
+    Direction,
+    KindQuery,
+    Limit,
+    Moment,
+    Removed,
+    RowPath,
+    SessionHeader,
+    Text,
+    UdidQuery,
+    passed_through,
+)
+from gateway.routes.files import DispositionQuery
+from shared.bus import Bus
+from shared.contracts.identifiers import ArtifactId, ThreadId, Udid
+from shared.contracts.indexer import (
+    Artifact,
+    ArtifactPage,
+    GetArtifact,
+    ListArtifacts,
+    ListThreadArtifacts,
+    ListThreads,
+    ListVersions,
+    Thread,
+)
+from shared.contracts.problems import bad_request
+from shared.contracts.requests import DEFAULT_LIMIT, Page
+
+At = Annotated[
+    str | None,
+    Parameter(max_length=40, description="RFC 3339, a date, or the id of an artifact in it"),
+]
+
+
+@get("/api/threads", guards=[needs("read")], responses=PROBLEMS, tags=["history"])
+async def list_threads(
+    *,
+    bus: Bus,
+    device: UdidQuery = None,
+    kind: KindQuery = None,
+    person: Text = None,
+    q: Text = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response[Page[Thread]]:
+    """List conversations and other threads, the one with the newest artifact first."""
+    if person and q:
+        raise bad_request("Give q or person, not both.", parameter="person")
+    return passed_through(
+        await bus.request_bytes(
+            ListThreads(
+                device=Udid(device.upper()) if device else None,
+                kind=kind,
+                # The indexer matches q against titles, names and handles of members.
+                q=q or person,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+    )
+
+
+@get(
+    "/api/threads/{thread_id:str}/artifacts",
+    guards=[needs("read")],
+    responses=PROBLEMS,
+    tags=["history"],
+)
+async def list_thread_artifacts(
+    *,
+    bus: Bus,
+    thread_id: RowPath,
+    at: At = None,
+    direction: Direction = "forward",
+    as_of: Moment = None,
+    include_removed: bool = False,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response[ArtifactPage]:
+    """Read a thread from any moment, with cursors both ways."""
+    if at is not None and not at.isdecimal():
+        moment = parse_moment(at, "at")
+        at = moment.isoformat() if moment else None
+    return passed_through(
+        await bus.request_bytes(
+            ListThreadArtifacts(
+                thread_id=ThreadId(thread_id),
+                at=at,
+                direction=direction,
+                as_of=parse_moment(as_of, "as_of", end_of_day=True),
+                include_removed=include_removed,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+    )
+
+
+@get("/api/artifacts", guards=[needs("read")], responses=PROBLEMS, tags=["history"])
+async def list_artifacts(
+    *,
+    bus: Bus,
+    device: UdidQuery = None,
+    kind: KindQuery = None,
+    since: Annotated[str | None, Parameter(query="from", max_length=40)] = None,
+    until: Annotated[str | None, Parameter(query="to", max_length=40)] = None,
+    as_of: Moment = None,
+    removed: Removed = "exclude",
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response[ArtifactPage]:
+    """List artifacts of any kind, newest first."""
+    return passed_through(
+        await bus.request_bytes(
+            ListArtifacts(
+                device=Udid(device.upper()) if device else None,
+                kind=kind,
+                since=parse_moment(since, "from"),
+                until=parse_moment(until, "to", end_of_day=True),
+                as_of=parse_moment(as_of, "as_of", end_of_day=True),
+                removed=removed,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+    )
+
+
+@get(
+    "/api/artifacts/{artifact_id:str}", guards=[needs("read")], responses=PROBLEMS, tags=["history"]
+)
+async def get_artifact(*, bus: Bus, artifact_id: RowPath) -> Response[Artifact]:
+    """Show one artifact."""
+    return passed_through(await bus.request_bytes(GetArtifact(artifact_id=ArtifactId(artifact_id))))
+
+
+@get(
+    "/api/artifacts/{artifact_id:str}/versions",
+    guards=[needs("read")],
+    responses=PROBLEMS,
+    tags=["history"],
+)
+async def list_versions(*, bus: Bus, artifact_id: RowPath) -> Response[Page[Artifact]]:
+    """List the artifact's versions over revisions, oldest first."""
+    return passed_through(
+        await bus.request_bytes(ListVersions(artifact_id=ArtifactId(artifact_id)))
+    )
+
+
+@route(
+    "/api/artifacts/{artifact_id:str}/attachments/{n:int}",
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    status_code=200,
+    guards=[needs("read")],
+    responses=PROBLEMS,
+    tags=["history"],
+)
+async def get_attachment(
+    *,
+    request: Request[Any, Any, Any],
+    bus: Bus,
+    contents: ContentSource,
+    artifact_id: RowPath,
+    n: Annotated[int, Parameter(ge=0, le=1_000_000)],
+    session_token: SessionHeader = None,
+    disposition: DispositionQuery = "inline",
+) -> ASGIResponse:
+    """Send an attachment's bytes; 423 when locked, 404 with the reason when it is nowhere."""
+    return await respond_with_attachment(
+        request,
+        bus,
+        contents,
+        artifact_id=ArtifactId(artifact_id),
+        n=n,
+        token=session_token,
+        disposition=disposition,
+    )
+
+
+HANDLERS = (
+    list_threads,
+    list_thread_artifacts,
+    list_artifacts,
+    get_artifact,
+    list_versions,
+    get_attachment,
+)

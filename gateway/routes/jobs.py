@@ -1,0 +1,81 @@
+"""Long-running work: list, look, cancel, run again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import Response, get, post
+from litestar.params import Parameter
+
+from gateway.authentication import needs
+from gateway.parameters import (
+    PROBLEMS,
+    Cursor,
+    KindQuery,
+    Limit,
+    SessionHeader,
+    UuidPath,
+    passed_through,
+)
+from gateway.session_access import SessionAccess
+from shared.bus import Bus
+from shared.contracts.identifiers import BackupId, JobId
+from shared.contracts.jobs import CancelJob, GetJob, Job, JobState, ListJobs, RetryJob
+from shared.contracts.requests import DEFAULT_LIMIT, Page
+
+
+@get("/api/jobs", guards=[needs("read")], responses=PROBLEMS, tags=["jobs"])
+async def list_jobs(
+    *,
+    bus: Bus,
+    # ``state`` is a name that Litestar keeps for itself.
+    job_state: Annotated[JobState | None, Parameter(query="state")] = None,
+    kind: KindQuery = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response[Page[Job]]:
+    """List jobs, newest first."""
+    return passed_through(
+        await bus.request_bytes(ListJobs(state=job_state, kind=kind, limit=limit, cursor=cursor))
+    )
+
+
+@get("/api/jobs/{job_id:str}", guards=[needs("read")], responses=PROBLEMS, tags=["jobs"])
+async def get_job(*, bus: Bus, job_id: UuidPath) -> Response[Job]:
+    """Show one job."""
+    return passed_through(await bus.request_bytes(GetJob(job_id=JobId(job_id))))
+
+
+@post(
+    "/api/jobs/{job_id:str}/cancel",
+    status_code=200,
+    guards=[needs("write")],
+    responses=PROBLEMS,
+    tags=["jobs"],
+)
+async def cancel_job(*, bus: Bus, job_id: UuidPath) -> Response[Job]:
+    """Stop a job; one that is over stays as it is."""
+    return passed_through(await bus.request_bytes(CancelJob(job_id=JobId(job_id))))
+
+
+@post(
+    "/api/jobs/{job_id:str}/retry",
+    status_code=200,
+    guards=[needs("write")],
+    responses=PROBLEMS,
+    tags=["jobs"],
+)
+async def retry_job(
+    *, bus: Bus, sessions: SessionAccess, job_id: UuidPath, session_token: SessionHeader = None
+) -> Response[Job]:
+    """Run a job again; send a session when the one it began with is gone."""
+    session_id = None
+    if session_token is not None:
+        job = await bus.request(GetJob(job_id=JobId(job_id)))
+        session_id = await sessions.check(backup_id=BackupId(job.subject.id), token=session_token)
+    return passed_through(
+        await bus.request_bytes(RetryJob(job_id=JobId(job_id), session_id=session_id))
+    )
+
+
+HANDLERS = (list_jobs, get_job, cancel_job, retry_job)

@@ -1,0 +1,69 @@
+"""Search over everything indexed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from litestar import Response, get
+from litestar.params import Parameter
+
+from gateway.authentication import needs
+from gateway.moments import parse_moment
+from gateway.parameters import (
+    PROBLEMS,
+    Cursor,
+    KindQuery,
+    Limit,
+    Removed,
+    Text,
+    UdidQuery,
+    passed_through,
+)
+from shared.bus import Bus
+from shared.contracts.identifiers import ThreadId, Udid
+from shared.contracts.indexer import Search, SearchPage
+from shared.contracts.requests import DEFAULT_LIMIT
+
+_SEARCH_SECONDS = 30.0
+
+
+@get("/api/search", guards=[needs("read")], responses=PROBLEMS, tags=["search"])
+async def search(
+    *,
+    bus: Bus,
+    q: Annotated[str, Parameter(max_length=1024, description='Words, prefix*, "a phrase"')] = "",
+    device: UdidQuery = None,
+    kind: KindQuery = None,
+    thread: Annotated[str | None, Parameter(pattern=r"^[0-9]{1,19}$")] = None,
+    person: Text = None,
+    since: Annotated[str | None, Parameter(query="from", max_length=40)] = None,
+    until: Annotated[str | None, Parameter(query="to", max_length=40)] = None,
+    has: Literal["attachment", "link"] | None = None,
+    removed: Removed = "exclude",
+    sort: Literal["relevance", "newest", "oldest"] = "relevance",
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response[SearchPage]:
+    """Find artifacts by their words, with snippets and facets."""
+    return passed_through(
+        await bus.request_bytes(
+            Search(
+                q=q,
+                device=Udid(device.upper()) if device else None,
+                kind=kind,
+                thread=ThreadId(thread) if thread else None,
+                person=person,
+                since=parse_moment(since, "from"),
+                until=parse_moment(until, "to", end_of_day=True),
+                has=has,
+                removed=removed,
+                sort=sort,
+                limit=limit,
+                cursor=cursor,
+            ),
+            timeout_seconds=_SEARCH_SECONDS,
+        )
+    )
+
+
+HANDLERS = (search,)

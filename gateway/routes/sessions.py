@@ -1,0 +1,156 @@
+"""Unlocking and locking. A passphrase passes through memory and is never kept, shown, logged."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from litestar import Response, delete, get, post
+
+from gateway.audit import Audit
+from gateway.authentication import needs
+from gateway.parameters import PROBLEMS, SessionHeader, UuidPath, passed_through
+from gateway.session_access import is_locked, session_id_of
+from gateway.streaming import Limit as SlotLimit
+from gateway.tokens import Caller
+from shared.bus import Bus
+from shared.contracts.identifiers import BackupId, SessionId
+from shared.contracts.problems import ProblemError, not_found, problem
+from shared.contracts.requests import Done, Page
+from shared.contracts.unlock import (
+    BACKUP_HEADER,
+    TOKEN_HEADER,
+    CloseSession,
+    ListSessions,
+    OpenedSession,
+    OpenSession,
+    Session,
+    session_subject,
+)
+
+#: Ten million rounds take a second on a good machine and a minute on a small one.
+_UNLOCK_SECONDS = 300.0
+
+
+class UnlockBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The passphrase of an encrypted backup; null for a plain one."""
+
+    passphrase: Annotated[str, msgspec.Meta(max_length=4096)] | None = None
+    ttl_seconds: Annotated[int, msgspec.Meta(ge=1, le=31_536_000)] | None = None
+
+    def __repr__(self) -> str:
+        """Leave the passphrase out of logs and tracebacks."""
+        return "UnlockBody(…)"
+
+
+class Closed(msgspec.Struct, frozen=True, kw_only=True):
+    """How many sessions were locked."""
+
+    closed: int
+
+
+@post(
+    "/api/backups/{backup_id:str}/unlock",
+    status_code=200,
+    guards=[needs("unlock")],
+    responses=PROBLEMS,
+    tags=["sessions"],
+)
+async def unlock_backup(
+    *,
+    bus: Bus,
+    caller: Caller,
+    unlock_slots: SlotLimit,
+    backup_id: UuidPath,
+    data: UnlockBody | None = None,
+) -> Response[OpenedSession]:
+    """Open a backup; the session token in the answer is shown this once."""
+    body = data or UnlockBody()
+    with unlock_slots:
+        reply = await bus.request_bytes(
+            OpenSession(
+                backup_id=BackupId(backup_id),
+                passphrase=body.passphrase,
+                ttl_seconds=body.ttl_seconds,
+                caller=caller.token_id,
+            ),
+            timeout_seconds=_UNLOCK_SECONDS,
+        )
+    return passed_through(reply)
+
+
+@post(
+    "/api/backups/{backup_id:str}/lock",
+    status_code=200,
+    guards=[needs("unlock")],
+    responses=PROBLEMS,
+    tags=["sessions"],
+)
+async def lock_backup(
+    *, bus: Bus, backup_id: UuidPath, session_token: SessionHeader = None
+) -> Done:
+    """Forget the keys of the session whose token is sent. Repeating it does no harm."""
+    if session_token is None:
+        raise problem(
+            "session-token-required",
+            "The session token is missing.",
+            401,
+            "Send the session_token of this backup's unlock as X-Backup-Session.",
+        )
+    session_id = session_id_of(session_token)
+    headers = {TOKEN_HEADER: session_token, BACKUP_HEADER: backup_id}
+    return Done(changed=await _close(bus, session_id, headers))
+
+
+@get("/api/sessions", guards=[needs("read")], responses=PROBLEMS, tags=["sessions"])
+async def list_sessions(*, bus: Bus) -> Response[Page[Session]]:
+    """List open sessions, newest first. Tokens are not among it."""
+    return passed_through(await bus.request_bytes(ListSessions()))
+
+
+@delete(
+    "/api/sessions/{session_id:str}",
+    status_code=200,
+    guards=[needs("unlock")],
+    responses=PROBLEMS,
+    tags=["sessions"],
+)
+async def lock_session(*, bus: Bus, caller: Caller, audit: Audit, session_id: UuidPath) -> Done:
+    """Lock one session, whoever opened it."""
+    await audit.record(caller, "lock", f"session {session_id}")
+    if not await _close(bus, SessionId(session_id), {}):
+        raise not_found("session")
+    return Done()
+
+
+@delete(
+    "/api/sessions",
+    status_code=200,
+    guards=[needs("unlock")],
+    responses=PROBLEMS,
+    tags=["sessions"],
+)
+async def lock_all_sessions(*, bus: Bus, caller: Caller, audit: Audit) -> Closed:
+    """Lock everything."""
+    await audit.record(caller, "lock", "all sessions")
+    page = await bus.request(ListSessions())
+    closed = [await _close(bus, session.session_id, {}) for session in page.items]
+    return Closed(closed=sum(closed))
+
+
+async def _close(bus: Bus, session_id: SessionId, headers: dict[str, str]) -> bool:
+    """Return whether the session was open."""
+    try:
+        done = await bus.request(
+            CloseSession(),
+            subject=session_subject(session_id, CloseSession.subject),
+            headers=headers,
+        )
+    except ProblemError as error:
+        if is_locked(error):
+            return False
+        raise
+    return done.changed
+
+
+HANDLERS = (unlock_backup, lock_backup, list_sessions, lock_session, lock_all_sessions)

@@ -1,0 +1,90 @@
+"""API tokens. The token itself is in the answer to its creation and nowhere else, ever."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from litestar import Response, delete, get, post
+
+from gateway import storage
+from gateway.audit import Audit
+from gateway.authentication import needs
+from gateway.parameters import PROBLEMS, Cursor, Limit, UuidPath
+from gateway.storage import TokenRow
+from gateway.tokens import Caller, Scope, Tokens
+from shared.contracts.problems import not_found
+from shared.contracts.requests import DEFAULT_LIMIT, Done, Page
+
+
+class NewToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A name for people, what it may do, and for how long (null: until revoked)."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    scopes: Annotated[list[Scope], msgspec.Meta(min_length=1, max_length=4)] = msgspec.field(
+        default_factory=lambda: ["read"]
+    )
+    ttl_seconds: Annotated[int, msgspec.Meta(ge=1, le=315_360_000)] | None = None
+
+
+class CreatedToken(TokenRow, frozen=True, kw_only=True):
+    """A fresh token with its text."""
+
+    token: str
+
+    def __repr__(self) -> str:
+        """Leave the token out of logs and tracebacks."""
+        return f"CreatedToken(id={self.id!r})"
+
+
+@get("/api/tokens", guards=[needs("admin")], responses=PROBLEMS, tags=["tokens"])
+async def list_tokens(
+    *,
+    pool: asyncpg.Pool,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Page[TokenRow]:
+    """List tokens, newest first; never their text."""
+    items, next_cursor = await storage.fetch_tokens(pool, limit=limit, cursor=cursor)
+    return Page(items=items, next_cursor=next_cursor)
+
+
+@post(
+    "/api/tokens",
+    status_code=201,
+    guards=[needs("admin")],
+    responses=PROBLEMS,
+    tags=["tokens"],
+)
+async def create_token(
+    *, tokens: Tokens, caller: Caller, audit: Audit, data: NewToken
+) -> Response[CreatedToken]:
+    """Make a token."""
+    text, row = await tokens.create(
+        name=data.name,
+        scopes=data.scopes,
+        ttl_seconds=data.ttl_seconds,
+        created_by=caller.token_id,
+    )
+    await audit.record(caller, "create", f"token {row.id}")
+    return Response(CreatedToken(token=text, **msgspec.structs.asdict(row)))
+
+
+@delete(
+    "/api/tokens/{token_id:str}",
+    status_code=200,
+    guards=[needs("admin")],
+    responses=PROBLEMS,
+    tags=["tokens"],
+)
+async def revoke_token(*, tokens: Tokens, caller: Caller, audit: Audit, token_id: UuidPath) -> Done:
+    """Revoke a token at once."""
+    await audit.record(caller, "revoke", f"token {token_id}")
+    if not await tokens.revoke(UUID(token_id)):
+        raise not_found("token")
+    return Done()
+
+
+HANDLERS = (list_tokens, create_token, revoke_token)
