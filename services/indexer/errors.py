@@ -1,9 +1,10 @@
 """Errors of the indexer.
 
 IndexerError
-├── WorkerFailed       a parser process crashed, hung, or said something that is not a frame
-├── BackupChanged      the backup is not the revision that the run began with
-└── RunCancelled       a person asked for the run to stop
+├── WorkerError       a parser process crashed, hung, or said something that is not a frame
+├── BackupChangedError the backup is not the revision that the run began with
+├── RunCancelledError  a person asked for the run to stop
+└── ScratchError       no private place for copies
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ class IndexerError(Exception):
     """Base of everything that the indexer raises for itself to catch."""
 
 
-class WorkerFailed(IndexerError):
+class WorkerError(IndexerError):
     """The kind could not be read; the message is a sentence for people, without content."""
 
 
-class BackupChanged(IndexerError):
+class BackupChangedError(IndexerError):
     """The files under the run are another revision's now, so nothing read from them counts."""
 
 
-class RunCancelled(IndexerError):
+class RunCancelledError(IndexerError):
     """The job was cancelled while the run was going on."""
+
+
+class ScratchError(IndexerError):
+    """There is no place where plaintext could lie privately."""

@@ -69,6 +69,62 @@ async def record_revision(
     return Moment(device=device, taken_at=known)
 
 
+class IndexedKind(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind that stands on the timeline of a revision already."""
+
+    parser_version: int
+    job_id: str | None
+    report: KindReport
+
+
+async def find_indexed_kind(
+    connection: Connection, *, device: str, digest: str, kind: str
+) -> IndexedKind | None:
+    """Return what is known of a kind of a revision, if it was read whole."""
+    row = await connection.fetchrow(
+        "select k.parser_version, k.job_id::text, k.report, k.added, k.removed"
+        " from kind_index k join revision r on r.device = k.device and r.taken_at = k.taken_at"
+        " where r.device = $1 and r.digest = $2 and k.kind = $3 and k.state = 'indexed'",
+        device,
+        digest,
+        kind,
+    )
+    if row is None:
+        return None
+    report = msgspec.convert(row["report"], KindReport)
+    return IndexedKind(
+        parser_version=row["parser_version"],
+        job_id=row["job_id"],
+        report=msgspec.structs.replace(report, added=row["added"], removed=row["removed"]),
+    )
+
+
+async def moments_only_of(connection: Connection, backup_id: str) -> list[Moment]:
+    """Return the revisions that no other folder holds, newest first."""
+    rows = await connection.fetch(
+        "select b.device, b.taken_at from revision_backup b where b.backup_id = $1"
+        " and not exists (select 1 from revision_backup other where other.device = b.device"
+        " and other.taken_at = b.taken_at and other.backup_id <> b.backup_id)"
+        " order by b.device, b.taken_at desc",
+        UUID(backup_id),
+    )
+    return [Moment(device=row["device"], taken_at=row["taken_at"]) for row in rows]
+
+
+async def devices_of(connection: Connection, backup_id: str) -> list[str]:
+    """Return the devices whose revisions the folder held (more than one if it was reused)."""
+    rows = await connection.fetch(
+        "select distinct device from revision_backup where backup_id = $1 order by device",
+        UUID(backup_id),
+    )
+    return [row["device"] for row in rows]
+
+
+async def release_backup(connection: Connection, backup_id: str) -> None:
+    """Forget that a folder held anything."""
+    await connection.execute("delete from revision_backup where backup_id = $1", UUID(backup_id))
+
+
 async def open_stage(connection: Connection) -> None:
     """Make the empty staging table of this transaction."""
     await connection.execute("drop table if exists pg_temp.stage, pg_temp.touched")
@@ -213,7 +269,8 @@ async def _record_kind(
 ) -> None:
     # A revision that was read whole once stays on the timeline when it cannot be read again.
     await connection.execute(
-        "insert into kind_index as k (device, kind, taken_at, state, parser_version, job_id, report)"
+        "insert into kind_index as k"
+        " (device, kind, taken_at, state, parser_version, job_id, report)"
         " values ($1, $2, $3, $4, $5, $6, $7)"
         " on conflict (device, kind, taken_at) do update set state = excluded.state,"
         " parser_version = excluded.parser_version, job_id = excluded.job_id,"

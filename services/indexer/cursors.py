@@ -1,0 +1,70 @@
+"""Opaque cursors: what a page ended with, so that the next one begins after it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+from typing import TypeVar
+
+import msgspec
+
+from shared.contracts.problems import bad_request
+from shared.contracts.requests import MAX_LIMIT
+
+Place = TypeVar("Place", bound=msgspec.Struct)
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+_LARGEST_ID = 2**63 - 1
+
+
+class TimePlace(msgspec.Struct, frozen=True, array_like=True):
+    """A row in an order by time and id, and the way the page goes from there."""
+
+    at_us: int
+    id: int
+    backward: bool = False
+
+    @property
+    def at(self) -> dt.datetime:
+        """The time as Postgres takes it."""
+        return _EPOCH + self.at_us * _MICROSECOND
+
+
+def place_of(at: dt.datetime, row_id: int, *, backward: bool = False) -> TimePlace:
+    """Return the place of a row, exact to the microsecond."""
+    return TimePlace((at - _EPOCH) // _MICROSECOND, row_id, backward)
+
+
+def write_cursor(place: msgspec.Struct) -> str:
+    """Return *place* as opaque text."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def read_cursor(text: str, kind: type[Place]) -> Place:
+    """Return the place in *text*; anything that was not a cursor is a bad request."""
+    try:
+        body = base64.b64decode(
+            text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True
+        )
+        place = msgspec.json.decode(body, type=kind)
+        if isinstance(place, TimePlace):
+            _ = place.at, read_id(str(place.id), "cursor")
+    except (binascii.Error, ValueError, OverflowError, msgspec.MsgspecError):
+        raise bad_request("The cursor is not one that was given out.") from None
+    return place
+
+
+def read_id(text: str, what: str) -> int:
+    """Return a row number given as decimal text."""
+    if not (text.isascii() and text.isdigit()) or int(text[:20]) > _LARGEST_ID or len(text) > 19:
+        raise bad_request(f"That is not the id of a {what}.")
+    return int(text)
+
+
+def read_limit(limit: int) -> int:
+    """Return *limit* if it is within the bounds of every listing."""
+    if not 1 <= limit <= MAX_LIMIT:
+        raise bad_request(f"limit must be between 1 and {MAX_LIMIT}.")
+    return limit

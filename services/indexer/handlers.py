@@ -1,0 +1,190 @@
+"""Events: a run that was asked for, and a backup that is to be forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from services.indexer.errors import BackupChangedError, RunCancelledError
+from services.indexer.index_run import IndexRunner, JobIsOverError, RunResult
+from services.indexer.storage_history import (
+    devices_of,
+    forget_moment,
+    moments_only_of,
+    release_backup,
+)
+from services.indexer.storage_jobs import UNDER_WAY, IndexJob, create_job, finish_job
+from services.indexer.storage_names import rebuild_address_book
+from shared.bus import Bus, Delivery, Reject, Retry
+from shared.contracts.events import BackupRemoved, IndexCompleted, IndexFailed, IndexRequested
+from shared.contracts.identifiers import BackupId, Udid
+from shared.contracts.indexer import KindReport
+from shared.contracts.jobs import JobProgress, JobState
+from shared.contracts.problems import Problem, ProblemError, problem
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+#: Somebody who did not answer is asked again; the run has lost nothing.
+_PASSING = (503, 504)
+_RETRY_SECONDS = 3.0
+
+
+class EventHandlers:
+    """Handlers of the indexer's consumer."""
+
+    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus, runner: IndexRunner) -> None:
+        self._pool = pool
+        self._bus = bus
+        self._runner = runner
+
+    async def on_index_requested(self, event: IndexRequested, delivery: Delivery) -> None:
+        """Run the job and say how it ended, in one transaction with the inbox."""
+        if await delivery.is_done():
+            return
+        job = await self._find_job(event)
+        if job.id != event.job_id or job.state not in UNDER_WAY:
+            # Asked for while another run of this backup was under way, or cancelled meanwhile.
+            async with delivery.transaction():
+                return
+        structlog.contextvars.bind_contextvars(job_id=job.id, backup_id=job.backup_id)
+        await self._run(job, delivery)
+
+    async def _run(self, job: IndexJob, delivery: Delivery) -> None:
+        try:
+            result = await self._runner.run(job)
+        except RunCancelledError:
+            await self._end(delivery, job, "cancelled", None)
+        except BackupChangedError:
+            await self._end(delivery, job, "interrupted", _changed())
+        except JobIsOverError:
+            async with delivery.transaction():
+                return
+        except ProblemError as error:
+            if error.problem.status in _PASSING and not delivery.is_last_attempt:
+                raise Retry(_RETRY_SECONDS) from error
+            state: JobState = "interrupted" if error.problem.status in (423, 503, 504) else "failed"
+            await self._end(delivery, job, state, error.problem)
+        except Exception as error:
+            if not delivery.is_last_attempt:
+                raise
+            log.error("index_run_broken", error=type(error).__name__)  # noqa: TRY400 -- no content
+            await self._end(delivery, job, "failed", _broken())
+        else:
+            await self._complete(delivery, job, result)
+
+    async def on_backup_removed(self, event: BackupRemoved, delivery: Delivery) -> None:
+        """Forget the revisions of a backup that a person forgot; a vanished folder keeps them."""
+        async with delivery.transaction() as connection:
+            if not event.forgotten:
+                return
+            for device in await devices_of(connection, event.backup_id):
+                if not await connection.fetchval(
+                    "select pg_try_advisory_xact_lock(hashtextextended($1, 1))",
+                    f"indexer:{device}",
+                ):
+                    # A run of this device is going on; its rows are not ours to move now.
+                    raise Retry(_RETRY_SECONDS)
+            moments = await moments_only_of(connection, event.backup_id)
+            await release_backup(connection, event.backup_id)
+            for moment in moments:
+                await forget_moment(connection, moment)
+            for device in {moment.device for moment in moments}:
+                await rebuild_address_book(connection, device)
+        log.info("backup_forgotten", backup_id=event.backup_id)
+
+    async def _find_job(self, event: IndexRequested) -> IndexJob:
+        try:
+            UUID(event.job_id), UUID(event.backup_id)
+        except ValueError:
+            raise Reject("the ids are not ids") from None
+        return await create_job(
+            self._pool,
+            job_id=event.job_id,
+            backup_id=event.backup_id,
+            session_id=event.session_id,
+            kinds=event.kinds,
+        )
+
+    async def _complete(self, delivery: Delivery, job: IndexJob, result: RunResult) -> None:
+        reports = result.reports
+        if not reports or all(report.state == "failed" for report in reports.values()):
+            await self._end(delivery, job, "failed", _nothing_read(), reports=reports)
+            return
+        async with delivery.transaction() as connection:
+            if not await finish_job(
+                connection, job.id, state="completed", reports=reports, revision=result.revision
+            ):
+                return
+            await delivery.publish(
+                connection,
+                IndexCompleted(
+                    job_id=job.id,
+                    backup_id=BackupId(job.backup_id),
+                    udid=Udid(result.device),
+                    revision=result.revision,
+                    kept=result.kept,
+                    incomplete_kinds=result.incomplete_kinds,
+                ),
+            )
+        log.info("index_completed", kept=result.kept, incomplete=result.incomplete_kinds)
+        await self._tell(job, "completed")
+
+    async def _end(
+        self,
+        delivery: Delivery,
+        job: IndexJob,
+        state: JobState,
+        error: Problem | None,
+        *,
+        reports: Mapping[str, KindReport] | None = None,
+    ) -> None:
+        async with delivery.transaction() as connection:
+            if not await finish_job(connection, job.id, state=state, error=error, reports=reports):
+                return
+            if error is not None:
+                await delivery.publish(connection, _failed(job, error))
+        log.info("index_ended", state=state, problem=None if error is None else error.type)
+        await self._tell(job, state)
+
+    async def _tell(self, job: IndexJob, state: JobState) -> None:
+        await self._bus.send_progress(JobProgress(job_id=job.id, state=state, progress=None))
+
+
+def _failed(job: IndexJob, error: Problem) -> IndexFailed:
+    return IndexFailed(
+        job_id=job.id,
+        backup_id=BackupId(job.backup_id),
+        problem_type=error.type,
+        title=error.title,
+    )
+
+
+def _changed() -> Problem:
+    return problem(
+        "backup-changed",
+        "The backup changed while it was being read.",
+        409,
+        "The phone has begun a new backup into this folder. Index it again when that is done.",
+    ).problem
+
+
+def _nothing_read() -> Problem:
+    return problem(
+        "nothing-indexed",
+        "Nothing in the backup could be read.",
+        422,
+        "The report says why for each kind.",
+    ).problem
+
+
+def _broken() -> Problem:
+    return problem(
+        "internal",
+        "Something went wrong inside Keepsake.",
+        500,
+        "It was logged; trying again may help.",
+    ).problem

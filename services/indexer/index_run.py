@@ -1,0 +1,289 @@
+"""One index run: a backup's revision becomes a point on its device's timelines.
+
+Kinds are indexed one after the other, each in its own process and its own transaction, so what is
+done stays done: a run that is delivered again goes on where it was. Runs of one device take turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from services.indexer.errors import BackupChangedError, RunCancelledError
+from services.indexer.isolation import WORKER_COMMAND, Bounds
+from services.indexer.kind_run import KindRun
+from services.indexer.kinds import PARSERS
+from services.indexer.progress import ProgressReporter
+from services.indexer.scratch import Scratch
+from services.indexer.session_files import SessionFiles
+from services.indexer.storage_history import find_indexed_kind, record_revision
+from services.indexer.storage_jobs import IndexJob, is_cancel_requested, start_job
+from shared.bus import Bus
+from shared.contracts.discovery import LocateBackup, Location
+from shared.contracts.identifiers import BackupId
+from shared.contracts.indexer import KindReport
+from shared.contracts.problems import ProblemError, locked, problem
+from shared.contracts.unlock import OpenSession
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    import asyncpg
+
+T = TypeVar("T")
+
+#: Runs that read at the same time; more wait. Parsing is bound by the processor.
+_RUNS = 2
+_CANCEL_POLL_SECONDS = 0.4
+_TURN_POLL_SECONDS = 0.3
+_OPEN_TIMEOUT_SECONDS = 60.0
+#: What changes whenever a run of the phone's backup touches the folder.
+_MARKS = ("Manifest.db", "Manifest.mbdb", "Manifest.plist", "Status.plist")
+
+Marks = tuple[tuple[int, int] | None, ...]
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run reads; all of it is known, or there is no run."""
+
+    backup_id: BackupId
+    path: str
+    udid: str
+    digest: str
+    location: Location
+
+
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run that went through has to say."""
+
+    device: str
+    revision: str
+    reports: dict[str, KindReport]
+
+    @property
+    def kept(self) -> dict[str, int]:
+        """Artifacts kept, per kind that was read whole."""
+        return {
+            kind: report.kept for kind, report in self.reports.items() if report.state == "indexed"
+        }
+
+    @property
+    def incomplete_kinds(self) -> list[str]:
+        """Kinds that did not move on their timeline because they could not be read whole."""
+        return [kind for kind, report in self.reports.items() if report.state == "failed"]
+
+
+class JobIsOverError(Exception):
+    """Somebody else ended the job while this run waited for its turn."""
+
+
+class IndexRunner:
+    """Carries out index runs for one process of the indexer."""
+
+    def __init__(
+        self,
+        *,
+        pool: asyncpg.Pool[Any],
+        bus: Bus,
+        settings: Settings,
+        scratch: Scratch,
+        command: Sequence[str] = WORKER_COMMAND,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self._pool = pool
+        self._bus = bus
+        self._settings = settings
+        self._scratch = scratch
+        self._command = command
+        self._bounds = bounds or Bounds()
+        self._room = asyncio.Semaphore(_RUNS)
+
+    async def run(self, job: IndexJob) -> RunResult:
+        """Index the job's backup.
+
+        Raises ``ProblemError`` when it cannot be read (423 when it is locked), and
+        ``BackupChangedError`` or ``RunCancelledError``. When cancelled, nothing is left behind but
+        the kinds that were finished.
+        """
+        return await self._until_cancelled(job.id, self._run(job))
+
+    async def _run(self, job: IndexJob) -> RunResult:
+        revision = await self.read_revision(job.backup_id)
+        async with self._room, self._turn(revision.udid) as connection:
+            if not await start_job(connection, job.id, device=revision.udid):
+                raise JobIsOverError
+            async with self._files(job, revision) as files:
+                return await self._index(job, revision, files, connection)
+
+    async def read_revision(self, backup_id: str) -> Revision:
+        """Return what there is to index now; 409 when no completed run of the phone stands."""
+        location = await self._bus.request(LocateBackup(backup_id=BackupId(backup_id)))
+        return readable_revision(location)
+
+    async def _index(
+        self,
+        job: IndexJob,
+        revision: Revision,
+        files: SessionFiles,
+        connection: asyncpg.pool.PoolConnectionProxy[Any],
+    ) -> RunResult:
+        marks = await asyncio.to_thread(read_marks, revision.path)
+        reports: dict[str, KindReport] = {}
+        progress = ProgressReporter(self._bus, self._pool, job.id, reports)
+        kinds = [kind for kind in PARSERS if job.kinds is None or kind in job.kinds]
+
+        async def check() -> None:
+            await self._check_unchanged(revision, marks)
+
+        for kind in kinds:
+            parser = PARSERS[kind]
+            done = await find_indexed_kind(
+                connection, device=revision.udid, digest=revision.digest, kind=kind
+            )
+            asked_again = job.kinds is not None and (done is None or done.job_id != job.id)
+            if done is not None and done.parser_version == parser.version and not asked_again:
+                await self._record(connection, revision)
+                reports[kind] = done.report
+                continue
+            folder = await asyncio.to_thread(self._scratch.make, job.id)
+            try:
+                reports[kind] = await KindRun(
+                    parser,
+                    files=files,
+                    folder=folder,
+                    settings=self._settings,
+                    region=revision.location.region,
+                    command=self._command,
+                    bounds=self._bounds,
+                    progress=progress,
+                ).index(
+                    connection,
+                    job_id=job.id,
+                    record=lambda: self._record(connection, revision),
+                    check=check,
+                )
+            finally:
+                await asyncio.shield(asyncio.to_thread(self._scratch.remove, folder))
+        return RunResult(device=revision.udid, revision=revision.digest, reports=reports)
+
+    async def _record(
+        self, connection: asyncpg.pool.PoolConnectionProxy[Any], revision: Revision
+    ) -> Any:
+        assert revision.location.taken_at is not None
+        return await record_revision(
+            connection,
+            device=revision.udid,
+            digest=revision.digest,
+            taken_at=revision.location.taken_at,
+            backup_id=revision.backup_id,
+        )
+
+    @asynccontextmanager
+    async def _turn(self, device: str) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:
+        """Give the device's lock with the connection that holds it.
+
+        All writing goes through that connection: when it dies, the lock and the means to write
+        are lost together. Waiting is done without a connection, which others need.
+        """
+        while True:
+            async with self._pool.acquire() as connection:
+                if await connection.fetchval(
+                    "select pg_try_advisory_lock(hashtextextended($1, 1))", f"indexer:{device}"
+                ):
+                    # asyncpg gives all advisory locks back when the connection is released.
+                    yield connection
+                    return
+            await asyncio.sleep(_TURN_POLL_SECONDS)
+
+    @asynccontextmanager
+    async def _files(self, job: IndexJob, revision: Revision) -> AsyncIterator[SessionFiles]:
+        if revision.location.encrypted:
+            if job.session_id is None:
+                raise locked()
+            files = SessionFiles(self._bus, job.session_id)
+            await files.check(revision.backup_id)
+            yield files
+            return
+        opened = await self._bus.request(
+            OpenSession(backup_id=revision.backup_id, caller="indexer"),
+            timeout_seconds=_OPEN_TIMEOUT_SECONDS,
+        )
+        files = SessionFiles(self._bus, opened.session_id)
+        try:
+            yield files
+        finally:
+            await asyncio.shield(files.close())
+
+    async def _check_unchanged(self, revision: Revision, marks: Marks) -> None:
+        if await asyncio.to_thread(read_marks, revision.path) != marks:
+            raise BackupChangedError
+        try:
+            now = await self.read_revision(revision.backup_id)
+        except ProblemError as error:
+            if error.problem.status in (404, 409):
+                raise BackupChangedError from None
+            raise
+        if now.digest != revision.digest:
+            raise BackupChangedError
+
+    async def _until_cancelled(self, job_id: str, work: Awaitable[T]) -> T:
+        running: asyncio.Task[T] = asyncio.ensure_future(work)
+        watching = asyncio.create_task(self._watch(job_id), name=f"cancel watch {job_id}")
+        try:
+            await asyncio.wait({running, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                return running.result()
+            watching.result()
+            raise RunCancelledError
+        finally:
+            running.cancel()
+            watching.cancel()
+            await asyncio.gather(running, watching, return_exceptions=True)
+
+    async def _watch(self, job_id: str) -> None:
+        """Return when a person, asking any replica, wants the job to stop."""
+        while True:
+            if await is_cancel_requested(self._pool, job_id):
+                return
+            await asyncio.sleep(_CANCEL_POLL_SECONDS)
+
+
+def readable_revision(location: Location) -> Revision:
+    """Return what can be indexed at *location*; 409 while there is no completed run."""
+    if (
+        location.state not in ("complete", "partial")
+        or location.revision is None
+        or location.taken_at is None
+        or location.udid is None
+    ):
+        raise problem(
+            "incomplete-backup",
+            "The backup is not complete.",
+            409,
+            "Let the phone finish a backup into this folder, then index it.",
+            state=location.state,
+        )
+    return Revision(
+        backup_id=location.backup_id,
+        path=location.path,
+        udid=location.udid,
+        digest=location.revision,
+        location=location,
+    )
+
+
+def read_marks(path: str) -> Marks:
+    """Return what a new run into the folder changes; blanks where nothing can be seen from here."""
+
+    def mark(name: str) -> tuple[int, int] | None:
+        try:
+            found = (Path(path) / name).stat()
+        except OSError:
+            return None
+        return (found.st_mtime_ns, found.st_size)
+
+    return tuple(mark(name) for name in _MARKS)

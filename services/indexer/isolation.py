@@ -1,0 +1,175 @@
+"""Parsers in processes of their own: a hostile database can cost its kind, and nothing else.
+
+The worker gets a request on its standard input, an empty environment and paths of private copies.
+What it says is frames (a type, a length, a body); rows pass through here undecoded, straight into
+a COPY. It is killed when it is silent or at work for too long, and when the run is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from services.indexer.errors import WorkerError
+from services.indexer.staging import COPY_HEADER, COPY_TRAILER, StagedThread
+from shared.contracts.indexer import KindReport
+
+WORKER_COMMAND = (sys.executable, "-m", "services.indexer.parse_worker")
+
+T = TypeVar("T")
+
+_ROOT = Path(__file__).resolve().parents[2]
+_HEADER_BYTES = 5
+_MOST_FRAME_BYTES = 64 << 20
+_MOST_THREADS = 500_000
+_PIPE_BYTES = 1 << 20
+
+
+class WorkerRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the worker is told."""
+
+    kind: str
+    files: dict[str, str]
+    listing: str | None
+    region: str | None
+    memory_bytes: int
+    cpu_seconds: int
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a worker may take: all in all, and without saying anything."""
+
+    wall_seconds: float = 3 * 3600.0
+    silence_seconds: float = 300.0
+
+
+class _WorkerProgress(msgspec.Struct, frozen=True):
+    done: int
+    total: int | None = None
+
+
+class Parsing:
+    """One worker at work. ``rows`` is read once; then ``threads`` and ``report`` are complete."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        *,
+        bounds: Bounds,
+        on_progress: Callable[[int, int | None], Awaitable[None]],
+    ) -> None:
+        self.pid = process.pid
+        self.threads: list[StagedThread] = []
+        self._process = process
+        self._bounds = bounds
+        self._on_progress = on_progress
+        self._report: KindReport | None = None
+        self._deadline = asyncio.get_running_loop().time() + bounds.wall_seconds
+
+    @property
+    def report(self) -> KindReport:
+        """What the worker says of its work."""
+        assert self._report is not None
+        return self._report
+
+    async def rows(self) -> AsyncIterator[bytes]:
+        """Yield a whole binary COPY stream. Raises ``WorkerError`` unless the worker ended well."""
+        yield COPY_HEADER
+        async for kind, body in self._frames():
+            if kind == b"A":
+                yield body
+            elif kind == b"P":
+                progress = _decode(body, _WorkerProgress)
+                await self._on_progress(progress.done, progress.total)
+            elif kind == b"T":
+                self.threads.extend(_decode(body, list[StagedThread]))
+                if len(self.threads) > _MOST_THREADS:
+                    raise WorkerError("The store claims to hold more threads than a phone can.")
+            elif kind == b"R":
+                self._report = _decode(body, KindReport)
+            else:
+                raise WorkerError("The parser said something that cannot be understood.")
+        async with self._time_limit():
+            code = await self._process.wait()
+        if code != 0 or self._report is None:
+            raise WorkerError(_describe_end(code))
+        yield COPY_TRAILER
+
+    async def _frames(self) -> AsyncIterator[tuple[bytes, bytes]]:
+        stdout = self._process.stdout
+        assert stdout is not None
+        while True:
+            try:
+                async with self._time_limit():
+                    header = await stdout.readexactly(_HEADER_BYTES)
+                    size = int.from_bytes(header[1:], "big")
+                    if size > _MOST_FRAME_BYTES:
+                        raise WorkerError("The parser said something that cannot be understood.")
+                    body = await stdout.readexactly(size)
+            except asyncio.IncompleteReadError as error:
+                if error.partial:
+                    raise WorkerError("The parser stopped in the middle of its work.") from None
+                return
+            yield header[:1], body
+
+    @asynccontextmanager
+    async def _time_limit(self) -> AsyncIterator[None]:
+        left = self._deadline - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(max(0.0, min(left, self._bounds.silence_seconds))):
+                yield
+        except TimeoutError:
+            raise WorkerError("The parser took too long and was stopped.") from None
+
+
+@asynccontextmanager
+async def parsing(
+    request: WorkerRequest,
+    *,
+    bounds: Bounds,
+    on_progress: Callable[[int, int | None], Awaitable[None]],
+    command: Sequence[str] = WORKER_COMMAND,
+) -> AsyncIterator[Parsing]:
+    """Start a worker; whatever happens in the body, none is left when it ends."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        # A traceback would quote what it was reading.
+        stderr=asyncio.subprocess.DEVNULL,
+        env={"PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8"},
+        cwd="/",
+        limit=_PIPE_BYTES,
+    )
+    try:
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            process.stdin.write(msgspec.json.encode(request) + b"\n")
+            await process.stdin.drain()
+            process.stdin.close()
+        yield Parsing(process, bounds=bounds, on_progress=on_progress)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        # Shielded: a cancelled run must not leave a zombie behind.
+        await asyncio.shield(process.wait())
+
+
+def _decode(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise WorkerError("The parser said something that cannot be understood.") from None
+
+
+def _describe_end(code: int) -> str:
+    if code < 0:
+        return "The parser was killed: it crashed, or needed more memory or time than it may have."
+    return "The parser broke down while it was reading."

@@ -1,0 +1,123 @@
+"""Requests that only read. Replies are encoded here, once, and passed on as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import asyncpg
+
+from services.indexer.kinds import PARSERS
+from services.indexer.storage_artifacts import (
+    get_artifact,
+    list_artifacts,
+    list_versions,
+    locate_attachment,
+)
+from services.indexer.storage_revisions import (
+    diff_revisions,
+    fetch_index_states,
+    fetch_kind_totals,
+    has_substring_index,
+    list_revisions,
+)
+from services.indexer.storage_search import SCANNED, search
+from services.indexer.storage_threads import list_thread_artifacts, list_threads
+from shared.bus import Bus, RequestContext, Serialized
+from shared.contracts.indexer import (
+    AttachmentLocation,
+    BackupIndex,
+    DiffRevisions,
+    GetArtifact,
+    GetIndexStates,
+    KindSummary,
+    ListArtifacts,
+    ListKinds,
+    ListRevisions,
+    ListThreadArtifacts,
+    ListThreads,
+    ListVersions,
+    LocateAttachment,
+    Search,
+)
+from shared.contracts.requests import Page
+
+RequestT = TypeVar("RequestT")
+
+_LABELS = {kind: parser.title for kind, parser in PARSERS.items()}
+_SCAN_NOTE = (
+    f" Parts of words are looked for in the newest {SCANNED:,} artifacts only, because this"
+    " database server has no trigram extension; whole words and beginnings are found everywhere."
+)
+
+
+class Queries:
+    """Answers about what is indexed."""
+
+    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus) -> None:
+        self._pool = pool
+        self._bus = bus
+
+    def paged(
+        self, fetch: Callable[..., Awaitable[bytes]]
+    ) -> Callable[[Any, RequestContext], Awaitable[Serialized]]:
+        """Return the handler of a request that *fetch* answers in bytes."""
+
+        async def answer(request: Any, _context: RequestContext) -> Serialized:
+            async with self._pool.acquire() as connection:
+                body = await fetch(connection, request, most_bytes=self._bus.max_payload_bytes)
+            return Serialized(body=body)
+
+        return answer
+
+    async def search(self, request: Search, _context: RequestContext) -> Serialized:
+        """Full text."""
+        async with self._pool.acquire() as connection:
+            body = await search(
+                connection, request, most_bytes=self._bus.max_payload_bytes, labels=_LABELS
+            )
+        return Serialized(body=body)
+
+    async def list_kinds(self, request: ListKinds, _context: RequestContext) -> Page[KindSummary]:
+        """Every kind, also those of which there is nothing."""
+        async with self._pool.acquire() as connection:
+            totals = await fetch_kind_totals(connection, request.device)
+            search_note = "" if await has_substring_index(connection) else _SCAN_NOTE
+        return Page(
+            items=[
+                KindSummary(
+                    kind=kind,
+                    title=parser.title,
+                    count=totals.get(kind, (0, 0))[0],
+                    removed_count=totals.get(kind, (0, 0))[1],
+                    note=parser.note + search_note,
+                )
+                for kind, parser in PARSERS.items()
+            ]
+        )
+
+    async def get_index_states(
+        self, request: GetIndexStates, _context: RequestContext
+    ) -> dict[str, BackupIndex]:
+        """How backups stand."""
+        async with self._pool.acquire() as connection:
+            return await fetch_index_states(connection, request.backup_ids)
+
+    async def locate_attachment(
+        self, request: LocateAttachment, _context: RequestContext
+    ) -> AttachmentLocation:
+        """Where an attachment lies."""
+        async with self._pool.acquire() as connection:
+            return await locate_attachment(connection, request)
+
+
+#: Requests whose answers are pages of bytes.
+PAGED: dict[type[Any], Callable[..., Awaitable[bytes]]] = {
+    ListThreads: list_threads,
+    ListThreadArtifacts: list_thread_artifacts,
+    ListArtifacts: list_artifacts,
+    GetArtifact: get_artifact,
+    ListVersions: list_versions,
+    ListRevisions: list_revisions,
+    DiffRevisions: diff_revisions,
+}

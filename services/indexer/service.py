@@ -1,0 +1,67 @@
+"""Wiring: which handler answers which subject."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.indexer.commands import Commands
+from services.indexer.handlers import EventHandlers
+from services.indexer.index_run import IndexRunner
+from services.indexer.queries import PAGED, Queries
+from services.indexer.scratch import Scratch
+from shared.contracts.events import BackupRemoved, IndexRequested
+from shared.contracts.indexer import (
+    GetIndexStates,
+    ListKinds,
+    LocateAttachment,
+    RequestIndex,
+    Search,
+)
+from shared.contracts.jobs import CancelJob, GetJob, ListJobs, RetryJob
+from shared.runtime import Runtime
+
+#: Runs wait for each other's device without holding anything but their place here.
+_CONCURRENCY = 6
+
+
+async def start(runtime: Runtime) -> None:
+    """Start the indexer inside *runtime*."""
+    scratch = Scratch(runtime.settings.scratch_dir / "indexer")
+    removed = await asyncio.to_thread(scratch.open)
+    if removed:
+        runtime.log.info("scratch_leftovers_removed", count=removed)
+
+    async def hold_scratch() -> None:
+        # Until the last handler is gone: loops are cancelled after them.
+        try:
+            await asyncio.Event().wait()
+        finally:
+            scratch.close()
+
+    runtime.tasks.create_task(hold_scratch(), name="indexer scratch")
+
+    runner = IndexRunner(
+        pool=runtime.pool, bus=runtime.bus, settings=runtime.settings, scratch=scratch
+    )
+    events = EventHandlers(pool=runtime.pool, bus=runtime.bus, runner=runner)
+    commands = Commands(pool=runtime.pool, bus=runtime.bus)
+    queries = Queries(pool=runtime.pool, bus=runtime.bus)
+
+    await runtime.serve(RequestIndex, commands.request_index)
+    await runtime.serve(ListJobs, commands.list_jobs)
+    await runtime.serve(GetJob, commands.get_job)
+    await runtime.serve(CancelJob, commands.cancel_job)
+    await runtime.serve(RetryJob, commands.retry_job)
+    for request_type, fetch in PAGED.items():
+        await runtime.serve(request_type, queries.paged(fetch))
+    await runtime.serve(Search, queries.search)
+    await runtime.serve(ListKinds, queries.list_kinds)
+    await runtime.serve(GetIndexStates, queries.get_index_states)
+    await runtime.serve(LocateAttachment, queries.locate_attachment)
+    runtime.consume(
+        {
+            IndexRequested: events.on_index_requested,
+            BackupRemoved: events.on_backup_removed,
+        },
+        concurrency=_CONCURRENCY,
+    )

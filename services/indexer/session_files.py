@@ -1,0 +1,172 @@
+"""Files of an open session as private copies, read over the bus in a window of requests.
+
+The indexer has no keys: when the session ends, the next request meets nobody and the run learns
+that the backup is locked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from shared.bus import Bus
+from shared.contracts.identifiers import SessionId
+from shared.contracts.problems import ProblemError, problem
+from shared.contracts.requests import MAX_LIMIT
+from shared.contracts.unlock import (
+    READ_CHUNK_BYTES,
+    CloseSession,
+    DescribeSession,
+    File,
+    FindFile,
+    ListFiles,
+    OpenFile,
+    ReadFile,
+    session_subject,
+)
+
+_WINDOW = 4
+_TIMEOUT_SECONDS = 30.0
+
+
+class ListedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the listing that a worker gets."""
+
+    domain: str
+    relative_path: str
+    file_id: str
+    size_bytes: int | None
+    present: bool | None
+
+
+class SessionFiles:
+    """What one session lets us read."""
+
+    def __init__(self, bus: Bus, session_id: str) -> None:
+        self._bus = bus
+        self._session_id = SessionId(session_id)
+
+    async def check(self, backup_id: str) -> None:
+        """Raise ``/problems/locked``, or that the session is another backup's."""
+        session = await self._bus.request(
+            DescribeSession(), subject=self._subject(DescribeSession.subject)
+        )
+        if session.backup_id != backup_id:
+            raise problem(
+                "wrong-session",
+                "The session belongs to another backup.",
+                403,
+                "Unlock the backup that you want to index.",
+            )
+
+    async def find(self, domain: str, relative_path: str) -> File | None:
+        """Return an entry of the manifest, or None when the backup has no such file."""
+        try:
+            return await self._bus.request(
+                FindFile(domain=domain, relative_path=relative_path),
+                subject=self._subject(FindFile.subject),
+                timeout_seconds=_TIMEOUT_SECONDS,
+            )
+        except ProblemError as error:
+            if error.problem.status == 404:
+                return None
+            raise
+
+    async def copy(self, file: File, target: Path) -> int:
+        """Write a file's plaintext to *target*, readable for us only; return its length."""
+        content = await self._bus.request(
+            OpenFile(file_id=file.file_id),
+            subject=self._subject(OpenFile.subject),
+            timeout_seconds=_TIMEOUT_SECONDS,
+        )
+        length = content.size_bytes
+        offsets = iter(range(0, length, READ_CHUNK_BYTES))
+        waiting: deque[asyncio.Task[bytes]] = deque()
+        with open_private(target) as copy:
+            try:
+                while True:
+                    while len(waiting) < _WINDOW and (offset := next(offsets, None)) is not None:
+                        waiting.append(
+                            asyncio.create_task(self._read(file, offset), name="read of a file")
+                        )
+                    if not waiting:
+                        break
+                    chunk = await waiting[0]
+                    waiting.popleft()
+                    await asyncio.to_thread(copy.write, chunk)
+            finally:
+                for task in waiting:
+                    task.cancel()
+                await asyncio.gather(*waiting, return_exceptions=True)
+        return length
+
+    async def write_listing(self, listings: Iterable[tuple[str, str]], target: Path) -> None:
+        """Write one JSON line per file of the manifest under the domains' prefixes."""
+        encode = msgspec.json.Encoder().encode
+        with open_private(target) as lines:
+            for domain, prefix in listings:
+                cursor: str | None = None
+                while True:
+                    page = await self._bus.request(
+                        ListFiles(
+                            domain=domain,
+                            path_like=f"{prefix}%",
+                            kind="file",
+                            limit=MAX_LIMIT,
+                            cursor=cursor,
+                        ),
+                        subject=self._subject(ListFiles.subject),
+                        timeout_seconds=_TIMEOUT_SECONDS,
+                    )
+                    body = b"".join(
+                        encode(_line(file)) + b"\n"
+                        for file in page.items
+                        # LIKE takes an underscore for any character and ignores case.
+                        if file.relative_path.startswith(prefix)
+                    )
+                    await asyncio.to_thread(lines.write, body)
+                    cursor = page.next_cursor
+                    if cursor is None:
+                        break
+
+    async def close(self) -> None:
+        """End the session; one that has ended is fine."""
+        try:
+            await self._bus.request(
+                CloseSession(), subject=self._subject(CloseSession.subject), timeout_seconds=2.0
+            )
+        except ProblemError:
+            # Gone already, or unreachable: it expires by itself.
+            return
+
+    async def _read(self, file: File, offset: int) -> bytes:
+        return await self._bus.request(
+            ReadFile(file_id=file.file_id, offset=offset, length=READ_CHUNK_BYTES),
+            subject=self._subject(ReadFile.subject),
+            timeout_seconds=_TIMEOUT_SECONDS,
+        )
+
+    def _subject(self, verb: str) -> str:
+        return session_subject(self._session_id, verb)
+
+
+def _line(file: File) -> ListedLine:
+    return ListedLine(
+        domain=file.domain,
+        relative_path=file.relative_path,
+        file_id=file.file_id,
+        size_bytes=file.size_bytes,
+        present=file.present,
+    )
+
+
+def open_private(path: Path) -> BinaryIO:
+    """Make a file that only we may read; one that exists already is an error."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    return os.fdopen(descriptor, "wb")

@@ -1,0 +1,237 @@
+"""The table ``job``: one row per index run, its truth from request to report."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+
+from services.indexer.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
+from shared.contracts.identifiers import JobId
+from shared.contracts.indexer import KindReport
+from shared.contracts.jobs import Job, JobState, JobSubject, ListJobs, Progress
+from shared.contracts.problems import Problem, bad_request, not_found
+from shared.contracts.requests import Page
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    # Single statements go through the pool as well.
+    Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any] | asyncpg.Pool[Any]
+
+#: Jobs in these states may still change by themselves.
+UNDER_WAY = ("pending", "running")
+
+
+class IndexJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run needs to know of its row."""
+
+    id: JobId
+    state: JobState
+    backup_id: str
+    session_id: str | None
+    kinds: list[str] | None
+    cancel_requested: bool
+    attempts: int
+    report: dict[str, Any]
+
+
+async def create_job(
+    connection: Connection,
+    *,
+    job_id: str,
+    backup_id: str,
+    session_id: str | None,
+    kinds: list[str] | None,
+) -> IndexJob:
+    """Create a pending job, or return the one that is under way for this backup."""
+    while True:
+        created = await connection.fetchrow(
+            "insert into job (id, state, backup_id, session_id, kinds)"
+            " values ($1, 'pending', $2, $3, $4) on conflict do nothing returning *",
+            UUID(job_id),
+            UUID(backup_id),
+            None if session_id is None else UUID(session_id),
+            kinds,
+        )
+        if created is not None:
+            return _to_index_job(created)
+        existing = await connection.fetchrow(
+            "select * from job where id = $1"
+            " or (backup_id = $2 and state in ('pending', 'running'))"
+            " order by id = $1 desc limit 1",
+            UUID(job_id),
+            UUID(backup_id),
+        )
+        # Gone in between only if it has just finished: then there is room for a new one.
+        if existing is not None:
+            return _to_index_job(existing)
+
+
+async def find_job(connection: Connection, job_id: str) -> IndexJob | None:
+    """Return a job for a run, or None."""
+    row = await connection.fetchrow("select * from job where id = $1", UUID(job_id))
+    return None if row is None else _to_index_job(row)
+
+
+async def start_job(connection: Connection, job_id: str, *, device: str) -> bool:
+    """Mark a pending or running job as running now; False when it is over."""
+    row = await connection.fetchval(
+        "update job set state = 'running', device = $2, attempts = attempts + 1,"
+        " started_at = coalesce(started_at, clock_timestamp()), error = null"
+        " where id = $1 and state in ('pending', 'running') returning id",
+        UUID(job_id),
+        device,
+    )
+    return row is not None
+
+
+async def record_progress(
+    connection: Connection,
+    job_id: str,
+    *,
+    progress: Progress,
+    reports: Mapping[str, KindReport],
+) -> None:
+    """Remember how far a running job is, for those who ask instead of listening."""
+    await connection.execute(
+        "update job set progress = $2, report = $3 where id = $1 and state = 'running'",
+        UUID(job_id),
+        msgspec.to_builtins(progress),
+        {"kinds": msgspec.to_builtins(list(reports.values()))},
+    )
+
+
+async def finish_job(
+    connection: Connection,
+    job_id: str,
+    *,
+    state: JobState,
+    error: Problem | None = None,
+    reports: Mapping[str, KindReport] | None = None,
+    revision: str | None = None,
+) -> bool:
+    """End a job that is under way; False when it was over already."""
+    row = await connection.fetchval(
+        "update job set state = $2, finished_at = clock_timestamp(), error = $3,"
+        " report = coalesce($4, report), revision = coalesce($5, revision),"
+        " progress = case when $2 = 'completed' then null else progress end"
+        " where id = $1 and state in ('pending', 'running') returning id",
+        UUID(job_id),
+        state,
+        None if error is None else msgspec.to_builtins(error),
+        None if reports is None else {"kinds": msgspec.to_builtins(list(reports.values()))},
+        revision,
+    )
+    return row is not None
+
+
+async def request_cancel(connection: Connection, job_id: str) -> Job:
+    """Cancel a pending job at once and ask a running one to stop; idempotent."""
+    await connection.execute(
+        "update job set cancel_requested = true,"
+        " state = case when state = 'pending' then 'cancelled' else state end,"
+        " finished_at = case when state = 'pending' then clock_timestamp() else finished_at end"
+        " where id = $1 and state in ('pending', 'running')",
+        _uuid(job_id),
+    )
+    return await get_job(connection, job_id)
+
+
+async def is_cancel_requested(connection: Connection, job_id: str) -> bool:
+    """Return whether somebody asked for the job to stop."""
+    found: bool = await connection.fetchval(
+        "select cancel_requested from job where id = $1", UUID(job_id)
+    )
+    return bool(found)
+
+
+async def reset_job(
+    connection: Connection, job_id: str, *, session_id: str | None
+) -> IndexJob | None:
+    """Make an ended job pending again; None when it is in a state that is not retried."""
+    row = await connection.fetchrow(
+        "update job set state = 'pending', cancel_requested = false, error = null,"
+        " finished_at = null, started_at = null, progress = null,"
+        " session_id = coalesce($2, session_id)"
+        " where id = $1 and state in ('interrupted', 'failed', 'cancelled') returning *",
+        _uuid(job_id),
+        None if session_id is None else _uuid(session_id),
+    )
+    return None if row is None else _to_index_job(row)
+
+
+async def get_job(connection: Connection, job_id: str) -> Job:
+    """Return one job as people see it."""
+    row = await connection.fetchrow("select * from job where id = $1", _uuid(job_id))
+    if row is None:
+        raise not_found("job")
+    return _to_job(row)
+
+
+async def list_jobs(connection: Connection, request: ListJobs) -> Page[Job]:
+    """Return jobs, newest first."""
+    limit = read_limit(request.limit)
+    place = None if request.cursor is None else read_cursor(request.cursor, _JobPlace)
+    rows = await connection.fetch(
+        "select * from job where ($1::text is null or state = $1)"
+        " and ($2::text is null or kind = $2)"
+        " and ($3::timestamptz is null or (created_at, id) < ($3, $4))"
+        " order by created_at desc, id desc limit $5",
+        request.state,
+        request.kind,
+        None if place is None else TimePlace(place.at_us, 0).at,
+        None if place is None else _uuid(place.id),
+        limit + 1,
+    )
+    page = rows[:limit]
+    cursor = None
+    if len(rows) > limit:
+        last = page[-1]
+        cursor = write_cursor(_JobPlace(place_of(last["created_at"], 0).at_us, str(last["id"])))
+    return Page(items=[_to_job(row) for row in page], next_cursor=cursor)
+
+
+class _JobPlace(msgspec.Struct, frozen=True, array_like=True):
+    at_us: int
+    id: str
+
+
+def _to_index_job(row: Any) -> IndexJob:
+    return IndexJob(
+        id=JobId(str(row["id"])),
+        state=row["state"],
+        backup_id=str(row["backup_id"]),
+        session_id=None if row["session_id"] is None else str(row["session_id"]),
+        kinds=row["kinds"],
+        cancel_requested=row["cancel_requested"],
+        attempts=row["attempts"],
+        report=row["report"],
+    )
+
+
+def _to_job(row: Any) -> Job:
+    started: dt.datetime | None = row["started_at"]
+    return Job(
+        id=JobId(str(row["id"])),
+        kind=row["kind"],
+        state=row["state"],
+        subject=JobSubject(type="backup", id=str(row["backup_id"])),
+        progress=None if row["progress"] is None else msgspec.convert(row["progress"], Progress),
+        attempts=row["attempts"],
+        created_at=row["created_at"],
+        started_at=started,
+        finished_at=row["finished_at"],
+        error=None if row["error"] is None else msgspec.convert(row["error"], Problem),
+        report=row["report"],
+    )
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise bad_request("That is not an id that Keepsake gives out.") from None
