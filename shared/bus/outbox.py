@@ -110,8 +110,8 @@ class OutboxRelay:
         try:
             while not stopping.is_set():
                 try:
-                    async with self._listening():
-                        while not stopping.is_set():
+                    async with self._listening() as listener:
+                        while not (stopping.is_set() or listener.is_closed()):
                             self._wake.clear()
                             await self._sweep()
                             if await self.publish_waiting():
@@ -176,7 +176,7 @@ class OutboxRelay:
         return len(rows)
 
     @contextlib.asynccontextmanager
-    async def _listening(self) -> AsyncIterator[None]:
+    async def _listening(self) -> AsyncIterator[Connection]:
         # A connection that listens does nothing else: asyncpg breaks when one that also queries
         # is terminated (see LOST).
         async with self._pool.acquire() as connection:
@@ -189,7 +189,7 @@ class OutboxRelay:
             await connection.add_listener(channel, wake)
             connection.add_termination_listener(wake)
             try:
-                yield
+                yield connection
             finally:
                 with contextlib.suppress(*LOST):
                     connection.remove_termination_listener(wake)

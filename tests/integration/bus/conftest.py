@@ -67,6 +67,18 @@ async def make_pool(postgres: PostgresServer) -> AsyncIterator[Callable[[], Awai
         yield make
 
 
+@pytest.fixture
+async def pool(make_pool: Callable[[], Awaitable[Pool]]) -> Pool:
+    """Return a pool on a consuming service's schema."""
+    return await make_pool()
+
+
+@pytest.fixture
+async def gateway_pool(make_pool: Callable[[], Awaitable[Pool]]) -> Pool:
+    """Return a pool on the gateway's schema."""
+    return await make_pool()
+
+
 class Room:
     """Connections, relays and consumers that end with the test."""
 
@@ -115,8 +127,8 @@ class Room:
 
 
 @pytest.fixture
-async def room(nats_server: NatsServer) -> AsyncIterator[Room]:
-    """Return a room whose streams and consumers are declared."""
+async def room(nats_server: NatsServer, make_pool: object) -> AsyncIterator[Room]:
+    """Return a room whose streams and consumers are declared; it ends before the pools do."""
     async with contextlib.AsyncExitStack() as stack:
         room = Room(nats_server, stack)
         provisioner = await room.bus(PROVISIONER)
@@ -127,5 +139,5 @@ async def room(nats_server: NatsServer) -> AsyncIterator[Room]:
 async def eventually(condition: Callable[[], Awaitable[bool]], *, seconds: float = 30) -> None:
     """Wait for what has to become true; there is no other signal to wait on."""
     async with asyncio.timeout(seconds):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 -- other processes set no event
             await asyncio.sleep(0.02)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shared.bus import Handler
     from tests.integration.bus.conftest import Room
 
-    MakePool = Callable[[], Awaitable[asyncpg.Pool]]
+    Pool = asyncpg.Pool
 
 REQUESTED = IndexRequested(job_id="j1", backup_id="b1")
 COMPLETED = IndexCompleted(
@@ -62,10 +62,9 @@ def count_is(pool: Any, n: int, table: str = "effect") -> Callable[[], Awaitable
 
 
 async def test_an_event_goes_from_outbox_through_the_stream_into_the_inbox_once(
-    room: Room, make_pool: MakePool
+    room: Room, pool: Pool, gateway_pool: Pool
 ) -> None:
     gateway, indexer = await room.bus("gateway"), await room.bus("indexer")
-    gateway_pool, pool = await make_pool(), await make_pool()
     room.relay(gateway, gateway_pool)
     room.relay(indexer, pool)
     room.consume(indexer, pool, handlers(recorder(pool)))
@@ -97,15 +96,15 @@ async def test_an_event_goes_from_outbox_through_the_stream_into_the_inbox_once(
 
 
 async def test_an_event_of_a_transaction_that_is_rolled_back_is_never_published(
-    room: Room, make_pool: MakePool
+    room: Room, pool: Pool, gateway_pool: Pool
 ) -> None:
-    gateway, pool = await room.bus("gateway"), await make_pool()
-    room.relay(gateway, pool)
+    gateway = await room.bus("gateway")
+    room.relay(gateway, gateway_pool)
     with contextlib.suppress(ZeroDivisionError):
-        async with pool.acquire() as connection, connection.transaction():
+        async with gateway_pool.acquire() as connection, connection.transaction():
             await publish(connection, REQUESTED, service="gateway")
             raise ZeroDivisionError
-    await request_index(pool)
+    await request_index(gateway_pool)
 
     async def arrived() -> bool:
         return await gateway.last_sequence() >= 1
@@ -115,16 +114,16 @@ async def test_an_event_of_a_transaction_that_is_rolled_back_is_never_published(
 
 
 async def test_events_wait_in_the_outbox_while_the_server_is_away(
-    room: Room, make_pool: MakePool
+    room: Room, pool: Pool, gateway_pool: Pool
 ) -> None:
-    gateway, pool = await room.bus("gateway"), await make_pool()
-    room.relay(gateway, pool)
+    gateway = await room.bus("gateway")
+    room.relay(gateway, gateway_pool)
     room.server.kill()
-    await request_index(pool, n=5)
+    await request_index(gateway_pool, n=5)
     room.server.start()
 
     async def all_sent() -> bool:
-        return not await pool.fetchval(
+        return not await gateway_pool.fetchval(
             "select exists (select from outbox where published_at is null)"
         )
 
@@ -133,25 +132,26 @@ async def test_events_wait_in_the_outbox_while_the_server_is_away(
 
 
 async def test_the_relay_survives_the_loss_of_its_database_connections(
-    room: Room, make_pool: MakePool
+    room: Room, pool: Pool, gateway_pool: Pool
 ) -> None:
-    gateway, pool = await room.bus("gateway"), await make_pool()
-    relay, _ = room.relay(gateway, pool)
-    await request_index(pool)
-    await eventually(count_is(pool, 1, "outbox where published_at is not null"))
+    gateway = await room.bus("gateway")
+    relay, _ = room.relay(gateway, gateway_pool)
+    await request_index(gateway_pool)
+    await eventually(count_is(gateway_pool, 1, "outbox where published_at is not null"))
     with contextlib.suppress(Exception):
-        await pool.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'"
+        await gateway_pool.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where pid <> pg_backend_pid() and backend_type = 'client backend'"
         )
-    await request_index(pool)
-    await eventually(count_is(pool, 2, "outbox where published_at is not null"))
+    await request_index(gateway_pool)
+    await eventually(count_is(gateway_pool, 2, "outbox where published_at is not null"))
     assert not relay.done()
 
 
 async def test_an_event_in_the_hands_of_a_consumer_that_dies_goes_to_another(
-    room: Room, make_pool: MakePool
+    room: Room, pool: Pool, gateway_pool: Pool
 ) -> None:
-    gateway, pool = await room.bus("gateway"), await make_pool()
+    gateway = await room.bus("gateway")
     entered = asyncio.Event()
 
     async def hang(_: IndexRequested, delivery: Delivery) -> None:
@@ -167,10 +167,10 @@ async def test_an_event_in_the_hands_of_a_consumer_that_dies_goes_to_another(
         async with delivery.transaction() as connection:
             await connection.execute("insert into effect values ($1, 'w')", delivery.event_id)
 
-    room.relay(gateway, pool)
+    room.relay(gateway, gateway_pool)
     doomed = await room.bus("indexer")
     task, _ = room.consume(doomed, pool, handlers(hang))
-    await request_index(pool)
+    await request_index(gateway_pool)
     await asyncio.wait_for(entered.wait(), 20)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -182,24 +182,24 @@ async def test_an_event_in_the_hands_of_a_consumer_that_dies_goes_to_another(
 
 
 async def test_consuming_goes_on_at_once_after_the_server_was_killed(
-    room: Room, make_pool: MakePool
+    room: Room, pool: Pool, gateway_pool: Pool
 ) -> None:
     gateway, indexer = await room.bus("gateway"), await room.bus("indexer")
-    pool = await make_pool()
-    room.relay(gateway, pool)
+    room.relay(gateway, gateway_pool)
     room.consume(indexer, pool, handlers(recorder(pool)))
-    await request_index(pool)
+    await request_index(gateway_pool)
     await eventually(count_is(pool, 1))
     room.server.kill()
     room.server.start()
-    await request_index(pool)
+    await request_index(gateway_pool)
     # Less than the twenty seconds that a forgotten pull would take to run out.
     await eventually(count_is(pool, 2), seconds=12)
 
 
-async def test_retry_delivers_again_and_counts_the_attempt(room: Room, make_pool: MakePool) -> None:
+async def test_retry_delivers_again_and_counts_the_attempt(
+    room: Room, pool: Pool, gateway_pool: Pool
+) -> None:
     gateway, indexer = await room.bus("gateway"), await room.bus("indexer")
-    pool = await make_pool()
     attempts: list[tuple[int, float]] = []
 
     async def on_index_requested(_: IndexRequested, delivery: Delivery) -> None:
@@ -209,17 +209,18 @@ async def test_retry_delivers_again_and_counts_the_attempt(room: Room, make_pool
         async with delivery.transaction() as connection:
             await connection.execute("insert into effect values ($1, 'w')", delivery.event_id)
 
-    room.relay(gateway, pool)
+    room.relay(gateway, gateway_pool)
     room.consume(indexer, pool, handlers(on_index_requested))
-    await request_index(pool)
+    await request_index(gateway_pool)
     await eventually(count_is(pool, 1))
     assert [n for n, _ in attempts] == [1, 2, 3]
     assert attempts[1][1] - attempts[0][1] >= 0.29
 
 
-async def test_a_bug_in_a_handler_is_retried_later(room: Room, make_pool: MakePool) -> None:
+async def test_a_bug_in_a_handler_is_retried_later(
+    room: Room, pool: Pool, gateway_pool: Pool
+) -> None:
     gateway, indexer = await room.bus("gateway"), await room.bus("indexer")
-    pool = await make_pool()
 
     async def on_index_requested(_: IndexRequested, delivery: Delivery) -> None:
         async with delivery.transaction() as connection:
@@ -227,20 +228,21 @@ async def test_a_bug_in_a_handler_is_retried_later(room: Room, make_pool: MakePo
             if delivery.attempt == 1:
                 raise RuntimeError("a bug")
 
-    room.relay(gateway, pool)
+    room.relay(gateway, gateway_pool)
     room.consume(indexer, pool, handlers(on_index_requested))
-    await request_index(pool)
+    await request_index(gateway_pool)
     await eventually(count_is(pool, 1))
 
 
-async def test_the_trace_of_the_cause_reaches_the_effects(room: Room, make_pool: MakePool) -> None:
+async def test_the_trace_of_the_cause_reaches_the_effects(
+    room: Room, pool: Pool, gateway_pool: Pool
+) -> None:
     gateway, indexer = await room.bus("gateway"), await room.bus("indexer")
-    pool = await make_pool()
-    room.relay(gateway, pool)
+    room.relay(gateway, gateway_pool)
     room.relay(indexer, pool)
     room.consume(indexer, pool, handlers(recorder(pool)))
     cause = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    async with pool.acquire() as connection:
+    async with gateway_pool.acquire() as connection:
         await publish(connection, REQUESTED, service="gateway", traceparent=cause)
     traces = [
         event.data.partition(b'"traceparent":"00-')[2][:32].decode()
@@ -250,10 +252,9 @@ async def test_the_trace_of_the_cause_reaches_the_effects(room: Room, make_pool:
 
 
 async def test_stopping_waits_for_handlers_and_leaves_nothing_unsettled(
-    room: Room, make_pool: MakePool
+    room: Room, pool: Pool, gateway_pool: Pool
 ) -> None:
     gateway, indexer = await room.bus("gateway"), await room.bus("indexer")
-    pool = await make_pool()
     entered, finish = asyncio.Event(), asyncio.Event()
 
     async def on_index_requested(_: IndexRequested, delivery: Delivery) -> None:
@@ -262,9 +263,9 @@ async def test_stopping_waits_for_handlers_and_leaves_nothing_unsettled(
             entered.set()
             await finish.wait()
 
-    room.relay(gateway, pool)
+    room.relay(gateway, gateway_pool)
     task, stopping = room.consume(indexer, pool, handlers(on_index_requested), concurrency=1)
-    await request_index(pool, n=2)
+    await request_index(gateway_pool, n=2)
     await asyncio.wait_for(entered.wait(), 20)
     stopping.set()
     finish.set()
@@ -281,10 +282,9 @@ async def test_stopping_waits_for_handlers_and_leaves_nothing_unsettled(
 
 
 async def test_a_handler_that_outlives_the_grace_is_cancelled_and_its_event_comes_again(
-    room: Room, make_pool: MakePool, monkeypatch: pytest.MonkeyPatch
+    room: Room, pool: Pool, gateway_pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gateway, indexer = await room.bus("gateway"), await room.bus("indexer")
-    pool = await make_pool()
     entered = asyncio.Event()
 
     async def hang(_: IndexRequested, __: Delivery) -> None:
@@ -292,9 +292,9 @@ async def test_a_handler_that_outlives_the_grace_is_cancelled_and_its_event_come
         await asyncio.Event().wait()
 
     monkeypatch.setattr("shared.bus.consumer.GRACE_SECONDS", 0.1)
-    room.relay(gateway, pool)
+    room.relay(gateway, gateway_pool)
     task, stopping = room.consume(indexer, pool, handlers(hang))
-    await request_index(pool)
+    await request_index(gateway_pool)
     await asyncio.wait_for(entered.wait(), 20)
     stopping.set()
     await asyncio.wait_for(task, 10)
@@ -304,10 +304,9 @@ async def test_a_handler_that_outlives_the_grace_is_cancelled_and_its_event_come
 
 
 async def test_a_handler_may_ask_first_whether_the_event_is_done(
-    room: Room, make_pool: MakePool
+    room: Room, pool: Pool, gateway_pool: Pool
 ) -> None:
     gateway, indexer = await room.bus("gateway"), await room.bus("indexer")
-    pool = await make_pool()
     seen: list[bool] = []
 
     async def on_index_requested(_: IndexRequested, delivery: Delivery) -> None:
@@ -317,9 +316,9 @@ async def test_a_handler_may_ask_first_whether_the_event_is_done(
                 pass
             raise Retry(after_seconds=0.01)
 
-    room.relay(gateway, pool)
+    room.relay(gateway, gateway_pool)
     room.consume(indexer, pool, handlers(on_index_requested))
-    await request_index(pool)
+    await request_index(gateway_pool)
 
     async def twice() -> bool:
         return len(seen) == 2
@@ -328,14 +327,15 @@ async def test_a_handler_may_ask_first_whether_the_event_is_done(
     assert seen == [False, True]
 
 
-async def test_handlers_must_be_what_the_topology_declares(room: Room, make_pool: MakePool) -> None:
-    indexer, pool = await room.bus("indexer"), await make_pool()
+async def test_handlers_must_be_what_the_topology_declares(
+    room: Room, pool: Pool, gateway_pool: Pool
+) -> None:
+    indexer = await room.bus("indexer")
     with pytest.raises(ValueError, match="exactly"):
         room.consume(indexer, pool, {IndexRequested: ignore})
 
 
-async def test_a_service_cannot_write_anothers_event_to_its_outbox(make_pool: MakePool) -> None:
-    pool = await make_pool()
+async def test_a_service_cannot_write_anothers_event_to_its_outbox(pool: Pool) -> None:
     async with pool.acquire() as connection:
         with pytest.raises(ValueError, match="discovery does not produce"):
             await publish(connection, REQUESTED, service="discovery")

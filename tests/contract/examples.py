@@ -1,0 +1,61 @@
+"""One example of every event, with everything set; made-up devices."""
+
+from __future__ import annotations
+
+import datetime as dt
+from uuid import UUID
+
+from shared.contracts import events
+from shared.contracts.identifiers import BackupId, JobId, SessionId, Udid
+
+EVENT_ID = UUID("0f6e4f6a-6f0d-4c53-9d0e-7f3a5a1d2c01")
+OCCURRED_AT = dt.datetime(2026, 11, 20, 12, 30, 15, 250_000, tzinfo=dt.UTC)
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+_BACKUP = BackupId("7a2c9a52-9f25-4b68-a0c4-0f6f5b3f7f11")
+_JOB = JobId("c0f1d1b4-2a61-4b1e-8f58-5b6f1b1f2a22")
+_SESSION = SessionId("5d0c3a0e-66d5-4d2c-9a55-0f1c2d3e4f33")
+_UDID = Udid("00008110-000A1B2C3D4E5F60")
+_TAKEN_AT = dt.datetime(2026, 11, 19, 22, 0, 5, tzinfo=dt.UTC)
+
+EXAMPLES: tuple[events.Event, ...] = (
+    events.BackupDiscovered(
+        backup_id=_BACKUP,
+        udid=_UDID,
+        state="complete",
+        encrypted=True,
+        revision="9b1c5d",
+        taken_at=_TAKEN_AT,
+    ),
+    events.BackupChanged(
+        backup_id=_BACKUP,
+        udid=_UDID,
+        state="complete",
+        encrypted=True,
+        revision="9b1c5e",
+        taken_at=_TAKEN_AT,
+    ),
+    events.BackupIncomplete(backup_id=_BACKUP, udid=None, state="partial", missing_files=3),
+    events.BackupRemoved(backup_id=_BACKUP, udid=_UDID, forgotten=True),
+    events.SessionOpened(
+        session_id=_SESSION, backup_id=_BACKUP, udid=_UDID, expires_at=OCCURRED_AT
+    ),
+    events.SessionClosed(session_id=_SESSION, backup_id=_BACKUP, reason="expired"),
+    events.IndexRequested(
+        job_id=_JOB, backup_id=_BACKUP, session_id=_SESSION, kinds=["message", "contact"]
+    ),
+    events.IndexCompleted(
+        job_id=_JOB,
+        backup_id=_BACKUP,
+        udid=_UDID,
+        revision="9b1c5e",
+        kept={"message": 120_000, "contact": 310},
+        incomplete_kinds=["note"],
+    ),
+    events.IndexFailed(
+        job_id=_JOB,
+        backup_id=_BACKUP,
+        problem_type="/problems/locked",
+        title="The backup is locked.",
+    ),
+)
