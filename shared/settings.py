@@ -214,10 +214,10 @@ def _describe(message: str, origin: Mapping[str, str]) -> str:
         what = "there is no such setting"
     if what.startswith("Invalid enum value"):
         what = "not one of the values that it may have"
-    if not origin.get(name):
-        name = PREFIX + name.upper().replace(".", "__")
-        return f"{name}: {what[0].lower()}{what[1:]}".replace("`", "")
-    return f"{name}{origin[name]}: {what[0].lower()}{what[1:]}".replace("`", "")
+    # A section that does not exist is known by the names inside it.
+    where = next((at for one, at in origin.items() if f"{one}.".startswith(f"{name}.")), "")
+    shown = f"{name}{where}" if where else PREFIX + name.upper().replace(".", "__")
+    return f"{shown}: {what[0].lower()}{what[1:]}".replace("`", "")
 
 
 def _default_data_dir(environ: Mapping[str, str]) -> str:

@@ -96,7 +96,7 @@ class Supervisor:
     async def _live(self) -> None:
         self._end_leftovers()
         self._clear_scratch()
-        private_folder_of(self._settings)
+        self._make_scratch()
         token = ensure_api_token(self._settings)
         self._engines = Engines(
             self._settings,
@@ -145,8 +145,10 @@ class Supervisor:
         async def ready() -> None:
             for service in self._services.values():
                 await service.ready.wait()
-            while not await place.answers_ready():  # noqa: ASYNC110 -- another process
-                await asyncio.sleep(0.05)
+            pause = 0.05
+            while not await place.answers_ready():
+                await asyncio.sleep(pause)
+                pause = min(1.5 * pause, 1.0)
 
         waiting = asyncio.ensure_future(ready())
         try:
@@ -228,16 +230,16 @@ class Supervisor:
             if found.st_uid == os.geteuid() and not scratch.is_symlink():
                 shutil.rmtree(scratch, ignore_errors=True)
 
-
-def private_folder_of(settings: Settings) -> None:
-    """Make the folder for plaintext: ours alone, checked if it exists."""
-    try:
-        settings.scratch_dir.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        private_folder(settings.scratch_dir)
-    except OSError as error:
-        raise StartError(
-            f"KEEPSAKE_SCRATCH_DIR: cannot write to {settings.scratch_dir} ({error.strerror})"
-        ) from error
+    def _make_scratch(self) -> None:
+        """Make the folder for plaintext: ours alone, checked if it exists."""
+        scratch = self._settings.scratch_dir
+        try:
+            scratch.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(scratch)
+        except OSError as error:
+            raise StartError(
+                f"KEEPSAKE_SCRATCH_DIR: cannot write to {scratch} ({error.strerror})"
+            ) from error
 
 
 def _cause(code: int) -> str:
