@@ -17,9 +17,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from services.discovery.errors import Stopped
-from shared.ios_backup.entry_sizes import SizeReader
 from shared.ios_backup.errors import DamagedManifest
-from shared.ios_backup.manifest_mbdb import MAX_BYTES, record_sizes, stage_mbdb
+from shared.ios_backup.manifest_entry import EntryFacts, read_archive
+from shared.ios_backup.manifest_mbdb import MAX_BYTES, read_record, stage_mbdb
 from shared.ios_backup.safe_files import FILE_ID, open_within, read_within
 
 MAX_NAMES = 100
@@ -28,7 +28,7 @@ _QUERY_SECONDS = 120.0
 _STEPS_BETWEEN_CHECKS = 100_000
 _ID_BYTES = 20
 
-SizeOf = Callable[[bytes], tuple[int | None, int | None]]
+FactsOf = Callable[[bytes], EntryFacts]
 
 
 class MissingBlobs(Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ def find_missing_blobs(
 
     Raises ``DamagedManifest``, ``DamagedFile`` and ``Stopped``.
     """
-    with _opened(folder, is_flat=is_flat, is_stopping=is_stopping) as (manifest, size_of):
+    with _opened(folder, is_flat=is_flat, is_stopping=is_stopping) as (manifest, facts_of):
         listed = _listed(manifest)
         count = 0
         names: list[str] = []
@@ -54,7 +54,7 @@ def find_missing_blobs(
                 raise Stopped
             present = _present(folder if is_flat else folder / prefix, prefix)
             for name in sorted(_names(ids)):
-                if name not in present and _needs_blob(manifest, name, size_of):
+                if name not in present and _needs_blob(manifest, name, facts_of):
                     count += 1
                     if len(names) < MAX_NAMES:
                         names.append(name)
@@ -72,7 +72,7 @@ def has_any_blob(folder: Path, *, is_flat: bool) -> bool:
 @contextmanager
 def _opened(
     folder: Path, *, is_flat: bool, is_stopping: Callable[[], bool]
-) -> Iterator[tuple[sqlite3.Connection, SizeOf]]:
+) -> Iterator[tuple[sqlite3.Connection, FactsOf]]:
     """Open the manifest for queries that end in time."""
     try:
         if is_flat:
@@ -81,7 +81,7 @@ def _opened(
                 content = read_within(folder, "Manifest.mbdb", max_bytes=MAX_BYTES)
                 staged = stage_mbdb(content, Path(scratch))
                 with closing(_connect(str(staged), is_stopping=is_stopping)) as connection:
-                    yield connection, record_sizes
+                    yield connection, read_record
             return
         descriptor = open_within(folder, "Manifest.db")
         try:
@@ -89,7 +89,7 @@ def _opened(
             by_descriptor = f"/proc/self/fd/{descriptor}"
             name = by_descriptor if Path(by_descriptor).exists() else str(folder / "Manifest.db")
             with closing(_connect(name, is_stopping=is_stopping)) as connection:
-                yield connection, SizeReader().read
+                yield connection, read_archive
         finally:
             os.close(descriptor)
     except (sqlite3.Error, UnicodeEncodeError, OverflowError) as error:
@@ -149,9 +149,9 @@ def _present(folder: Path, prefix: str) -> set[str]:
         return set()
 
 
-def _needs_blob(manifest: sqlite3.Connection, name: str, size_of: SizeOf) -> bool:
+def _needs_blob(manifest: sqlite3.Connection, name: str, facts_of: FactsOf) -> bool:
     row = manifest.execute(
         "select file from Files where fileID = ? and flags = 1", (name,)
     ).fetchone()
     archive = row[0] if row is not None else None
-    return not (isinstance(archive, bytes) and size_of(archive)[0] == 0)
+    return not (isinstance(archive, bytes) and facts_of(archive).size_bytes == 0)

@@ -17,6 +17,8 @@ from shared.contracts.discovery import BackupState
 
 #: An unfinished run that wrote nothing for so many quiet periods has broken off.
 BROKEN_OFF_AFTER = 10
+#: However short the quiet period is.
+_SHORTEST_RUN_SECONDS = 2.0
 
 Phase = Literal["running", "broken_off", "judge"]
 Announcement = Literal["discovered", "changed", "incomplete"]
@@ -77,8 +79,8 @@ def phase_of(
         return "running"
     if not is_finished:
         idle_seconds = (clock.now - changed_at).total_seconds()
-        is_stale = idle_seconds >= BROKEN_OFF_AFTER * clock.quiet_seconds
-        return "broken_off" if is_stale else "running"
+        longest = max(BROKEN_OFF_AFTER * clock.quiet_seconds, _SHORTEST_RUN_SECONDS)
+        return "broken_off" if idle_seconds >= longest else "running"
     if is_judged or is_first_sight or clock.is_asked or clock.is_quiet_since(changed_at):
         return "judge"
     return "running"

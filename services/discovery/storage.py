@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
@@ -14,9 +14,12 @@ from services.discovery.paging import Position
 from services.discovery.records import Annotated, Facts, ManifestMemo, Record
 from shared.contracts.discovery import BackupProblem
 
-#: Inside a transaction or not: asyncpg's pool hands out proxies of connections.
-Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]
-Database = Connection | asyncpg.Pool[Any]
+if TYPE_CHECKING:
+    # Generic only in the stubs.
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = asyncpg.Connection[Any] | PoolConnectionProxy[Any]
+    Database = Connection | asyncpg.Pool[Any]
 
 #: Makes "no date" the oldest date, so that one comparison orders and pages.
 _ORDER = "coalesce(last_backup_at, '-infinity'::timestamptz)"
