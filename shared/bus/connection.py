@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -201,7 +201,7 @@ class Bus:
                 progress_subject(self.service, progress.job_id), msgspec.json.encode(progress)
             )
 
-    async def follow_progress(self) -> AsyncIterator[tuple[str, bytes]]:
+    async def follow_progress(self) -> AsyncGenerator[tuple[str, bytes], None]:
         """Yield subject and JSON of every job's progress, of all services, from now on."""
         subscription = await self.client.subscribe("progress.>")
         try:
@@ -211,7 +211,7 @@ class Bus:
             with contextlib.suppress(nats.errors.Error):
                 await subscription.unsubscribe()
 
-    def follow_events(self, *, after_sequence: int | None) -> AsyncIterator[StoredEvent]:
+    def follow_events(self, *, after_sequence: int | None) -> AsyncGenerator[StoredEvent, None]:
         """Yield every event after *after_sequence* (None: from now on), in order, without gaps.
 
         Goes on by itself when the connection or the server was away.

@@ -25,8 +25,8 @@ from shared.contracts.topology import (
     retry_subject,
 )
 
-#: "no message found"
-_NO_SUCH_MESSAGE = 10037
+#: "sequence not found"
+_NO_SUCH_MESSAGE = 10043
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,11 +105,13 @@ async def retry_dead_letter(bus: Bus, sequence: int) -> Done:
 
 async def delete_dead_letter(bus: Bus, sequence: int) -> Done:
     """Let the letter go; the event stays in the stream for as long as any other."""
+    if await _find_stored(bus, DEAD_LETTER_STREAM, sequence) is None:
+        return Done(changed=False)
     try:
         await bus.jetstream.delete_msg(DEAD_LETTER_STREAM, sequence)
     except nats.js.errors.APIError as error:
-        # 10043 for a gap in the stream, 10037 for a number beyond it.
-        if error.err_code not in (_NO_SUCH_MESSAGE, 10043):
+        # Somebody else was quicker.
+        if error.err_code != _NO_SUCH_MESSAGE:
             raise
         return Done(changed=False)
     return Done()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 import nats.errors
@@ -46,7 +46,7 @@ async def follow_events(
     next_reconnect: Callable[[], asyncio.Event],
     *,
     after_sequence: int | None,
-) -> AsyncIterator[StoredEvent]:
+) -> AsyncGenerator[StoredEvent, None]:
     """Yield events in order; every break ends one consumer and begins another where it was."""
     position = after_sequence
     while True:

@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from shared.bus.errors import frames
+from shared.bus.flushing import flush_in_order
 from shared.bus.trace import TRACEPARENT, enter_trace
 from shared.contracts.problems import Problem, ProblemError, bad_request, problem
 from shared.contracts.requests import Request
@@ -76,7 +77,7 @@ class Serving:
         self._subscription = await self._client.subscribe(
             self.subject, queue=queue or "", cb=self._take
         )
-        await self._client.flush()
+        await flush_in_order(self._client)
 
     async def stop(self, *, grace_seconds: float = 3.0) -> None:
         """Take no more requests, let running ones finish for a while, then cancel them.
@@ -86,10 +87,10 @@ class Serving:
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             try:
-                await asyncio.wait_for(
-                    subscription.drain(),  # type: ignore[no-untyped-call]
-                    grace_seconds,
-                )
+                async with asyncio.timeout(grace_seconds):
+                    await self._client._send_unsubscribe(subscription._id)  # noqa: SLF001
+                    await flush_in_order(self._client)
+                    await subscription.drain()  # type: ignore[no-untyped-call]
             except (nats.errors.Error, TimeoutError):
                 # Disconnected. nats-py 2.16 would subscribe again after reconnecting, because a
                 # drain that fails leaves the subscription registered.

@@ -104,7 +104,11 @@ def _add_event(
 
 
 def _add_request(
-    request: type[Request[Any]], schema_of: Schemas, channels: Json, operations: Json, messages: Json
+    request: type[Request[Any]],
+    schema_of: Schemas,
+    channels: Json,
+    operations: Json,
+    messages: Json,
 ) -> None:
     name = request.__name__
     messages[name] = _message("application/json", schema_of[request], inspect.getdoc(request) or "")

@@ -13,6 +13,8 @@ from tests.integration.bus.test_events import REQUESTED, take
 from tests.integration.bus.test_schedules import soon
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from shared.bus import Bus, StoredEvent
     from tests.integration.bus.conftest import Room
 
@@ -59,9 +61,9 @@ async def test_following_goes_on_without_gaps_when_the_server_was_killed(room: R
     async def follow() -> None:
         async with contextlib.aclosing(follower.follow_events(after_sequence=0)) as events:
             async for event in events:
-                seen.append(event)
+                seen.append(event)  # noqa: PERF401 -- read while it grows
 
-    def has(n: int):
+    def has(n: int) -> Callable[[], Awaitable[bool]]:
         async def condition() -> bool:
             return len(seen) == n
 

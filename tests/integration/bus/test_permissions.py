@@ -11,6 +11,7 @@ import nats.js.errors
 import pytest
 
 from shared.bus import Bus, BusUnavailable, RequestContext, declare_topology
+from shared.bus.flushing import flush_in_order
 from shared.contracts.health import DependencyHealth, GetHealth, ServiceHealth, health_subject
 from shared.contracts.jobs import JobProgress
 from shared.contracts.problems import ProblemError
@@ -59,7 +60,7 @@ async def test_a_service_cannot_publish_what_is_not_its_own(
     bus = await room.bus(service)
     seen = await refusals(bus)
     await bus.client.publish(subject, b"{}")
-    await bus.client.flush()
+    await flush_in_order(bus.client)
     assert any("permissions violation for publish" in text for text in seen)
 
 
@@ -81,7 +82,7 @@ async def test_a_service_cannot_listen_to_what_is_not_its_own(
     bus = await room.bus(service)
     seen = await refusals(bus)
     await bus.client.subscribe(subject)
-    await bus.client.flush()
+    await flush_in_order(bus.client)
     assert any("permissions violation for subscription" in text for text in seen)
 
 
@@ -150,7 +151,7 @@ async def test_the_gateway_hears_the_progress_of_every_service(room: Room) -> No
     while not first.done():
         # Core NATS keeps nothing: it is heard once the subscription is there.
         await indexer.send_progress(JobProgress(job_id="j1", state="running", progress=None))
-        await indexer.client.flush()
+        await flush_in_order(indexer.client)
         await asyncio.wait({first}, timeout=0.05)
     subject, body = await first
     assert subject == "progress.indexer.j1"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shared.bus import RequestContext, Serialized
+from shared.bus.flushing import flush_in_order
 from shared.contracts.discovery import GetBackup, ListBackups, LocateBackup, Location
 from shared.contracts.problems import ProblemError, not_found
 from shared.contracts.requests import Done, Page
@@ -219,7 +220,7 @@ async def test_replicas_share_requests_unless_every_one_is_asked(room: Room) -> 
     assert len(asked) == 1
     asked.clear()
     await gateway.request(CloseSession(), subject="unlock.session.b.close")
-    await gateway.client.flush()
+    await flush_in_order(gateway.client)
 
     async def both() -> bool:
         return len(asked) == 2

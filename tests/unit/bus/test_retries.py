@@ -56,5 +56,5 @@ def test_clocks_are_written_as_the_server_reads_them() -> None:
         {"at": AT.replace(tzinfo=None)},
         {"at": AT, "cron": "@daily"},
     ):
-        with pytest.raises(ValueError, match="must|exactly"):
+        with pytest.raises(ValueError, match=r"must|exactly"):
             written(**wrong)
