@@ -211,8 +211,7 @@ class LiveEvents:
         async for event in self._bus.follow_events(after_sequence=after_sequence):
             self._position = event.sequence
             self._recent.append(event)
-            for client in self._clients:
-                client.offer(event)
+            await self._offer(event)
 
     async def _follow_progress(self) -> None:
         decoder = msgspec.json.Decoder(JobProgress)
@@ -228,8 +227,14 @@ class LiveEvents:
                 self._progress[progress.job_id] = item
                 while len(self._progress) > _REMEMBERED_JOBS:
                     self._progress.popitem(last=False)
-            for client in self._clients:
-                client.offer(item)
+            await self._offer(item)
+
+    async def _offer(self, item: LiveItem) -> None:
+        for client in self._clients:
+            client.offer(item)
+        # A burst arrives without a pause; readers must have their turn before a queue counts as
+        # full.
+        await asyncio.sleep(0)
 
 
 async def _next(events: AsyncIterator[StoredEvent]) -> StoredEvent:

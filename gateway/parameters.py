@@ -9,7 +9,12 @@ from litestar import Response
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 from litestar.openapi import ResponseSpec
-from litestar.params import Parameter, ParameterKwarg
+from litestar.params import (
+    FromQuery,
+    HeaderParameter,
+    PathParameter,
+    QueryParameter,
+)
 
 from shared.bus import RawReply
 from shared.contracts.problems import Problem, bad_request
@@ -19,41 +24,41 @@ UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 UDID_PATTERN = r"^([0-9A-Fa-f]{40}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{16})$"
 _ROW = r"^[0-9]{1,19}$"
 
-UuidPath = Annotated[str, Parameter(pattern=UUID_PATTERN, description="UUID in lower case")]
-UdidPath = Annotated[str, Parameter(pattern=UDID_PATTERN, description="UDID of a device")]
-FileIdPath = Annotated[str, Parameter(pattern=r"^[0-9a-f]{40}$", description="40 hex digits")]
-RowPath = Annotated[str, Parameter(pattern=_ROW, description="Decimal number")]
+UuidPath = Annotated[str, PathParameter(pattern=UUID_PATTERN, description="UUID in lower case")]
+UdidPath = Annotated[str, PathParameter(pattern=UDID_PATTERN, description="UDID of a device")]
+FileIdPath = Annotated[str, PathParameter(pattern=r"^[0-9a-f]{40}$", description="40 hex digits")]
+RowPath = Annotated[str, PathParameter(pattern=_ROW, description="Decimal number")]
 
 UdidQuery = Annotated[
     str | None,
-    Parameter(query="device", pattern=UDID_PATTERN, description="Only this device (UDID)"),
+    QueryParameter(name="device", pattern=UDID_PATTERN, description="Only this device (UDID)"),
 ]
 KindQuery = Annotated[
-    str | None, Parameter(query="kind", pattern=r"^[a-z_]{1,40}$", description="Only this kind")
+    str | None, QueryParameter(name="kind", pattern=r"^[a-z_]{1,40}$", description="Only this kind")
 ]
 Limit = Annotated[
-    int, Parameter(ge=1, le=MAX_LIMIT, description=f"Most items; default {DEFAULT_LIMIT}")
+    int, QueryParameter(ge=1, le=MAX_LIMIT, description=f"Most items; default {DEFAULT_LIMIT}")
 ]
 Cursor = Annotated[
     str | None,
-    Parameter(max_length=2048, description="`next_cursor` of the page before; opaque"),
+    QueryParameter(max_length=2048, description="`next_cursor` of the page before; opaque"),
 ]
 Reveal = Annotated[
     bool,
-    Parameter(description="Show serial and phone numbers in full; needs scope admin, audited"),
+    QueryParameter(description="Show serial and phone numbers in full; needs scope admin, audited"),
 ]
-Text = Annotated[str | None, Parameter(max_length=1024)]
-Moment = Annotated[str | None, Parameter(max_length=40, description="RFC 3339, or a date")]
+Text = Annotated[str | None, QueryParameter(max_length=1024)]
+Moment = Annotated[str | None, QueryParameter(max_length=40, description="RFC 3339, or a date")]
 SessionHeader = Annotated[
     str | None,
-    Parameter(
-        header="X-Backup-Session",
+    HeaderParameter(
+        name="X-Backup-Session",
         max_length=512,
         description="`session_token` of the unlock; not needed for backups without encryption",
     ),
 ]
-Direction = Literal["forward", "backward", "around"]
-Removed = Literal["exclude", "include", "only"]
+Direction = FromQuery[Literal["forward", "backward", "around"]]
+Removed = FromQuery[Literal["exclude", "include", "only"]]
 
 #: Every operation may answer with these; the document says so once per operation.
 PROBLEMS = {
@@ -100,24 +105,8 @@ def refuse_unknown_parameters(
 
 @cache
 def _query_names(handler: BaseRouteHandler) -> frozenset[str]:
-    dependencies = handler.resolve_dependencies()
-    names = set()
-    for name, field in handler.parsed_fn_signature.parameters.items():
-        kwarg = field.kwarg_definition
-        if name in dependencies or name in _FRAMEWORK_NAMES or f"{{{name}:" in _paths(handler):
-            continue
-        if isinstance(kwarg, ParameterKwarg):
-            if kwarg.header or kwarg.cookie:
-                continue
-            names.add(kwarg.query or name)
-        else:
-            names.add(name)
-    return frozenset(names)
-
-
-def _paths(handler: BaseRouteHandler) -> str:
-    return " ".join(handler.paths)
-
-
-#: Arguments that the framework fills in from elsewhere.
-_FRAMEWORK_NAMES = frozenset({"data", "body", "request", "scope", "headers", "state", "query"})
+    return frozenset(
+        field.kwarg_definition.name or name
+        for name, field in handler.parsed_fn_signature.parameters.items()
+        if isinstance(field.kwarg_definition, QueryParameter)
+    )

@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 import structlog
 from litestar import Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from gateway.audit import Audit
 from gateway.authentication import needs
@@ -52,9 +54,9 @@ class BackupChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 @get("/api/backups", guards=[needs("read")], responses=PROBLEMS, tags=["backups"])
 async def list_backups(
     *,
-    bus: Bus,
-    caller: Caller,
-    audit: Audit,
+    bus: NamedDependency[Bus],
+    caller: NamedDependency[Caller],
+    audit: NamedDependency[Audit],
     device: UdidQuery = None,
     reveal: Reveal = False,
     limit: Limit = DEFAULT_LIMIT,
@@ -82,7 +84,11 @@ async def list_backups(
     tags=["backups"],
 )
 async def refresh_backups(
-    *, bus: Bus, caller: Caller, audit: Audit, reveal: Reveal = False
+    *,
+    bus: NamedDependency[Bus],
+    caller: NamedDependency[Caller],
+    audit: NamedDependency[Audit],
+    reveal: Reveal = False,
 ) -> Response[RefreshReport]:
     """Scan every root now; return the list and what changed."""
     await audit.reveal(caller, "backups", wanted=reveal)
@@ -93,7 +99,12 @@ async def refresh_backups(
 
 @get("/api/backups/{backup_id:str}", guards=[needs("read")], responses=PROBLEMS, tags=["backups"])
 async def get_backup(
-    *, bus: Bus, caller: Caller, audit: Audit, backup_id: UuidPath, reveal: Reveal = False
+    *,
+    bus: NamedDependency[Bus],
+    caller: NamedDependency[Caller],
+    audit: NamedDependency[Audit],
+    backup_id: UuidPath,
+    reveal: Reveal = False,
 ) -> Response[Backup]:
     """Show one backup."""
     await audit.reveal(caller, f"backup {backup_id}", wanted=reveal)
@@ -105,7 +116,9 @@ async def get_backup(
 @patch(
     "/api/backups/{backup_id:str}", guards=[needs("write")], responses=PROBLEMS, tags=["backups"]
 )
-async def update_backup(*, bus: Bus, backup_id: UuidPath, data: BackupChanges) -> Response[Backup]:
+async def update_backup(
+    *, bus: NamedDependency[Bus], backup_id: UuidPath, data: JSONBody[BackupChanges]
+) -> Response[Backup]:
     """Change label or notes."""
     if data.label is msgspec.UNSET and data.notes is msgspec.UNSET:
         raise bad_request("Give label, notes or both.")
@@ -124,7 +137,11 @@ async def update_backup(*, bus: Bus, backup_id: UuidPath, data: BackupChanges) -
     tags=["backups"],
 )
 async def forget_backup(
-    *, bus: Bus, caller: Caller, audit: Audit, backup_id: UuidPath
+    *,
+    bus: NamedDependency[Bus],
+    caller: NamedDependency[Caller],
+    audit: NamedDependency[Audit],
+    backup_id: UuidPath,
 ) -> Response[Done]:
     """Forget a backup and let its index go. Files on disk are never touched."""
     await audit.record(caller, "forget", f"backup {backup_id}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Response, delete, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import PathParameter
 
 from gateway.audit import Audit
 from gateway.authentication import needs
@@ -20,12 +21,12 @@ from shared.bus import (
 )
 from shared.contracts.requests import DEFAULT_LIMIT, Done, Page
 
-Sequence = Annotated[int, Parameter(ge=1, le=2**62, description="Place in the dead letters")]
+Sequence = Annotated[int, PathParameter(ge=1, le=2**62, description="Place in the dead letters")]
 
 
 @get("/api/dead-letters", guards=[needs("admin")], responses=PROBLEMS, tags=["dead letters"])
 async def list_letters(
-    *, bus: Bus, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    *, bus: NamedDependency[Bus], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Response[Page[DeadLetter]]:
     """List dead letters, oldest first."""
     return Response(await list_dead_letters(bus, limit=limit, cursor=cursor))
@@ -38,7 +39,13 @@ async def list_letters(
     responses=PROBLEMS,
     tags=["dead letters"],
 )
-async def retry_letter(*, bus: Bus, caller: Caller, audit: Audit, sequence: Sequence) -> Done:
+async def retry_letter(
+    *,
+    bus: NamedDependency[Bus],
+    caller: NamedDependency[Caller],
+    audit: NamedDependency[Audit],
+    sequence: Sequence,
+) -> Done:
     """Hand the event to the service that gave it up, once more."""
     await audit.record(caller, "retry", f"dead letter {sequence}")
     return await retry_dead_letter(bus, sequence)
@@ -51,7 +58,13 @@ async def retry_letter(*, bus: Bus, caller: Caller, audit: Audit, sequence: Sequ
     responses=PROBLEMS,
     tags=["dead letters"],
 )
-async def delete_letter(*, bus: Bus, caller: Caller, audit: Audit, sequence: Sequence) -> Done:
+async def delete_letter(
+    *,
+    bus: NamedDependency[Bus],
+    caller: NamedDependency[Caller],
+    audit: NamedDependency[Audit],
+    sequence: Sequence,
+) -> Done:
     """Forget it."""
     await audit.record(caller, "delete", f"dead letter {sequence}")
     return await delete_dead_letter(bus, sequence)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 
 from gateway.audit import Audit
 from gateway.authentication import needs
@@ -26,9 +27,9 @@ from shared.contracts.requests import DEFAULT_LIMIT, Page
 @get("/api/devices", guards=[needs("read")], responses=PROBLEMS, tags=["devices"])
 async def list_devices(
     *,
-    bus: Bus,
-    caller: Caller,
-    audit: Audit,
+    bus: NamedDependency[Bus],
+    caller: NamedDependency[Caller],
+    audit: NamedDependency[Audit],
     reveal: Reveal = False,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
@@ -42,7 +43,12 @@ async def list_devices(
 
 @get("/api/devices/{udid:str}", guards=[needs("read")], responses=PROBLEMS, tags=["devices"])
 async def get_device(
-    *, bus: Bus, caller: Caller, audit: Audit, udid: UdidPath, reveal: Reveal = False
+    *,
+    bus: NamedDependency[Bus],
+    caller: NamedDependency[Caller],
+    audit: NamedDependency[Audit],
+    udid: UdidPath,
+    reveal: Reveal = False,
 ) -> Response[Device]:
     """Show one device."""
     await audit.reveal(caller, f"device {udid}", wanted=reveal)
@@ -56,7 +62,11 @@ async def get_device(
     tags=["devices"],
 )
 async def list_revisions(
-    *, bus: Bus, udid: UdidPath, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    *,
+    bus: NamedDependency[Bus],
+    udid: UdidPath,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
 ) -> Response[Page[RevisionSummary]]:
     """List indexed revisions with counts and changes per kind, newest first."""
     return passed_through(
@@ -67,11 +77,11 @@ async def list_revisions(
 @get("/api/devices/{udid:str}/diff", guards=[needs("read")], responses=PROBLEMS, tags=["devices"])
 async def diff_revisions(
     *,
-    bus: Bus,
+    bus: NamedDependency[Bus],
     udid: UdidPath,
-    from_revision: Annotated[str, Parameter(query="from", max_length=200)],
-    to_revision: Annotated[str, Parameter(query="to", max_length=200)],
-    kind: Annotated[str, Parameter(pattern=r"^[a-z_]{1,40}$")],
+    from_revision: Annotated[str, QueryParameter(name="from", max_length=200)],
+    to_revision: Annotated[str, QueryParameter(name="to", max_length=200)],
+    kind: Annotated[str, QueryParameter(pattern=r"^[a-z_]{1,40}$")],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[RevisionDiff]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter
 from litestar.response.base import ASGIResponse
 
 from gateway.authentication import needs
@@ -15,8 +16,8 @@ from gateway.sse import LiveResponse
 
 LastEventId = Annotated[
     str | None,
-    Parameter(
-        header="Last-Event-ID",
+    HeaderParameter(
+        name="Last-Event-ID",
         pattern=r"^[0-9]{0,19}$",
         description="Continue after this event; what was missed comes first",
     ),
@@ -24,7 +25,9 @@ LastEventId = Annotated[
 
 
 @get("/api/events", guards=[needs("read")], responses=PROBLEMS, tags=["events"])
-async def follow_events(*, live: LiveEvents, last_event_id: LastEventId = None) -> ASGIResponse:
+async def follow_events(
+    *, live: NamedDependency[LiveEvents], last_event_id: LastEventId = None
+) -> ASGIResponse:
     """Follow domain events (CloudEvents, `id` is the place in the stream) and `progress`."""
     return LiveResponse(live, after_sequence=int(last_event_id) if last_event_id else None)
 

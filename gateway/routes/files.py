@@ -6,7 +6,8 @@ import asyncio
 from typing import Annotated, Any, Literal
 
 from litestar import HttpMethod, Request, Response, get, route
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, QueryParameter
 from litestar.response.base import ASGIResponse
 from litestar.types import Send
 
@@ -44,11 +45,11 @@ from shared.contracts.unlock import (
 
 PathLike = Annotated[
     str | None,
-    Parameter(max_length=1024, description="SQL LIKE over the relative path: `%` and `_`"),
+    QueryParameter(max_length=1024, description="SQL LIKE over the relative path: `%` and `_`"),
 ]
 DispositionQuery = Annotated[
     Literal["inline", "attachment"],
-    Parameter(description="`inline` only has effect on types that can run nothing"),
+    QueryParameter(description="`inline` only has effect on types that can run nothing"),
 ]
 
 
@@ -59,7 +60,10 @@ DispositionQuery = Annotated[
     tags=["files"],
 )
 async def list_domains(
-    *, sessions: SessionAccess, backup_id: UuidPath, session_token: SessionHeader = None
+    *,
+    sessions: NamedDependency[SessionAccess],
+    backup_id: UuidPath,
+    session_token: SessionHeader = None,
 ) -> Response[Page[DomainSummary]]:
     """List domains with file counts and bytes."""
     return passed_through(
@@ -71,7 +75,10 @@ async def list_domains(
     "/api/backups/{backup_id:str}/apps", guards=[needs("read")], responses=PROBLEMS, tags=["files"]
 )
 async def list_apps(
-    *, sessions: SessionAccess, backup_id: UuidPath, session_token: SessionHeader = None
+    *,
+    sessions: NamedDependency[SessionAccess],
+    backup_id: UuidPath,
+    session_token: SessionHeader = None,
 ) -> Response[Page[AppSummary]]:
     """List apps with file counts and bytes over all of their domains, largest first."""
     return passed_through(
@@ -87,13 +94,13 @@ async def list_apps(
 )
 async def list_files(
     *,
-    sessions: SessionAccess,
+    sessions: NamedDependency[SessionAccess],
     backup_id: UuidPath,
     session_token: SessionHeader = None,
     domain: Text = None,
     path_like: PathLike = None,
-    kind: FileKind | None = None,
-    sort: FileSort = "path",
+    kind: FromQuery[FileKind | None] = None,
+    sort: FromQuery[FileSort] = "path",
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[Page[File]]:
@@ -122,7 +129,7 @@ async def list_files(
 )
 async def get_file(
     *,
-    sessions: SessionAccess,
+    sessions: NamedDependency[SessionAccess],
     backup_id: UuidPath,
     file_id: FileIdPath,
     session_token: SessionHeader = None,
@@ -146,7 +153,7 @@ async def get_file(
 async def get_content(
     *,
     request: Request[Any, Any, Any],
-    contents: ContentSource,
+    contents: NamedDependency[ContentSource],
     backup_id: UuidPath,
     file_id: FileIdPath,
     session_token: SessionHeader = None,
@@ -165,9 +172,9 @@ async def get_content(
 @get("/api/backups/{backup_id:str}/zip", guards=[needs("read")], responses=PROBLEMS, tags=["files"])
 async def get_zip(
     *,
-    sessions: SessionAccess,
-    zip_slots: SlotLimit,
-    chunk_bytes: int,
+    sessions: NamedDependency[SessionAccess],
+    zip_slots: NamedDependency[SlotLimit],
+    chunk_bytes: NamedDependency[int],
     backup_id: UuidPath,
     session_token: SessionHeader = None,
     domain: Text = None,

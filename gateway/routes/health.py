@@ -8,6 +8,7 @@ from typing import Any, Literal
 import asyncpg
 import msgspec
 from litestar import Response, get
+from litestar.di import NamedDependency
 
 from gateway.authentication import PUBLIC
 from shared.bus import Bus
@@ -46,7 +47,9 @@ async def live() -> Live:
 
 
 @get("/health/ready", opt=PUBLIC, tags=["health"])
-async def ready(*, bus: Bus, pool: asyncpg.Pool) -> Response[Readiness]:
+async def ready(
+    *, bus: NamedDependency[Bus], pool: NamedDependency[asyncpg.Pool]
+) -> Response[Readiness]:
     """Name each dependency and service; 503 while one of them is not ready."""
     database, told = await asyncio.gather(
         _postgres(pool), asyncio.gather(*(_ask(bus, one) for one in SERVICES))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import HttpMethod, Request, Response, get, route
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, PathParameter, QueryParameter
 from litestar.response.base import ASGIResponse
 
 from gateway.attachments import respond_with_attachment
@@ -44,14 +45,14 @@ from shared.contracts.requests import DEFAULT_LIMIT, Page
 
 At = Annotated[
     str | None,
-    Parameter(max_length=40, description="RFC 3339, a date, or the id of an artifact in it"),
+    QueryParameter(max_length=40, description="RFC 3339, a date, or the id of an artifact in it"),
 ]
 
 
 @get("/api/threads", guards=[needs("read")], responses=PROBLEMS, tags=["history"])
 async def list_threads(
     *,
-    bus: Bus,
+    bus: NamedDependency[Bus],
     device: UdidQuery = None,
     kind: KindQuery = None,
     person: Text = None,
@@ -84,12 +85,12 @@ async def list_threads(
 )
 async def list_thread_artifacts(
     *,
-    bus: Bus,
+    bus: NamedDependency[Bus],
     thread_id: RowPath,
     at: At = None,
     direction: Direction = "forward",
     as_of: Moment = None,
-    include_removed: bool = False,
+    include_removed: FromQuery[bool] = False,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[ArtifactPage]:
@@ -115,11 +116,11 @@ async def list_thread_artifacts(
 @get("/api/artifacts", guards=[needs("read")], responses=PROBLEMS, tags=["history"])
 async def list_artifacts(
     *,
-    bus: Bus,
+    bus: NamedDependency[Bus],
     device: UdidQuery = None,
     kind: KindQuery = None,
-    since: Annotated[str | None, Parameter(query="from", max_length=40)] = None,
-    until: Annotated[str | None, Parameter(query="to", max_length=40)] = None,
+    since: Annotated[str | None, QueryParameter(name="from", max_length=40)] = None,
+    until: Annotated[str | None, QueryParameter(name="to", max_length=40)] = None,
     as_of: Moment = None,
     removed: Removed = "exclude",
     limit: Limit = DEFAULT_LIMIT,
@@ -145,7 +146,7 @@ async def list_artifacts(
 @get(
     "/api/artifacts/{artifact_id:str}", guards=[needs("read")], responses=PROBLEMS, tags=["history"]
 )
-async def get_artifact(*, bus: Bus, artifact_id: RowPath) -> Response[Artifact]:
+async def get_artifact(*, bus: NamedDependency[Bus], artifact_id: RowPath) -> Response[Artifact]:
     """Show one artifact."""
     return passed_through(await bus.request_bytes(GetArtifact(artifact_id=ArtifactId(artifact_id))))
 
@@ -156,7 +157,9 @@ async def get_artifact(*, bus: Bus, artifact_id: RowPath) -> Response[Artifact]:
     responses=PROBLEMS,
     tags=["history"],
 )
-async def list_versions(*, bus: Bus, artifact_id: RowPath) -> Response[Page[Artifact]]:
+async def list_versions(
+    *, bus: NamedDependency[Bus], artifact_id: RowPath
+) -> Response[Page[Artifact]]:
     """List the artifact's versions over revisions, oldest first."""
     return passed_through(
         await bus.request_bytes(ListVersions(artifact_id=ArtifactId(artifact_id)))
@@ -174,10 +177,10 @@ async def list_versions(*, bus: Bus, artifact_id: RowPath) -> Response[Page[Arti
 async def get_attachment(
     *,
     request: Request[Any, Any, Any],
-    bus: Bus,
-    contents: ContentSource,
+    bus: NamedDependency[Bus],
+    contents: NamedDependency[ContentSource],
     artifact_id: RowPath,
-    n: Annotated[int, Parameter(ge=0, le=1_000_000)],
+    n: Annotated[int, PathParameter(ge=0, le=1_000_000)],
     session_token: SessionHeader = None,
     disposition: DispositionQuery = "inline",
 ) -> ASGIResponse:

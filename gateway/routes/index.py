@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from gateway.authentication import needs
 from gateway.parameters import PROBLEMS, SessionHeader, UdidQuery, UuidPath, passed_through
@@ -35,11 +37,11 @@ class IndexBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 )
 async def index_backup(
     *,
-    bus: Bus,
-    sessions: SessionAccess,
+    bus: NamedDependency[Bus],
+    sessions: NamedDependency[SessionAccess],
     backup_id: UuidPath,
     session_token: SessionHeader = None,
-    data: IndexBody | None = None,
+    data: JSONBody[IndexBody | None] = None,
 ) -> Response[JobAccepted]:
     """Index a backup in the background; watch the job. Encrypted backups need a session."""
     session_id = None
@@ -59,7 +61,9 @@ async def index_backup(
 
 
 @get("/api/kinds", guards=[needs("read")], responses=PROBLEMS, tags=["index"])
-async def list_kinds(*, bus: Bus, device: UdidQuery = None) -> Response[Page[KindSummary]]:
+async def list_kinds(
+    *, bus: NamedDependency[Bus], device: UdidQuery = None
+) -> Response[Page[KindSummary]]:
     """List kinds with counts, and what each covers."""
     return passed_through(
         await bus.request_bytes(ListKinds(device=Udid(device.upper()) if device else None))

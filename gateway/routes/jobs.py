@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 
 from gateway.authentication import needs
 from gateway.parameters import (
@@ -27,9 +28,9 @@ from shared.contracts.requests import DEFAULT_LIMIT, Page
 @get("/api/jobs", guards=[needs("read")], responses=PROBLEMS, tags=["jobs"])
 async def list_jobs(
     *,
-    bus: Bus,
+    bus: NamedDependency[Bus],
     # ``state`` is a name that Litestar keeps for itself.
-    job_state: Annotated[JobState | None, Parameter(query="state")] = None,
+    job_state: Annotated[JobState | None, QueryParameter(name="state")] = None,
     kind: KindQuery = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
@@ -41,7 +42,7 @@ async def list_jobs(
 
 
 @get("/api/jobs/{job_id:str}", guards=[needs("read")], responses=PROBLEMS, tags=["jobs"])
-async def get_job(*, bus: Bus, job_id: UuidPath) -> Response[Job]:
+async def get_job(*, bus: NamedDependency[Bus], job_id: UuidPath) -> Response[Job]:
     """Show one job."""
     return passed_through(await bus.request_bytes(GetJob(job_id=JobId(job_id))))
 
@@ -53,7 +54,7 @@ async def get_job(*, bus: Bus, job_id: UuidPath) -> Response[Job]:
     responses=PROBLEMS,
     tags=["jobs"],
 )
-async def cancel_job(*, bus: Bus, job_id: UuidPath) -> Response[Job]:
+async def cancel_job(*, bus: NamedDependency[Bus], job_id: UuidPath) -> Response[Job]:
     """Stop a job; one that is over stays as it is."""
     return passed_through(await bus.request_bytes(CancelJob(job_id=JobId(job_id))))
 
@@ -66,7 +67,11 @@ async def cancel_job(*, bus: Bus, job_id: UuidPath) -> Response[Job]:
     tags=["jobs"],
 )
 async def retry_job(
-    *, bus: Bus, sessions: SessionAccess, job_id: UuidPath, session_token: SessionHeader = None
+    *,
+    bus: NamedDependency[Bus],
+    sessions: NamedDependency[SessionAccess],
+    job_id: UuidPath,
+    session_token: SessionHeader = None,
 ) -> Response[Job]:
     """Run a job again; send a session when the one it began with is gone."""
     session_id = None

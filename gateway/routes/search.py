@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, QueryParameter
 
 from gateway.authentication import needs
 from gateway.moments import parse_moment
@@ -30,17 +31,19 @@ _SEARCH_SECONDS = 30.0
 @get("/api/search", guards=[needs("read")], responses=PROBLEMS, tags=["search"])
 async def search(
     *,
-    bus: Bus,
-    q: Annotated[str, Parameter(max_length=1024, description='Words, prefix*, "a phrase"')] = "",
+    bus: NamedDependency[Bus],
+    q: Annotated[
+        str, QueryParameter(max_length=1024, description='Words, prefix*, "a phrase"')
+    ] = "",
     device: UdidQuery = None,
     kind: KindQuery = None,
-    thread: Annotated[str | None, Parameter(pattern=r"^[0-9]{1,19}$")] = None,
+    thread: Annotated[str | None, QueryParameter(pattern=r"^[0-9]{1,19}$")] = None,
     person: Text = None,
-    since: Annotated[str | None, Parameter(query="from", max_length=40)] = None,
-    until: Annotated[str | None, Parameter(query="to", max_length=40)] = None,
-    has: Literal["attachment", "link"] | None = None,
+    since: Annotated[str | None, QueryParameter(name="from", max_length=40)] = None,
+    until: Annotated[str | None, QueryParameter(name="to", max_length=40)] = None,
+    has: FromQuery[Literal["attachment", "link"] | None] = None,
     removed: Removed = "exclude",
-    sort: Literal["relevance", "newest", "oldest"] = "relevance",
+    sort: FromQuery[Literal["relevance", "newest", "oldest"]] = "relevance",
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[SearchPage]:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from gateway.audit import Audit
 from gateway.authentication import needs
@@ -58,11 +60,11 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 )
 async def unlock_backup(
     *,
-    bus: Bus,
-    caller: Caller,
-    unlock_slots: SlotLimit,
+    bus: NamedDependency[Bus],
+    caller: NamedDependency[Caller],
+    unlock_slots: NamedDependency[SlotLimit],
     backup_id: UuidPath,
-    data: UnlockBody | None = None,
+    data: JSONBody[UnlockBody | None] = None,
 ) -> Response[OpenedSession]:
     """Open a backup; the session token in the answer is shown this once."""
     body = data or UnlockBody()
@@ -87,7 +89,7 @@ async def unlock_backup(
     tags=["sessions"],
 )
 async def lock_backup(
-    *, bus: Bus, backup_id: UuidPath, session_token: SessionHeader = None
+    *, bus: NamedDependency[Bus], backup_id: UuidPath, session_token: SessionHeader = None
 ) -> Done:
     """Forget the keys of the session whose token is sent. Repeating it does no harm."""
     if session_token is None:
@@ -103,7 +105,7 @@ async def lock_backup(
 
 
 @get("/api/sessions", guards=[needs("read")], responses=PROBLEMS, tags=["sessions"])
-async def list_sessions(*, bus: Bus) -> Response[Page[Session]]:
+async def list_sessions(*, bus: NamedDependency[Bus]) -> Response[Page[Session]]:
     """List open sessions, newest first. Tokens are not among it."""
     return passed_through(await bus.request_bytes(ListSessions()))
 
@@ -115,7 +117,13 @@ async def list_sessions(*, bus: Bus) -> Response[Page[Session]]:
     responses=PROBLEMS,
     tags=["sessions"],
 )
-async def lock_session(*, bus: Bus, caller: Caller, audit: Audit, session_id: UuidPath) -> Done:
+async def lock_session(
+    *,
+    bus: NamedDependency[Bus],
+    caller: NamedDependency[Caller],
+    audit: NamedDependency[Audit],
+    session_id: UuidPath,
+) -> Done:
     """Lock one session, whoever opened it."""
     await audit.record(caller, "lock", f"session {session_id}")
     if not await _close(bus, SessionId(session_id), {}):
@@ -130,7 +138,9 @@ async def lock_session(*, bus: Bus, caller: Caller, audit: Audit, session_id: Uu
     responses=PROBLEMS,
     tags=["sessions"],
 )
-async def lock_all_sessions(*, bus: Bus, caller: Caller, audit: Audit) -> Closed:
+async def lock_all_sessions(
+    *, bus: NamedDependency[Bus], caller: NamedDependency[Caller], audit: NamedDependency[Audit]
+) -> Closed:
     """Lock everything."""
     await audit.record(caller, "lock", "all sessions")
     page = await bus.request(ListSessions())

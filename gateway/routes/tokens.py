@@ -8,6 +8,8 @@ from uuid import UUID
 import asyncpg
 import msgspec
 from litestar import Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from gateway import storage
 from gateway.audit import Audit
@@ -42,7 +44,7 @@ class CreatedToken(TokenRow, frozen=True, kw_only=True):
 @get("/api/tokens", guards=[needs("admin")], responses=PROBLEMS, tags=["tokens"])
 async def list_tokens(
     *,
-    pool: asyncpg.Pool,
+    pool: NamedDependency[asyncpg.Pool],
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[TokenRow]:
@@ -59,7 +61,11 @@ async def list_tokens(
     tags=["tokens"],
 )
 async def create_token(
-    *, tokens: Tokens, caller: Caller, audit: Audit, data: NewToken
+    *,
+    tokens: NamedDependency[Tokens],
+    caller: NamedDependency[Caller],
+    audit: NamedDependency[Audit],
+    data: JSONBody[NewToken],
 ) -> Response[CreatedToken]:
     """Make a token."""
     text, row = await tokens.create(
@@ -79,7 +85,13 @@ async def create_token(
     responses=PROBLEMS,
     tags=["tokens"],
 )
-async def revoke_token(*, tokens: Tokens, caller: Caller, audit: Audit, token_id: UuidPath) -> Done:
+async def revoke_token(
+    *,
+    tokens: NamedDependency[Tokens],
+    caller: NamedDependency[Caller],
+    audit: NamedDependency[Audit],
+    token_id: UuidPath,
+) -> Done:
     """Revoke a token at once."""
     await audit.record(caller, "revoke", f"token {token_id}")
     if not await tokens.revoke(UUID(token_id)):
