@@ -25,6 +25,8 @@ from deploy.local.process import RunAs
 
 #: ``sun_path`` holds 104 bytes (macOS) to 108 (Linux), and ``/.s.PGSQL.5432.lock`` is appended.
 LONGEST_SOCKET_FOLDER = 80
+#: An engine's log that is longer is put aside at the next start; one such is kept.
+LONGEST_LOG_BYTES = 10 << 20
 #: Where a cluster goes that cannot lie below the data directory.
 SHARED_STATE = Path("/var/lib/keepsake")
 
@@ -60,6 +62,7 @@ class Layout:
                 folder.mkdir(exist_ok=True, mode=0o700)
             if os.geteuid() == 0:
                 self.run.chmod(0o711)
+            self._rotate_logs()
             probe = self.run / "probe"
             probe.write_bytes(b"x" * 4096)
             probe.unlink()
@@ -67,6 +70,11 @@ class Layout:
             raise StartError(
                 f"KEEPSAKE_DATA_DIR: cannot write to {self.data_dir} ({error.strerror})"
             ) from error
+
+    def _rotate_logs(self) -> None:
+        for log in self.logs.glob("*.log"):
+            if log.stat().st_size > LONGEST_LOG_BYTES:
+                log.replace(log.with_suffix(".log.1"))
 
     def lock(self) -> int:
         """Take the data directory for this process; the lock goes when the process does.

@@ -65,7 +65,7 @@ class EmbeddedNats:
         self._end_leftover()
         for _ in range(_PORT_TRIES):
             self._port = _free_port()
-            self._configuration.write_text(self._render())
+            self._configuration.write_text(self._render(), "utf-8")
             self._configuration.chmod(0o600)
             if await self._try_start():
                 self._say(f"nats-server on {HOST}:{self._port}")
@@ -142,13 +142,18 @@ class EmbeddedNats:
         return (
             f"server_name: keepsake\n"
             f"listen: {HOST}:{self._port}\n"
-            f"pid_file: {json.dumps(str(self._layout.run / 'nats.pid'))}\n"
+            f"pid_file: {_quote(self._layout.run / 'nats.pid')}\n"
             f"max_payload: {MAX_PAYLOAD_BYTES}\n"
             # With the default of two minutes an acknowledged event can be lost in a power cut.
-            f"jetstream {{ store_dir: {json.dumps(str(self._layout.nats))}"
+            f"jetstream {{ store_dir: {_quote(self._layout.nats)}"
             f"{'' if self._fleeting else ', sync_interval: always'} }}\n"
             f"{render_nats_permissions(public_keys)}"
         )
+
+
+def _quote(path: Path) -> str:
+    # The server's format knows JSON's escapes except those for other alphabets.
+    return json.dumps(str(path), ensure_ascii=False)
 
 
 def _make_seed() -> Secret:

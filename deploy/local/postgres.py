@@ -18,7 +18,7 @@ import asyncpg
 
 from deploy.local.binaries import PostgresBinaries, find_postgres
 from deploy.local.errors import StartError
-from deploy.local.layout import Layout, engine_user, is_traversable
+from deploy.local.layout import SHARED_STATE, Layout, engine_user, is_traversable
 from deploy.local.process import Child, Nursery, end_leftover
 from shared.credentials import PostgresCredentials
 from shared.postgres import connect
@@ -142,9 +142,14 @@ class EmbeddedPostgres:
         """Copy a wheel's programs to where the server's user can run them (root in /root)."""
         if self._run_as is None or is_traversable(binaries.folder, self._run_as):
             return binaries
-        copy = self._data.parent / f"postgres-{binaries.major}"
+        if binaries.origin != "wheel":
+            raise StartError(
+                f"KEEPSAKE_POSTGRES__BIN: user {self._run_as.user} cannot reach {binaries.folder}"
+            )
+        copy = SHARED_STATE / f"postgres-{binaries.major}"
         if not (copy / "complete").exists():
             shutil.rmtree(copy, ignore_errors=True)
+            SHARED_STATE.mkdir(mode=0o711, parents=True, exist_ok=True)
             shutil.copytree(binaries.folder.parent, copy, symlinks=True)
             (copy / "complete").touch()
             self._say(f"Postgres' programs were copied to {copy}: {self._run_as.user} may run them")
@@ -224,7 +229,8 @@ class EmbeddedPostgres:
         options = {
             **_OPTIONS,
             **(_FLEETING if self._fleeting else {}),
-            "unix_socket_directories": str(self.sockets),
+            # A list, hence the quotes: a comma in a folder's name would end an entry.
+            "unix_socket_directories": f'"{self.sockets}"',
             "hba_file": str(self.sockets.parent / "hba.conf"),
             "ident_file": str(self.sockets.parent / "ident.conf"),
         }
