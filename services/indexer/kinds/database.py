@@ -31,7 +31,9 @@ _READS = frozenset(
         sqlite3.SQLITE_TRANSACTION,
     }
 )
-_FUNCTIONS = frozenset({"ifnull", "coalesce", "length", "count", "max", "min", "json_each"})
+_FUNCTIONS = frozenset(
+    {"ifnull", "coalesce", "length", "count", "max", "min", "json_each", "substr", "typeof"}
+)
 
 
 class Database:
