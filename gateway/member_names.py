@@ -11,7 +11,7 @@ _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 def safe_member_name(domain: str, relative_path: str) -> str:
     """Return ``domain/relative/path`` that stays below the folder it is unpacked into."""
-    parts = [domain, *re.split(r"[/\\]", relative_path)]
+    parts = re.split(r"[/\\]", f"{domain}/{relative_path}")
     return "/".join(safe for part in parts if (safe := _safe_part(part))) or "file"
 
 

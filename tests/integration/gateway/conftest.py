@@ -62,9 +62,7 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def open_house(
-    stack: Stack, *services: str, **settings: str
-) -> AsyncIterator[House]:
+async def open_house(stack: Stack, *services: str, **settings: str) -> AsyncIterator[House]:
     """Run the gateway and *services*."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -101,9 +99,7 @@ async def house(stack: Stack) -> AsyncIterator[House]:
         "plain": mint_backup(
             backups, files=FILES, device_name="Plain", udid="00008110-000A1B2C3D4E5F61"
         ),
-        "locked": mint_backup(
-            backups, files=FILES, device_name="Locked", passphrase=PASSPHRASE
-        ),
+        "locked": mint_backup(backups, files=FILES, device_name="Locked", passphrase=PASSPHRASE),
     }
     async with open_house(stack, "discovery", "unlock") as house:
         house.minted = minted
