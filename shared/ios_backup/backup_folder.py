@@ -58,9 +58,9 @@ class BackupFolder:
         )
         self.format: Literal["manifest_db", "mbdb", "none"] = (
             "manifest_db"
-            if (path / _MANIFEST_DB).is_file()
+            if _is_file(path / _MANIFEST_DB)
             else "mbdb"
-            if (path / _MANIFEST_MBDB).is_file()
+            if _is_file(path / _MANIFEST_MBDB)
             else "none"
         )
         self.encrypted = self._is_encrypted()
@@ -230,3 +230,11 @@ class BackupFolder:
             return keys.unwrap(wrapped)
         except DamagedKeybag:
             raise DamagedManifest("The manifest's key does not belong to this backup.") from None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # A folder that may not be searched.
+        return False

@@ -65,6 +65,9 @@ class Keys:
                     return aes_key_unwrap(bytes(class_key), wrapped[-_WRAPPED_BYTES:])
                 except InvalidUnwrap:
                     continue
+        if not self._class_keys:
+            # Wiped by another thread meanwhile.
+            raise Locked("The keys of this backup are no longer in memory.")
         raise DamagedKeybag("No key of the keybag opens a wrapped key.")
 
     def copy(self) -> Keys:

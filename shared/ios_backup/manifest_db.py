@@ -27,6 +27,7 @@ from shared.ios_backup.manifest_entry import (
 )
 from shared.ios_backup.manifest_index import (
     ARCHIVE,
+    MAX_PATTERN_BYTES,
     VALID_ROW,
     FactsOf,
     SizesOf,
@@ -134,9 +135,14 @@ class Manifest:
 
         *path_like* is SQL LIKE over the relative path, without case for ASCII. *after* is the
         ``next_after`` of the page before, asked with the same arguments; one that never was gives
-        an empty page. Sorting by size or time measures first, if nobody did.
+        an empty page. Sorting by size or time measures first, if nobody did. Raises ValueError
+        for a pattern that is too long.
         """
         limit = max(1, min(limit, MAX_PAGE))
+        if path_like is not None and len(path_like.encode()) > MAX_PATTERN_BYTES:
+            raise ValueError("the pattern is too long")
+        if after is not None and not 0 <= after < 2**63:
+            return ManifestPage(entries=[], next_after=None)
         where, values = _filters(path_like, kind, table="p" if sort == "path" else "s")
         if sort == "path":
             query, more = _by_path(domain, after)
@@ -164,7 +170,10 @@ class Manifest:
 
     def find(self, domain: str, relative_path: str) -> ManifestEntry | None:
         """Return the entry with exactly this domain and path; None where there is none."""
-        name = f"{domain}-{relative_path}".encode("utf-8", "surrogatepass")
+        try:
+            name = f"{domain}-{relative_path}".encode()
+        except UnicodeEncodeError:
+            return None
         entry = self.stat(hashlib.sha1(name, usedforsecurity=False).hexdigest())
         if entry is not None and (entry.domain, entry.relative_path) == (domain, relative_path):
             return entry
@@ -303,5 +312,7 @@ def _as_damage() -> Iterator[None]:
     """Turn what SQLite says about a damaged manifest into our error, without its words."""
     try:
         yield
-    except (sqlite3.Error, OverflowError):
+    except (sqlite3.Error, OverflowError) as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+            raise DamagedManifest("Reading the manifest takes too long.") from None
         raise DamagedManifest("The manifest is damaged and cannot be read.") from None

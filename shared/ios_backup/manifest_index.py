@@ -23,6 +23,7 @@ SizesOf = Callable[[bytes], tuple[int | None, int | None]]
 FactsOf = Callable[[bytes], EntryFacts]
 
 MAX_ROWS = 5_000_000
+MAX_PATTERN_BYTES = 1024
 #: Reaches every real manifest many times over; a damaged tree of pages could be walked for ever.
 _BUILD_SECONDS = 300.0
 _LONGEST_VALUE_BYTES = 16 * 1024 * 1024
@@ -64,7 +65,7 @@ def connect(path: Path, manifest: Path) -> sqlite3.Connection:
         # First of all: from here on no function of an untrusted schema runs.
         connection.execute("pragma trusted_schema = off")
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE_BYTES)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1024)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, MAX_PATTERN_BYTES)
         for pragma in (
             "journal_mode = off",
             "synchronous = off",
