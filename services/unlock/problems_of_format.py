@@ -44,7 +44,9 @@ def told_as_problems() -> Iterator[None]:
         ) from None
 
 
-def _problem_of(error: BackupFormatError) -> ProblemError:
+def _problem_of(  # noqa: PLR0911 -- one answer per fact
+    error: BackupFormatError,
+) -> ProblemError:
     match error:
         case MissingFile():
             return errors.not_in_this_backup(

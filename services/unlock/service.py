@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
@@ -29,6 +30,8 @@ _CALLER_FACTOR = 2
 async def start(runtime: Runtime) -> None:
     """Make this process a replica of unlock."""
     settings = runtime.settings
+    # A core dump would be a copy of every key on disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     replica_id = str(uuid4())
     scratch = await _open_scratch(runtime, replica_id)
     derivers = ThreadPoolExecutor(

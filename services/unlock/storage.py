@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Callable, Collection
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import asyncpg
 import msgspec
@@ -22,8 +22,9 @@ from shared.contracts.identifiers import BackupId, SessionId, Udid
 from shared.contracts.unlock import Session
 
 CloseReason = Literal["locked", "expired", "crashed", "stopped"]
-Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]
-Pool = asyncpg.Pool[Any]
+# Quoted: asyncpg's classes take no parameters at run time.
+Connection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
+Pool: TypeAlias = "asyncpg.Pool[Any]"
 
 #: What "the database is away" looks like. asyncpg raises InternalClientError, a bare Exception,
 #: when a backend is terminated in the middle of a query.

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+
+import msgspec
+import pytest
+
+from deploy.demo.container import PhoneFile, mint_backup
+from shared.contracts.problems import ProblemError
+from shared.contracts.unlock import (
+    READ_CHUNK_BYTES,
+    DescribeSession,
+    FindFile,
+    ListApps,
+    ListDomains,
+    ListFiles,
+    OpenFile,
+    ReadFile,
+    StatFile,
+    session_subject,
+)
+from tests.integration.unlock.conftest import BIG, PASSPHRASE, Vault, phone_files, problem_of
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"passphrase": None},
+        {"padded_manifest": False, "uid_keys": True, "sizes": "wrong"},
+        {"encrypted_flag": False, "sizes": "missing"},
+        {"format": "mbdb"},
+        {"passphrase": "Schlüssel 🔑"},
+    ],
+    ids=["encrypted", "plain", "oddities", "wrong flag", "mbdb", "accents"],
+)
+async def test_every_file_of_every_form_of_backup_reads_back_as_it_was(
+    vault: Vault, options: dict[str, object]
+) -> None:
+    backup = vault.mint(**options)
+    async with vault.stack.service("unlock"):
+        opened = await vault.open(backup, vault.minted[backup].passphrase)
+        assert opened.encrypted is (vault.minted[backup].passphrase is not None)
+        assert opened.file_count == 5
+        for item in phone_files():
+            if item.kind != "file":
+                continue
+            found = await vault.ask(
+                opened, FindFile(domain=item.domain, relative_path=item.relative_path)
+            )
+            assert await vault.read_whole(opened, found.file_id) == item.content
+        await vault.close(opened)
+        assert vault.plaintext() == []
+
+
+async def test_ranges_types_and_etags_are_those_of_the_plaintext(vault: Vault) -> None:
+    backup = vault.mint()
+    async with vault.stack.service("unlock"):
+        opened = await vault.open(backup)
+        photo = await vault.ask(
+            opened,
+            FindFile(domain="CameraRollDomain", relative_path="Media/DCIM/100APPLE/IMG_0001.JPG"),
+        )
+        content = await vault.ask(opened, OpenFile(file_id=photo.file_id))
+        assert (content.name, content.media_type) == ("IMG_0001.JPG", "image/jpeg")
+        assert content.size_bytes == len(BIG) + 3
+        assert content == await vault.ask(opened, OpenFile(file_id=photo.file_id))
+        whole = b"\xff\xd8\xff" + BIG
+        for offset, length in [(0, 1), (17, 33), (1_000_003, 70_000), (len(whole) - 5, 100)]:
+            part = await vault.ask(
+                opened, ReadFile(file_id=photo.file_id, offset=offset, length=length)
+            )
+            assert part == whole[offset : offset + length]
+        beyond = ReadFile(file_id=photo.file_id, offset=len(whole))
+        assert await vault.ask(opened, beyond) == b""
+        window = await asyncio.gather(
+            *(
+                vault.ask(opened, ReadFile(file_id=photo.file_id, offset=n * READ_CHUNK_BYTES))
+                for n in range(5)
+            )
+        )
+        assert b"".join(window) == whole
+
+
+async def test_domains_apps_and_pages_of_files_are_listed(vault: Vault) -> None:
+    backup = vault.mint()
+    async with vault.stack.service("unlock"):
+        opened = await vault.open(backup)
+        domains = (await vault.ask(opened, ListDomains())).items
+        assert {one.domain: one.file_count for one in domains}["HomeDomain"] == 2
+        (app,) = (await vault.ask(opened, ListApps())).items
+        assert (app.bundle_id, app.file_count) == ("com.example.chat", 2)
+
+        seen: list[str] = []
+        request = ListFiles(sort="size", limit=3)
+        while True:
+            page = await vault.ask(opened, request)
+            seen += [file.file_id for file in page.items]
+            if page.next_cursor is None:
+                break
+            request = msgspec.structs.replace(request, cursor=page.next_cursor)
+        assert len(seen) == len(set(seen)) == len(vault.minted[backup].files)
+
+        texts = (await vault.ask(opened, ListFiles(path_like="%note_1.txt"))).items
+        assert [file.relative_path for file in texts] == ["Documents/Ä note_1.txt"]
+        file = await vault.ask(opened, StatFile(file_id=texts[0].file_id))
+        assert (file, file.present, file.kind) == (texts[0], True, "file")
+        (link,) = (await vault.ask(opened, ListFiles(kind="symlink"))).items
+        assert (link.target, link.present) == ("/var/x", None)
+        assert await problem_of(vault.ask(opened, OpenFile(file_id=link.file_id))) == (
+            "/problems/not-in-this-backup"
+        )
+
+
+async def test_a_page_too_large_for_one_message_is_cut_and_continued(vault: Vault) -> None:
+    limit_bytes = vault.gateway.max_payload_bytes
+    length = min(16_000, limit_bytes // 500)
+    count = limit_bytes // length * 3 // 2
+    files = [PhoneFile("HomeDomain", "d" * (length - 5) + f"/{n:04}") for n in range(count)]
+    backup = vault.mint(passphrase=None, files=files, add_directories=False)
+    async with vault.stack.service("unlock"):
+        opened = await vault.open(backup, None)
+        request = ListFiles(limit=1000)
+        page = await vault.ask(opened, request)
+        assert 0 < len(page.items) < count
+        rest = await vault.ask(opened, msgspec.structs.replace(request, cursor=page.next_cursor))
+        names = [file.relative_path[-4:] for file in [*page.items, *rest.items]]
+        assert names == [f"{n:04}" for n in range(count)]
+
+
+async def test_a_token_opens_its_own_session_and_no_other(vault: Vault) -> None:
+    one, two = vault.mint(), vault.mint()
+    async with vault.stack.service("unlock"):
+        first, second = await asyncio.gather(vault.open(one), vault.open(two))
+        stolen = msgspec.structs.replace(first, session_token=second.session_token)
+        assert await problem_of(vault.ask(stolen, DescribeSession())) == "/problems/wrong-session"
+        misused = msgspec.structs.replace(first, backup_id=two)
+        assert await problem_of(vault.ask(misused, DescribeSession())) == "/problems/wrong-session"
+        assert (await vault.ask(first, DescribeSession())).backup_id == one
+        # A service asks without headers; NATS has let it in.
+        async with vault.stack.bus("indexer") as indexer:
+            session = await indexer.request(
+                DescribeSession(), subject=session_subject(first.session_id, "describe")
+            )
+        assert session.session_id == first.session_id
+
+
+async def test_a_service_that_may_not_ask_gets_no_answer(vault: Vault) -> None:
+    backup = vault.mint()
+    async with vault.stack.service("unlock"):
+        opened = await vault.open(backup)
+        async with vault.stack.bus("discovery") as discovery:
+            with pytest.raises(ProblemError) as raised:
+                await discovery.request(
+                    DescribeSession(),
+                    subject=session_subject(opened.session_id, "describe"),
+                    timeout_seconds=0.5,
+                )
+        assert raised.value.problem.type == "/problems/timeout"
+
+
+async def test_locking_ends_the_session_and_leaves_no_plaintext(vault: Vault) -> None:
+    backup = vault.mint()
+    async with vault.stack.service("unlock"):
+        opened, other = await vault.open(backup), await vault.open(backup)
+        assert vault.plaintext() != []
+        await vault.close(opened)
+        assert await problem_of(vault.ask(opened, DescribeSession())) == "/problems/locked"
+        # The other session on the same backup goes on with what both shared.
+        assert (await vault.ask(other, ListDomains())).items
+        await vault.close(other)
+        assert vault.plaintext() == []
+        assert await vault.sessions() == []
+    async with vault.stack.pool("unlock") as pool:
+        rows = await pool.fetch("select close_reason, token_digest from session")
+        assert [tuple(row) for row in rows] == [("locked", None), ("locked", None)]
+        subjects = await pool.fetch("select subject from outbox order by subject")
+        assert [row["subject"] for row in subjects] == ["session.closed"] * 2 + [
+            "session.opened"
+        ] * 2
+
+
+async def test_a_session_ends_when_its_time_is_over(vault: Vault) -> None:
+    backup = vault.mint()
+    async with vault.stack.service("unlock", {"KEEPSAKE_SESSION__TTL_SECONDS": "2"}):
+        longest = await vault.open(backup, ttl_seconds=3600)
+        assert longest.ttl_seconds == 2
+        opened = await vault.open(backup, ttl_seconds=1)
+        await vault.until_locked(opened)
+        await vault.until_locked(longest)
+        assert vault.plaintext() == []
+    async with vault.stack.pool("unlock") as pool:
+        assert await pool.fetchval("select count(*) from session where close_reason='expired'") == 2
+
+
+async def test_stopping_the_service_closes_its_sessions(vault: Vault) -> None:
+    backup = vault.mint()
+    async with vault.stack.service("unlock"):
+        opened = await vault.open(backup)
+    assert await problem_of(vault.ask(opened, DescribeSession())) == "/problems/locked"
+    assert vault.plaintext() == []
+    async with vault.stack.pool("unlock") as pool:
+        assert await pool.fetchval("select close_reason from session") == "stopped"
+
+
+async def test_the_next_run_of_the_phone_ends_reading_and_opening_again_helps(
+    vault: Vault,
+) -> None:
+    backup = vault.mint()
+    minted = vault.minted[backup]
+    async with vault.stack.service("unlock"):
+        opened = await vault.open(backup)
+        find = FindFile(domain="HomeDomain", relative_path="Library/SMS/sms.db")
+        file = await vault.ask(opened, find)
+        await vault.ask(opened, ReadFile(file_id=file.file_id))
+        files = phone_files()
+        files[0] = dataclasses.replace(files[0], content=b"SQLite format 3\0 new content")
+        mint_backup(
+            vault.root,
+            files=files,
+            udid=minted.udid,
+            passphrase=PASSPHRASE,
+            iterations=10,
+            dpic=10,
+            taken_at=dt.datetime(2024, 9, 1, tzinfo=dt.UTC),
+        )
+        for request in (ReadFile(file_id=file.file_id), OpenFile(file_id=file.file_id)):
+            assert await problem_of(vault.ask(opened, request)) == "/problems/backup-changed"
+        again = await vault.open(backup)
+        assert await vault.ask(again, ReadFile(file_id=file.file_id)) == files[0].content
+        assert await problem_of(vault.ask(opened, request)) == "/problems/backup-changed"
