@@ -230,7 +230,7 @@ class EmbeddedPostgres:
             **_OPTIONS,
             **(_FLEETING if self._fleeting else {}),
             # A list, hence the quotes: a comma in a folder's name would end an entry.
-            "unix_socket_directories": f'"{self.sockets}"',
+            "unix_socket_directories": '"' + str(self.sockets).replace('"', '""') + '"',
             "hba_file": str(self.sockets.parent / "hba.conf"),
             "ident_file": str(self.sockets.parent / "ident.conf"),
         }

@@ -56,7 +56,8 @@ def child_environment(environ: Mapping[str, str], overrides: Mapping[str, str]) 
     }
     # The folder that holds our packages, wherever the command was called from.
     root = str(Path(deploy.__file__).resolve().parent.parent)
-    return {**environment, "PYTHONPATH": root, "PYTHONUNBUFFERED": "1", **overrides}
+    path = os.pathsep.join(part for part in (root, environ.get("PYTHONPATH")) if part)
+    return {**environment, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **overrides}
 
 
 class Service:
