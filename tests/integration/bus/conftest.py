@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -14,22 +13,11 @@ import pytest
 from shared.bus import Bus, EventConsumer, Handler, OutboxRelay, declare_topology
 from shared.contracts.events import Event
 from shared.contracts.topology import PROVISIONER
-from tests.integration.bus.servers import NatsServer, PostgresServer
+from tests.integration.bus.servers import NatsServer
+from tests.stack import Engines
 
 Pool = asyncpg.Pool
 MIGRATION = files("shared.bus.migrations").joinpath("0001_outbox_inbox.sql").read_text()
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    # Not tmp_path: the user postgres may not enter the folders above it.
-    with tempfile.TemporaryDirectory(prefix="keepsake-pg-", dir="/tmp") as folder:
-        server = PostgresServer(Path(folder))
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
 
 
 @pytest.fixture
@@ -43,23 +31,29 @@ def nats_server(tmp_path: Path) -> Iterator[NatsServer]:
 
 
 @pytest.fixture
-async def make_pool(postgres: PostgresServer) -> AsyncIterator[Callable[[], Awaitable[Pool]]]:
+async def make_pool(engines: Engines) -> AsyncIterator[Callable[[], Awaitable[Pool]]]:
     """Make pools, each in a fresh schema with the bus's tables."""
+    admin = engines.postgres.admin("postgres")
     async with contextlib.AsyncExitStack() as pools:
 
         async def make() -> Pool:
-            schema = f"s_{uuid4().hex}"
+            schema = f"bus_{uuid4().hex}"
             pool = await asyncpg.create_pool(
-                host="127.0.0.1",
-                port=postgres.port,
-                user="postgres",
-                database="postgres",
+                host=admin.host,
+                port=admin.port,
+                user=admin.user,
+                database=admin.database,
                 min_size=1,
                 max_size=6,
                 server_settings={"search_path": schema},
             )
-            pools.push_async_callback(asyncio.wait_for, pool.close(), 10)
+
+            async def end() -> None:
+                await pool.execute(f"drop schema {schema} cascade")
+                await asyncio.wait_for(pool.close(), 10)
+
             await pool.execute(f"create schema {schema}")
+            pools.push_async_callback(end)
             await pool.execute(MIGRATION)
             await pool.execute("create table effect (event_id uuid, worker text)")
             return pool

@@ -1,20 +1,18 @@
-"""A real nats-server with the product's permissions, and a real Postgres, for this room's tests."""
+"""A real nats-server with the product's permissions, which a test may kill and start again."""
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import nkeys
 
+from deploy.local.binaries import find_nats_server
 from shared.contracts.topology import PROVISIONER, SERVICES, render_nats_permissions
 from shared.settings import NatsCredentials, Secret
 
@@ -64,9 +62,10 @@ class NatsServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        binary = shutil.which("nats-server") or str(Path(sys.executable).parent / "nats-server")
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([binary, "-c", self._config], stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                [find_nats_server(), "-c", self._config], stdout=log, stderr=log
+            )
         await_port(self.port, self._process, self._log)
 
     def kill(self) -> None:
@@ -86,47 +85,3 @@ class NatsServer:
         return NatsCredentials(
             url=f"nats://127.0.0.1:{self.port}", nkey_seed=Secret(self._seeds[user])
         )
-
-
-class PostgresServer:
-    """One cluster on a unix socket and a port of its own; root hands it to the user postgres."""
-
-    def __init__(self, folder: Path) -> None:
-        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-        if not found:
-            raise FileNotFoundError("no Postgres binaries")
-        self._bin = found[-1].parent
-        self._folder = folder
-        self._user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
-        self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        data = self._folder / "data"
-        if self._user:
-            shutil.chown(self._folder, "postgres")
-        subprocess.run(
-            [self._bin / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N"],
-            check=True,
-            capture_output=True,
-            cwd="/",
-            **self._user,
-        )
-        log = self._folder / "postgres.log"
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [
-                    *(self._bin / "postgres", "-D", data, "-p", str(self.port)),
-                    *("-k", "", "-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"),
-                ],
-                stdout=output,
-                stderr=output,
-                cwd="/",
-                **self._user,
-            )
-        await_port(self.port, self._process, log)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
-            self._process.wait(START_SECONDS)
