@@ -61,12 +61,10 @@ def find_missing_blobs(
     return MissingBlobs(count=count, names=names)
 
 
-def has_any_blob(folder: Path, *, is_flat: bool) -> bool:
+def has_any_blob(folder: Path) -> bool:
     """Whether a single blob is there; all that can be seen of an encrypted backup's blobs."""
-    for prefix in range(256):
-        if _present(folder if is_flat else folder / f"{prefix:02x}", f"{prefix:02x}"):
-            return True
-    return False
+    prefixes = (f"{number:02x}" for number in range(256))
+    return any(_present(folder / prefix, prefix) for prefix in prefixes)
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from msgspec import Struct, structs
 
-from services.discovery.examination import BROKEN_OFF, Examined
+from services.discovery.examination import Examined
 from services.discovery.folders import Folder
+from services.discovery.inspection import findings
 from services.discovery.lifecycle import Announced, Announcement, Clock, announcements
 from services.discovery.records import Record
 from shared.contracts.discovery import BackupProblem, BackupState
@@ -90,13 +91,16 @@ def _examined_record(
     manifest = None if known is None else known.manifest
     if judgement is not None:
         state, problems = judgement.state, judgement.problems
-        missing_files, revision = judgement.missing_files, judgement.revision
+        missing_files = judgement.missing_files
+        # Without one of its own, the last completed run is still the one that was known.
+        revision = judgement.revision or revision
         judged = (examined.marks.run, examined.marks.blobs)
         manifest = judgement.manifest
     elif examined.is_known and known is not None:
         state, problems, missing_files = known.state, known.problems, known.missing_files
     elif examined.phase == "broken_off":
-        state, problems = "broken_off", [BROKEN_OFF]
+        state = "broken_off"
+        problems = findings(plists, has_snapshot=examined.marks.has_snapshot)
     else:
         state, problems = "running", []
     # While a run rewrites the plists, what was read from the whole ones is the better knowledge.

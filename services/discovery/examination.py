@@ -20,17 +20,11 @@ from services.discovery.inspection import Judgement, Plists, judge, read_plists
 from services.discovery.lifecycle import Clock
 from services.discovery.marks import Marks
 from services.discovery.records import Record
-from shared.contracts.discovery import BackupProblem
 
 #: Between two looks at a folder that may be in the middle of being copied.
 SECOND_LOOK_SECONDS = 0.25
 #: A folder whose times (the inode's too) are older is not looked at twice.
 _FRESH_SECONDS = 60.0
-
-BROKEN_OFF = BackupProblem(
-    code="broken-off",
-    detail="The last backup run did not finish. Connect the device and back it up again.",
-)
 
 
 class Examined(Struct, frozen=True, kw_only=True):

@@ -188,7 +188,7 @@ def _read(place: _Place) -> tuple[list[_Place], list[_Place], bool]:
             if is_clutter(name):
                 continue
             if entry.is_symlink():
-                if not place.is_below_link and entry.is_dir():
+                if not place.is_below_link and _leads_to_folder(entry):
                     linked.append(_below(place, name, is_link=True))
             elif entry.is_dir(follow_symlinks=False):
                 below.append(_below(place, name, is_link=False))
@@ -204,6 +204,14 @@ def _read(place: _Place) -> tuple[list[_Place], list[_Place], bool]:
     below.sort(key=lambda item: item.path)
     linked.sort(key=lambda item: item.shown_path)
     return below, linked, is_backup
+
+
+def _leads_to_folder(link: os.DirEntry[bytes]) -> bool:
+    try:
+        return link.is_dir()
+    except OSError:
+        # A link to itself, or into a mount that is away.
+        return False
 
 
 def _below(place: _Place, name: bytes, *, is_link: bool) -> _Place:

@@ -11,8 +11,9 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from services.discovery.blobs import find_missing_blobs, has_any_blob
 from services.discovery.errors import FolderUnreadable, Stopped
@@ -20,7 +21,8 @@ from services.discovery.folders import reason_of
 from services.discovery.records import Facts, ManifestMemo
 from services.discovery.revision import revision_of
 from shared.contracts.discovery import BackupProblem, BackupState, InstalledApp, ManifestFormat
-from shared.ios_backup import BackupFolder
+from shared.ios_backup import BackupFolder, completeness
+from shared.ios_backup.completeness import FINISHED, Observation, Verdict
 from shared.ios_backup.description import Description
 from shared.ios_backup.errors import DamagedFile, DamagedManifest, DamagedPropertyList, MissingFile
 from shared.ios_backup.property_lists import MAX_BYTES, PropertyList, data, read_property_list
@@ -32,9 +34,13 @@ _CHUNK_BYTES = 1 << 20
 #: Thirty times the largest manifest known.
 _MAX_MANIFEST_BYTES = 16 << 30
 _AES_BLOCK_BYTES = 16
+_SAME_DATE = dt.timedelta(days=1)
 #: A reply on the bus must hold a backup with its apps.
 _MAX_APPS_BYTES = 256 * 1024
 _MAX_WORD = 200
+
+
+_NO_FILES = BackupProblem(code="files_missing", detail="None of the backup's files is there.")
 
 
 class Plists(Struct, frozen=True, kw_only=True):
@@ -48,10 +54,10 @@ class Plists(Struct, frozen=True, kw_only=True):
     format: ManifestFormat
     last_backup_at: dt.datetime | None
     manifest_date: dt.datetime | None
-    #: Everything is there that opening the manifest needs.
-    has_keys: bool
-    #: What is missing or odd about the property lists themselves.
-    problems: list[BackupProblem]
+    #: For the judgement; what is costly to look for is not in it yet.
+    seen: Observation
+    #: What is odd besides.
+    remarks: list[BackupProblem]
 
 
 class Judgement(Struct, frozen=True, kw_only=True):
@@ -68,41 +74,51 @@ def read_plists(path: bytes) -> Plists:
     """Read the three property lists. Raises ``FolderUnreadable``; whatever else is a problem."""
     folder = Path(os.fsdecode(path))
     lists: dict[str, PropertyList] = {}
-    problems: list[BackupProblem] = []
+    forms: dict[str, Literal["readable", "damaged", "absent"]] = {}
     for name in _PLISTS:
         _check_readable(folder / name)
-        slug = name.removesuffix(".plist").lower()
         try:
             lists[name] = read_property_list(read_within(folder, name, max_bytes=MAX_BYTES))
+            forms[name] = "readable"
         except MissingFile:
-            problems.append(_problem(f"{slug}-plist-missing", f"{name} is missing."))
+            forms[name] = "absent"
         except (DamagedFile, DamagedPropertyList):
-            problems.append(_problem(f"{slug}-plist-damaged", f"{name} cannot be read."))
+            forms[name] = "damaged"
     for name in _MANIFESTS.values():
         _check_readable(folder / name)
     backup = BackupFolder(folder, lists)
     said = backup.description
-    if backup.format != "none" and said.encrypted_flag not in {None, backup.encrypted}:
-        claim = "encrypted" if said.encrypted_flag else "not encrypted"
-        problems.append(
-            _problem(
-                "wrong-encrypted-flag",
-                f"The backup says that it is {claim}, but its bytes say otherwise.",
-            )
-        )
-    is_unsaid = said.snapshot_state is None and backup.format != "none"
     manifest_plist = lists.get("Manifest.plist", {})
+    has_keys = backup.keybag_digest is not None and (
+        backup.format == "mbdb" or data(manifest_plist, "ManifestKey") is not None
+    )
+    status_changed_at, manifest_changed_at = _written(folder, backup.format, said.status_at)
     return Plists(
         udid=said.udid,
         facts=_facts(said),
-        is_finished=said.snapshot_state == "finished" or is_unsaid,
+        is_finished=said.snapshot_state == FINISHED
+        or (said.snapshot_state is None and backup.format != "none"),
         encrypted=backup.encrypted,
         format=backup.format,
         last_backup_at=said.taken_at,
         manifest_date=said.manifest_at,
-        has_keys=backup.keybag_digest is not None
-        and (backup.format == "mbdb" or data(manifest_plist, "ManifestKey") is not None),
-        problems=problems,
+        seen=Observation(
+            format=backup.format,
+            info=forms["Info.plist"],
+            manifest_plist=forms["Manifest.plist"],
+            status=forms["Status.plist"],
+            snapshot_state=said.snapshot_state,
+            manifest_readable=has_keys or not backup.encrypted,
+            encrypted=backup.encrypted,
+            # Whether the folder is quiet is decided from several looks, not from one.
+            now=dt.datetime.now(dt.UTC),
+            manifest_changed_at=manifest_changed_at,
+            status_changed_at=status_changed_at,
+            info_date=said.last_backup_at,
+            manifest_date=said.manifest_at,
+            status_date=said.status_at,
+        ),
+        remarks=_remarks(backup),
     )
 
 
@@ -118,73 +134,98 @@ def judge(
     Raises ``FolderUnreadable`` and ``Stopped``.
     """
     folder = Path(os.fsdecode(path))
-    problems = list(plists.problems)
     if plists.format == "none":
-        problems.append(_problem("manifest-missing", "The list of the backup's files is missing."))
-        return Judgement(
-            state="damaged", problems=problems, missing_files=None, revision=None, manifest=None
-        )
+        return _judgement(plists, plists.seen, missing_files=None, memo=None)
     try:
         memo = _digest(folder, _MANIFESTS[plists.format], memo=memo, is_stopping=is_stopping)
-    except DamagedFile:
-        problems.append(_problem("manifest-damaged", "The list of the backup's files is damaged."))
-        return Judgement(
-            state="damaged", problems=problems, missing_files=None, revision=None, manifest=None
-        )
-    state, missing_files, found = _check(folder, plists, memo, is_stopping=is_stopping)
-    return Judgement(
-        state=state,
-        problems=problems + found,
-        missing_files=missing_files,
-        revision=revision_of(
+        seen, missing_files = _search(folder, plists, memo, is_stopping=is_stopping)
+    except (DamagedManifest, DamagedFile):
+        damaged = structs.replace(plists.seen, manifest_readable=False)
+        return _judgement(plists, damaged, missing_files=None, memo=None)
+    except OSError as error:
+        raise FolderUnreadable(reason_of(error)) from error
+    judgement = _judgement(plists, seen, missing_files=missing_files, memo=memo)
+    if missing_files is None and judgement.state == "complete" and not has_any_blob(folder):
+        # Nobody knows how many there should be, but no backup is without any.
+        problems = [*judgement.problems, _NO_FILES]
+        return structs.replace(judgement, state="partial", problems=problems)
+    return judgement
+
+
+def findings(plists: Plists, *, has_snapshot: bool) -> list[BackupProblem]:
+    """Return what is wrong with a backup whose run did not finish."""
+    return _problems(completeness.judge(structs.replace(plists.seen, has_snapshot=has_snapshot)))
+
+
+def _judgement(
+    plists: Plists, seen: Observation, *, missing_files: int | None, memo: ManifestMemo | None
+) -> Judgement:
+    verdict = completeness.judge(seen)
+    state = verdict.state
+    revision = None
+    if memo is not None and state != "broken_off":
+        revision = revision_of(
             udid=plists.udid, manifest_date=plists.manifest_date, manifest_sha256=memo.sha256
-        ),
+        )
+    return Judgement(
+        state="damaged" if state == "not_a_backup" else state,
+        problems=_problems(verdict) + plists.remarks,
+        missing_files=missing_files,
+        revision=revision,
         manifest=memo,
     )
 
 
-def _check(
+def _search(
     folder: Path, plists: Plists, memo: ManifestMemo, *, is_stopping: Callable[[], bool]
-) -> tuple[BackupState, int | None, list[BackupProblem]]:
-    """Return the state, the number of missing blobs, and what is wrong besides."""
-    is_flat = plists.format == "mbdb"
-    if plists.encrypted and not plists.has_keys:
-        lost = "The keys of this encrypted backup are lost: Manifest.plist is missing or damaged."
-        return "damaged", None, [_problem("keys-missing", lost)]
-    codes = {problem.code for problem in plists.problems}
-    # Nothing then says that the last run was completed.
-    is_unsure = bool(codes & {"status-plist-missing", "status-plist-damaged"})
-    state: BackupState = "partial" if is_unsure else "complete"
+) -> tuple[Observation, int | None]:
+    """Look for missing blobs as far as they can be told; return what was seen, and how many."""
+    seen, is_flat = plists.seen, plists.format == "mbdb"
     if plists.encrypted and not is_flat:
-        return _check_unseen(folder, memo, state)
+        if memo.size == 0 or memo.size % _AES_BLOCK_BYTES:
+            raise DamagedManifest("The manifest is cut off.")
+        return seen, None
+    missing = find_missing_blobs(folder, is_flat=is_flat, is_stopping=is_stopping)
+    seen = structs.replace(seen, missing_count=missing.count, missing_files=tuple(missing.names))
+    return seen, missing.count
+
+
+def _problems(verdict: Verdict) -> list[BackupProblem]:
+    return [
+        BackupProblem(code=finding.code, detail=finding.detail, files=list(finding.files))
+        for finding in verdict.findings
+    ]
+
+
+def _remarks(backup: BackupFolder) -> list[BackupProblem]:
+    claim = backup.description.encrypted_flag
+    if backup.format == "none" or claim in {None, backup.encrypted}:
+        return []
+    said = "encrypted" if claim else "not encrypted"
+    detail = f"The backup says that it is {said}, but its bytes say otherwise."
+    return [BackupProblem(code="wrong_encrypted_flag", detail=detail)]
+
+
+def _written(
+    folder: Path, manifest_format: str, status_date: dt.datetime | None
+) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """When status and manifest were written, if times on disk can be trusted.
+
+    A copy made without keeping times has them in the order of copying, hours apart maybe. In an
+    original the file's time is close to the date that is written inside.
+    """
+    if status_date is None or manifest_format == "none":
+        return None, None
     try:
-        missing = find_missing_blobs(folder, is_flat=is_flat, is_stopping=is_stopping)
-    except OSError as error:
-        raise FolderUnreadable(reason_of(error)) from error
-    except (DamagedManifest, DamagedFile):
-        bad = "The list of the backup's files cannot be read."
-        return "damaged", None, [_problem("manifest-damaged", bad)]
-    if missing.count:
-        what = "file listed in the backup is" if missing.count == 1 else "files listed are"
-        detail = f"{missing.count} {what} not in its folder. Was it copied completely?"
-        return (
-            "partial",
-            missing.count,
-            [BackupProblem(code="files-missing", detail=detail, files=missing.names)],
+        status, manifest = (
+            dt.datetime.fromtimestamp((folder / name).lstat().st_mtime, dt.UTC)
+            for name in ("Status.plist", _MANIFESTS[manifest_format])
         )
-    return state, 0, []
-
-
-def _check_unseen(
-    folder: Path, memo: ManifestMemo, state: BackupState
-) -> tuple[BackupState, int | None, list[BackupProblem]]:
-    """Check what can be seen of a backup whose manifest cannot be read."""
-    if memo.size == 0 or memo.size % _AES_BLOCK_BYTES:
-        cut = "The list of the backup's files is cut off."
-        return "damaged", None, [_problem("manifest-damaged", cut)]
-    if not has_any_blob(folder, is_flat=False):
-        return "partial", None, [_problem("files-missing", "None of the files is there.")]
-    return state, None, []
+    except (OSError, OverflowError, ValueError):
+        return None, None
+    if abs(status - status_date) > _SAME_DATE:
+        return None, None
+    return status, manifest
 
 
 def _digest(
@@ -263,7 +304,3 @@ def _region(phone_numbers: tuple[str, ...]) -> str | None:
         if region:
             return str(region)
     return None
-
-
-def _problem(code: str, detail: str) -> BackupProblem:
-    return BackupProblem(code=code, detail=detail)

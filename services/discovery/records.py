@@ -102,7 +102,7 @@ UNREACHABLE = BackupProblem(
     detail="The folder cannot be reached at the moment. Is its drive connected and mounted?",
 )
 NAME_IS_NO_TEXT = BackupProblem(
-    code="name-is-no-text",
+    code="name_is_no_text",
     detail="The name of the folder, or of one above it, is not valid UTF-8. Rename it to open it.",
 )
 

@@ -114,7 +114,7 @@ async def test_backups_are_found_described_and_measured(stack: Stack, root: Path
         assert one.size_bytes == sum(p.stat().st_size for p in on_disk)
         two = next(b for b in found if b.udid == OTHER)
         assert (two.state, two.encrypted, two.missing_files) == ("complete", True, None)
-        assert [p.code for p in two.problems] == ["wrong-encrypted-flag"]
+        assert [p.code for p in two.problems] == ["wrong_encrypted_flag"]
         location = await bus.request(LocateBackup(backup_id=two.id))
         assert location.path == str((root / "nas" / "deep" / OTHER).resolve())
         assert location.region == "US" or location.region is None
@@ -192,7 +192,7 @@ async def test_a_run_that_broke_off_is_said_to_be_incomplete(stack: Stack, root:
     async with discovering(stack, discovery__quiet_seconds="0.1") as bus:
         (found,) = await eventually(bus, lambda bs: len(bs) == 1 and bs[0].state == "broken_off")
         assert found.revision is None
-        assert [p.code for p in found.problems] == ["broken-off"]
+        assert [p.code for p in found.problems] == ["unfinished"]
         told = await events(bus, count=2)
         assert [subject for subject, _ in told] == ["backup.discovered", "backup.incomplete"]
 
@@ -335,6 +335,25 @@ async def test_a_forgotten_backup_returns_when_it_changes_or_is_asked_for(
         ]
 
 
+async def test_replicas_share_the_answers_and_announce_everything_once(
+    stack: Stack, root: Path
+) -> None:
+    minted = mint(root)
+    async with discovering(stack) as bus, stack.service("discovery"):
+        await eventually(bus, lambda bs: len(bs) == 1)
+        mint(root, files=MORE, taken_at=LATER)
+        reports = await asyncio.gather(*(refreshed(bus) for _ in range(8)))
+        assert len({report.items[0].revision for report in reports}) == 1
+        assert sum(len(report.changed) for report in reports) <= 1
+        shutil.rmtree(minted.path)
+        await asyncio.gather(*(refreshed(bus) for _ in range(8)))
+        assert [subject for subject, _ in await events(bus, count=3)] == [
+            "backup.discovered",
+            "backup.changed",
+            "backup.removed",
+        ]
+
+
 async def test_pages_follow_each_other_newest_first(stack: Stack, root: Path) -> None:
     for day in range(1, 6):
         mint(
@@ -394,7 +413,7 @@ async def test_hostile_folders_stop_nothing_and_nothing_is_written(
         states = {Path(b.path).name: b.state for b in found}
         assert states == {OTHER: "complete", "bombs": "damaged", "caf\ufffd": "complete"}
         odd = next(b for b in found if "caf" in b.path)
-        assert [p.code for p in odd.problems] == ["name-is-no-text"]
+        assert [p.code for p in odd.problems] == ["name_is_no_text"]
         with pytest.raises(ProblemError):
             await bus.request(LocateBackup(backup_id=odd.id))
         await refreshed(bus)
