@@ -89,7 +89,7 @@ class _Writer:
         self.out += _unsigned(len(body)) + body
         self.end()
 
-    def number(self, value: float) -> None:
+    def number(self, value: int | float) -> None:  # noqa: PYI041 -- they are written differently
         self.type("@")
         self.begin("NSNumber")
         self.type("*")

@@ -12,36 +12,36 @@ from typing import Any
 
 _COCOA = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 
-_TABLES = (
-    "create table ABAccount (ROWID integer primary key autoincrement, AccountIdentifier text)",
-    "create table ABStore (ROWID integer primary key autoincrement, Name text, Type integer, "
-    "AccountID integer, Enabled integer, MeIdentifier integer)",
-    "create table ABPerson (ROWID integer primary key autoincrement, First text, Last text, "
-    "Middle text, FirstPhonetic text, MiddlePhonetic text, LastPhonetic text, Organization text, "
-    "Department text, Note text, Kind integer, Birthday text, JobTitle text, Nickname text, "
-    "Prefix text, Suffix text, CreationDate integer, ModificationDate integer, ExternalUUID text, "
-    "StoreID integer, DisplayName text, PersonLink integer default -1, ImageURI text, "
-    "IsPreferredName integer default 1, guid text unique, OrganizationPhonetic text, "
-    "PreviousFamilyName text)",
-    "create table ABPersonLink (ROWID integer primary key autoincrement, guid text, "
-    "PreferredNamePersonID integer)",
-    "create table ABMultiValue (UID integer primary key, record_id integer, property integer, "
-    "identifier integer, label integer, value text, guid text unique)",
-    "create table ABMultiValueEntry (parent_id integer, key integer, value text, "
-    "unique(parent_id, key))",
-    "create table ABMultiValueEntryKey (value text unique)",
-    "create table ABMultiValueLabel (value text unique)",
-    "create table ABGroup (ROWID integer primary key autoincrement, Name text, StoreID integer, "
-    "guid text)",
-    "create table ABGroupMembers (UID integer primary key, group_id integer, member_type integer, "
-    "member_id integer)",
-)
-_IMAGE_TABLES = (
-    "create table ABFullSizeImage (ROWID integer primary key, record_id integer, crop_x integer, "
-    "crop_y integer, crop_width integer, data blob)",
-    "create table ABThumbnailImage (ROWID integer primary key, record_id integer, format integer, "
-    "derived_from_format integer, data blob)",
-)
+_TABLES = """
+create table ABAccount (ROWID integer primary key autoincrement, AccountIdentifier text);
+create table ABStore (ROWID integer primary key autoincrement, Name text, Type integer,
+AccountID integer, Enabled integer, MeIdentifier integer);
+create table ABPerson (ROWID integer primary key autoincrement, First text, Last text,
+Middle text, FirstPhonetic text, MiddlePhonetic text, LastPhonetic text, Organization text,
+Department text, Note text, Kind integer, Birthday text, JobTitle text, Nickname text,
+Prefix text, Suffix text, CreationDate integer, ModificationDate integer, ExternalUUID text,
+StoreID integer, DisplayName text, PersonLink integer default -1, ImageURI text,
+IsPreferredName integer default 1, guid text unique, OrganizationPhonetic text,
+PreviousFamilyName text);
+create table ABPersonLink (ROWID integer primary key autoincrement, guid text,
+PreferredNamePersonID integer);
+create table ABMultiValue (UID integer primary key, record_id integer, property integer,
+identifier integer, label integer, value text, guid text unique);
+create table ABMultiValueEntry (parent_id integer, key integer, value text,
+unique(parent_id, key));
+create table ABMultiValueEntryKey (value text unique);
+create table ABMultiValueLabel (value text unique);
+create table ABGroup (ROWID integer primary key autoincrement, Name text, StoreID integer,
+guid text);
+create table ABGroupMembers (UID integer primary key, group_id integer, member_type integer,
+member_id integer);
+"""
+_IMAGE_TABLES = """
+create table ABFullSizeImage (ROWID integer primary key, record_id integer, crop_x integer,
+crop_y integer, crop_width integer, data blob);
+create table ABThumbnailImage (ROWID integer primary key, record_id integer, format integer,
+derived_from_format integer, data blob);
+"""
 PHONE, EMAIL, ADDRESS, DATE, MESSENGER, URL, RELATED, SOCIAL = 3, 4, 5, 12, 13, 22, 23, 46
 
 #: (property, label, value); a dictionary is an address or account with its parts.
@@ -65,10 +65,8 @@ class ContactsDatabase:
         """Open two empty databases in memory."""
         self._book = sqlite3.connect(":memory:")
         self._images = sqlite3.connect(":memory:")
-        for statement in _TABLES:
-            self._book.execute(statement)
-        for statement in _IMAGE_TABLES:
-            self._images.execute(statement)
+        self._book.executescript(_TABLES)
+        self._images.executescript(_IMAGE_TABLES)
         self._random = random.Random(self.seed)  # noqa: S311 -- the same phone every time
 
     def _guid(self) -> str:

@@ -236,58 +236,12 @@ class MessagesDatabase:
         return self._connection.serialize()
 
 
-_WORDS = [
-    "morning",
-    "train",
-    "ticket",
-    "garden",
-    "lemon",
-    "bicycle",
-    "window",
-    "river",
-    "coffee",
-    "evening",
-    "project",
-    "question",
-    "letter",
-    "weather",
-    "holiday",
-    "kitchen",
-    "doctor",
-    "school",
-    "market",
-    "bridge",
-    "island",
-    "photo",
-    "birthday",
-    "number",
-    "concert",
-    "dinner",
-    "station",
-    "mountain",
-    "paper",
-    "stone",
-    "street",
-    "summer",
-    "winter",
-    "yellow",
-    "quiet",
-    "later",
-    "today",
-    "tomorrow",
-    "maybe",
-    "surely",
-    "thanks",
-    "please",
-    "already",
-    "never",
-    "always",
-    "again",
-    "together",
-    "Größe",
-    "façade",
-    "naïve",
-]
+_VOCABULARY = """
+morning train ticket garden lemon bicycle window river coffee evening project question letter
+weather holiday kitchen doctor school market bridge island photo birthday number concert dinner
+station mountain paper stone street summer winter yellow quiet later today tomorrow maybe surely
+thanks please already never always again together Größe façade naïve
+"""
 _EXTRAS = (
     "😀",
     "👍🏽",
@@ -302,8 +256,9 @@ _EXTRAS = (
 def bulk_texts(seed: int) -> Iterator[str]:
     """Yield texts without end: short, mostly plain, some with emoji, links and other scripts."""
     chance = random.Random(seed)  # noqa: S311 -- the same texts every time
+    words = _VOCABULARY.split()
     for number in itertools.count():
-        text = " ".join(chance.choices(_WORDS, k=chance.randint(1, 18)))
+        text = " ".join(chance.choices(words, k=chance.randint(1, 18)))
         if number % 9 == 0:
             text = f"{text} {chance.choice(_EXTRAS)}"
         yield text
