@@ -8,6 +8,7 @@ goes with ``close``.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import sqlite3
 import threading
@@ -313,6 +314,10 @@ def _as_damage() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OverflowError) as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            # The scratch folder's fault, not the backup's.
+            raise OSError(errno.ENOSPC, "There is no space for the manifest's copy.") from None
+        if code == sqlite3.SQLITE_INTERRUPT:
             raise DamagedManifest("Reading the manifest takes too long.") from None
         raise DamagedManifest("The manifest is damaged and cannot be read.") from None

@@ -25,6 +25,7 @@ from shared.ios_backup.errors import (
     NotABackup,
     UnsupportedFormat,
 )
+from shared.ios_backup.manifest_db import _as_damage
 from shared.ios_backup.manifest_entry import EntryFacts, read_archive
 from shared.ios_backup.manifest_mbdb import read_record, stage_mbdb
 
@@ -116,6 +117,15 @@ def test_questions_that_nobody_can_mean_are_refused_or_empty(opened: Callable[..
         manifest.page(path_like="%" * 5000)
     assert manifest.page(after=10**30).entries == []
     assert manifest.find("Home\ud800", "x") is None
+
+
+def test_a_full_disk_is_not_called_damage() -> None:
+    with sqlite3.connect(":memory:") as full, pytest.raises(OSError, match="no space"):
+        full.execute("pragma max_page_count = 2")
+        full.execute("create table t (x)")
+        with _as_damage():
+            full.execute("insert into t values (zeroblob(100000))")
+    full.close()
 
 
 def test_entries_do_not_show_names_by_accident(opened: Callable[..., Any]) -> None:
