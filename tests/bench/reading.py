@@ -17,7 +17,7 @@ _DOMAIN, _NAME = "CameraRollDomain", "Media/DCIM/100APPLE/IMG_0001.MOV"
 
 def measure(folder: Path) -> list[Figure]:
     """1 MiB ranges at seeded places of a 256 MiB file; whole decryption as the peer does it."""
-    dice = random.Random(7)  # noqa: S311 -- places to read, not secrets
+    dice = random.Random(7)
     content = dice.randbytes(1024 * 1024) * (SIZE_BYTES // (1024 * 1024))
     minted = mint_backup(
         folder / "range",

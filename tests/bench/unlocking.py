@@ -47,9 +47,7 @@ def measure(folder: Path, rounds: int = 3) -> list[Figure]:
         if floor is not None:
             output = ctypes.create_string_buffer(32)
             started = time.process_time()
-            floor.pbkdf2_sha256_32(
-                passphrase, len(passphrase), salt, len(salt), ITERATIONS, output
-            )
+            floor.pbkdf2_sha256_32(passphrase, len(passphrase), salt, len(salt), ITERATIONS, output)
             floors.append(time.process_time() - started)
             assert output.raw == key, "the floor computes something else"
     started = time.process_time()

@@ -1,4 +1,4 @@
-"""A real `keepsake up` for measuring: started as a process, spoken to over HTTP."""
+"""A real `keepsake up` for end-to-end tests and measuring: a process, spoken to over HTTP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ import httpx
 class RunningStack:
     """One running vault and an authenticated client for it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], data_dir: Path, ready_seconds: float) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], data_dir: Path, ready_seconds: float
+    ) -> None:
         self.process = process
         self.data_dir = data_dir
         self.ready_seconds = ready_seconds
@@ -36,8 +38,8 @@ class RunningStack:
                 return job
             time.sleep(0.05)
 
-    def memory_bytes(self) -> int:
-        """Proportional set size of the whole process tree: shared pages are counted once."""
+    def processes(self) -> list[int]:
+        """The supervisor and everything below it."""
         parents: dict[int, list[int]] = {}
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -46,35 +48,55 @@ class RunningStack:
                 except OSError:
                     continue
                 parents.setdefault(int(fields[1]), []).append(int(entry.name))
-        total, queue = 0, [self.process.pid]
+        found, queue = [], [self.process.pid]
         while queue:
             pid = queue.pop()
+            found.append(pid)
             queue += parents.get(pid, [])
+        return found
+
+    def memory_bytes(self) -> int:
+        """Proportional set size of the whole process tree: shared pages are counted once."""
+        total = 0
+        for pid in self.processes():
             try:
                 rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
             except OSError:
                 continue
             total += sum(
-                int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:")
+                int(line.split()[1]) * 1024
+                for line in rollup.splitlines()
+                if line.startswith("Pss:")
             )
         return total
 
 
 @contextmanager
-def running_stack(data_dir: Path, backups: Path) -> Iterator[RunningStack]:
-    """Start Keepsake on *data_dir*, wait until it is ready, stop it at the end."""
+def running_stack(
+    data_dir: Path, backups: Path, *, log: Path | None = None, **settings: str
+) -> Iterator[RunningStack]:
+    """Start Keepsake on *data_dir*, wait until it is ready, stop it at the end.
+
+    *settings* are environment variables without the prefix; *log* receives all it prints.
+    """
     environment = os.environ | {
         "KEEPSAKE_DATA_DIR": str(data_dir),
         "KEEPSAKE_BACKUP_PATHS": str(backups),
         "KEEPSAKE_DISCOVERY__QUIET_SECONDS": "0",
         "KEEPSAKE_LOG__LEVEL": "warning",
+        **{f"KEEPSAKE_{name}": value for name, value in settings.items()},
     }
     started = time.perf_counter()
     address = data_dir / "run" / "address.json"
     address.unlink(missing_ok=True)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "deploy.local"], env=environment, stdout=subprocess.DEVNULL
-    )
+    with (log or Path(os.devnull)).open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deploy.local"],
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
     try:
         while True:
             if process.poll() is not None:
@@ -88,5 +110,10 @@ def running_stack(data_dir: Path, backups: Path) -> Iterator[RunningStack]:
             time.sleep(0.02)
         yield RunningStack(process, data_dir, time.perf_counter() - started)
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
