@@ -26,6 +26,8 @@ from shared.postgres import connect
 ADMIN = "keepsake_admin"
 DATABASE = "keepsake"
 START_SECONDS = 60.0
+#: With less a cluster cannot even begin: one WAL segment has 16 MB.
+LEAST_FREE_BYTES = 64 << 20
 
 #: A small idle footprint, quick bulk loads, and a log that cannot hold a row: messages of level
 #: ERROR quote values, so only LOG and worse are written, and without details.
@@ -122,7 +124,7 @@ class EmbeddedPostgres:
             async with asyncio.timeout(START_SECONDS):
                 while not await self._answers():
                     if ended.done():
-                        raise StartError(self._why_it_ended())
+                        raise StartError(self._why("Postgres cannot start", self._data))
                     await asyncio.wait({ended}, timeout=0.02)
         except TimeoutError:
             raise StartError(f"Postgres did not start; see {self._log_file}") from None
@@ -147,14 +149,22 @@ class EmbeddedPostgres:
                 f"KEEPSAKE_POSTGRES__BIN: user {self._run_as.user} cannot reach {binaries.folder}"
             )
         copy = SHARED_STATE / f"postgres-{binaries.major}"
+        package = binaries.folder.parent.parent
         if not (copy / "complete").exists():
             shutil.rmtree(copy, ignore_errors=True)
-            SHARED_STATE.mkdir(mode=0o711, parents=True, exist_ok=True)
-            shutil.copytree(binaries.folder.parent, copy, symlinks=True)
+            copy.mkdir(mode=0o755, parents=True)
+            SHARED_STATE.chmod(0o711)
+            # The programs look for the wheel's libraries beside the package.
+            libraries = package.with_name(f"{package.name}.libs")
+            for part in (binaries.folder.parent, libraries):
+                if part.is_dir():
+                    shutil.copytree(part, copy / part.relative_to(package.parent), symlinks=True)
             (copy / "complete").touch()
             self._say(f"Postgres' programs were copied to {copy}: {self._run_as.user} may run them")
         return PostgresBinaries(
-            folder=copy / "bin", major=binaries.major, origin=f"{binaries.origin}, copied"
+            folder=copy / binaries.folder.relative_to(package.parent),
+            major=binaries.major,
+            origin="wheel, copied",
         )
 
     async def _make_cluster(self) -> None:
@@ -177,7 +187,7 @@ class EmbeddedPostgres:
             if await self._initdb(draft, locale) == 0:
                 break
         else:
-            raise StartError(f"Postgres' data cannot be created; see {self._log_file}")
+            raise StartError(self._why("Postgres' data cannot be created", draft))
         draft.rename(self._data)
         if self._data.parent != self._layout.data_dir:
             self._layout.pointer.write_text(f"{self._data}\n")
@@ -269,10 +279,10 @@ class EmbeddedPostgres:
         finally:
             await connection.close()
 
-    def _why_it_ended(self) -> str:
-        if shutil.disk_usage(self._data).free < 64 << 20:
-            return f"Postgres cannot start: the disk of {self._data} is full"
-        return f"Postgres cannot start; the reason is at the end of {self._log_file}"
+    def _why(self, what: str, folder: Path) -> str:
+        if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
+            return f"{what}: the disk of {folder} is full"
+        return f"{what}; the reason is at the end of {self._log_file}"
 
 
 def _environment(locale: str) -> dict[str, str]:
