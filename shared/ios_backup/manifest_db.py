@@ -14,7 +14,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import msgspec
 
@@ -27,7 +27,6 @@ from shared.ios_backup.manifest_entry import (
     utc,
 )
 from shared.ios_backup.manifest_index import (
-    ARCHIVE,
     MAX_PATTERN_BYTES,
     VALID_ROW,
     FactsOf,
@@ -37,17 +36,21 @@ from shared.ios_backup.manifest_index import (
     connect,
     limited,
 )
+from shared.ios_backup.manifest_queries import (
+    ENTRY,
+    FLAGS,
+    Kind,
+    Sort,
+    by_measure,
+    by_path,
+    filters,
+)
 from shared.ios_backup.safe_files import FILE_ID
-
-Kind = Literal["file", "directory", "symlink", "other"]
-Sort = Literal["path", "size", "modified"]
 
 MAX_PAGE = 5_000
 #: A pattern may be made to look hard at every path; nobody waits longer than this for a page.
 _QUERY_SECONDS = 20.0
-_FLAGS: dict[Kind, int] = {"file": 1, "directory": 2, "symlink": 4}
-_KINDS: dict[int, Kind] = {flags: kind for kind, flags in _FLAGS.items()}
-_ENTRY = f"f.rowid, f.fileID, f.domain, f.relativePath, f.flags, {ARCHIVE}"
+_KINDS: dict[int, Kind] = {flags: kind for kind, flags in FLAGS.items()}
 
 
 class DomainCount(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,13 +147,13 @@ class Manifest:
             raise ValueError("the pattern is too long")
         if after is not None and not 0 <= after < 2**63:
             return ManifestPage(entries=[], next_after=None)
-        where, values = _filters(path_like, kind, table="p" if sort == "path" else "s")
+        where, values = filters(path_like, kind, table="p" if sort == "path" else "s")
         if sort == "path":
-            query, more = _by_path(domain, after)
+            query, more = by_path(domain, after)
         else:
             self.measure()
-            query, more = _by_measure("size" if sort == "size" else "modified", domain, after)
-            self._index_measure("size" if sort == "size" else "modified", by_domain=bool(domain))
+            query, more = by_measure("size" if sort == "size" else "modified", domain, after)
+            self._index_sizes("size" if sort == "size" else "modified", by_domain=bool(domain))
         rows = self._all(query.format(where=where), {**values, **more, "limit": limit + 1})
         return ManifestPage(
             # Blobs have no other names than these; checking every row in SQL would double the
@@ -164,7 +167,7 @@ class Manifest:
         if FILE_ID.fullmatch(file_id) is None:
             return None
         rows = self._all(
-            f"select {_ENTRY} from backup.Files f where f.fileID = :id and {VALID_ROW} limit 1",  # noqa: S608
+            f"select {ENTRY} from backup.Files f where f.fileID = :id and {VALID_ROW} limit 1",  # noqa: S608
             {"id": file_id},
         )
         return self._entry(rows[0]) if rows else None
@@ -180,7 +183,7 @@ class Manifest:
             return entry
         # An entry whose file id is not what Apple's rule says.
         rows = self._all(
-            f"select {_ENTRY} from domain d cross join place p on p.domain_id = d.id"  # noqa: S608
+            f"select {ENTRY} from domain d cross join place p on p.domain_id = d.id"  # noqa: S608
             " and p.relative_path = :path cross join backup.Files f on f.rowid = p.id"
             " where d.name = :domain limit 1",
             {"domain": domain, "path": relative_path},
@@ -246,7 +249,7 @@ class Manifest:
         with self._lock, _as_damage(), limited(self._connection, _QUERY_SECONDS):
             return self._connection.execute(query, values or {}).fetchall()
 
-    def _index_measure(self, column: str, *, by_domain: bool) -> None:
+    def _index_sizes(self, column: str, *, by_domain: bool) -> None:
         """Build the index behind a sort when it is first used (a third of a second)."""
         first = "domain_id, " if by_domain else ""
         name = f"sizes.by_{'domain_' if by_domain else ''}{column}"
@@ -255,53 +258,6 @@ class Manifest:
     def _remove(self) -> None:
         for path in (self._staged, self._order, self._sizes):
             path.unlink(missing_ok=True)
-
-
-def _filters(path_like: str | None, kind: Kind | None, *, table: str) -> tuple[str, dict[str, Any]]:
-    where, values = "", dict[str, Any]()
-    if path_like is not None:
-        path = "p.relative_path" if table == "p" else "f.relativePath"
-        where += f" and {path} like :pattern"
-        values["pattern"] = path_like
-    if kind == "other":
-        where += f" and {table}.flags not in (1, 2, 4)"
-    elif kind is not None:
-        where += f" and {table}.flags = :flags"
-        values["flags"] = _FLAGS[kind]
-    return where, values
-
-
-def _by_path(domain: str | None, after: int | None) -> tuple[str, dict[str, Any]]:
-    query = f"select {_ENTRY} from place p cross join backup.Files f on f.rowid = p.id where true"  # noqa: S608
-    values: dict[str, Any] = {}
-    if domain is not None:
-        query += " and p.domain_id = (select id from domain where name = :domain)"
-        values["domain"] = domain
-    if after is not None:
-        query += (
-            " and (p.domain_id, p.relative_path, p.id) > (select d.id, l.relativePath, l.rowid"
-            " from backup.Files l join domain d on d.name = l.domain where l.rowid = :after)"
-        )
-        values["after"] = after
-    query += "{where} order by p.domain_id, p.relative_path, p.id limit :limit"
-    return query, values
-
-
-def _by_measure(column: str, domain: str | None, after: int | None) -> tuple[str, dict[str, Any]]:
-    query = f"select {_ENTRY} from sizes.size s cross join backup.Files f on f.rowid = s.id"  # noqa: S608
-    query += " where true"
-    values: dict[str, Any] = {}
-    if domain is not None:
-        query += " and s.domain_id = (select id from domain where name = :domain)"
-        values["domain"] = domain
-    if after is not None:
-        query += (
-            f" and (s.{column}, s.id) <"  # noqa: S608
-            f" (select l.{column}, l.id from sizes.size l where l.id = :after)"
-        )
-        values["after"] = after
-    query += f"{{where}} order by s.{column} desc, s.id desc limit :limit"
-    return query, values
 
 
 def _decoded(value: bytes) -> str:

@@ -120,11 +120,11 @@ def test_questions_that_nobody_can_mean_are_refused_or_empty(opened: Callable[..
 
 
 def test_a_full_disk_is_not_called_damage() -> None:
-    with sqlite3.connect(":memory:") as full, pytest.raises(OSError, match="no space"):
-        full.execute("pragma max_page_count = 2")
-        full.execute("create table t (x)")
-        with _as_damage():
-            full.execute("insert into t values (zeroblob(100000))")
+    full = sqlite3.connect(":memory:")
+    full.execute("pragma max_page_count = 2")
+    full.execute("create table t (x)")
+    with pytest.raises(OSError, match="no space"), _as_damage():
+        full.execute("insert into t values (zeroblob(100000))")
     full.close()
 
 
