@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import plistlib
+import threading
 from collections import Counter
 
 import msgspec
@@ -89,6 +90,23 @@ async def test_opening_a_backup_many_times_at_once_derives_once(
         assert vault.plaintext() == []
         await vault.open(one)
         assert len(derived) == 3
+
+
+async def test_two_backups_are_derived_side_by_side(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    derive = folder_check.OpenableFolder.derive
+    both = threading.Barrier(2)
+
+    def together(self: folder_check.OpenableFolder, passphrase: str) -> object:
+        # Breaks, and fails the test, when the second one waits for the first.
+        both.wait(10)
+        return derive(self, passphrase)
+
+    monkeypatch.setattr(folder_check.OpenableFolder, "derive", together)
+    one, two = vault.mint(), vault.mint()
+    async with vault.stack.service("unlock"):
+        await asyncio.gather(vault.open(one), vault.open(two))
 
 
 async def test_a_backup_that_cannot_be_opened_says_why(vault: Vault) -> None:
