@@ -51,7 +51,7 @@ class ReplicaLease:
                 log.warning("replica_lock_lost", error=type(error).__name__)
             finally:
                 self.held.clear()
-                self._on_state(False)
+            self._on_state(False)
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _hold(self, connection: Connection) -> None:
