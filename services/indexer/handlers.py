@@ -66,7 +66,7 @@ class EventHandlers:
         except ProblemError as error:
             if error.problem.status in _PASSING and not delivery.is_last_attempt:
                 raise Retry(_RETRY_SECONDS) from error
-            state: JobState = "interrupted" if error.problem.status in (423, 503, 504) else "failed"
+            state: JobState = "interrupted" if _can_be_retried(error.problem) else "failed"
             await self._end(delivery, job, state, error.problem)
         except Exception as error:
             if not delivery.is_last_attempt:
@@ -152,6 +152,11 @@ class EventHandlers:
 
     async def _tell(self, job: IndexJob, state: JobState) -> None:
         await self._bus.send_progress(JobProgress(job_id=job.id, state=state, progress=None))
+
+
+def _can_be_retried(error: Problem) -> bool:
+    """Whether it is a matter of when and with which session, not of what is in the backup."""
+    return error.status in (423, *_PASSING) or error.type == _changed().type
 
 
 def _failed(job: IndexJob, error: Problem) -> IndexFailed:

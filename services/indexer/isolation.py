@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -21,7 +22,7 @@ from services.indexer.errors import WorkerError
 from services.indexer.staging import COPY_HEADER, COPY_TRAILER, StagedThread
 from shared.contracts.indexer import KindReport
 
-WORKER_COMMAND = (sys.executable, "-m", "services.indexer.parse_worker")
+WORKER_COMMAND = (sys.executable, "-m", "services.indexer.caged_worker", str(os.getpid()))
 
 T = TypeVar("T")
 

@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 COUNT_LIMIT = 1_001
 #: Artifacts that are read where no index helps.
 SCANNED = 50_000
-_TIMEOUT_MS = 4_000
+#: After this long a search is given up.
+STATEMENT_TIMEOUT_MS = 4_000
 
 Mode = Literal["words", "parts"]
 
@@ -86,7 +87,7 @@ async def search(
     place = None if request.cursor is None else read_cursor(request.cursor, HitPlace)
     try:
         async with connection.transaction(readonly=True):
-            await connection.execute(f"set local statement_timeout = {_TIMEOUT_MS}")
+            await connection.execute(f"set local statement_timeout = {STATEMENT_TIMEOUT_MS}")
             return await _search(
                 connection,
                 request,

@@ -8,8 +8,13 @@ from typing import Any
 
 import msgspec
 
-from services.indexer.staging import COPY_HEADER, COPY_TRAILER, StagedArtifact, StagedThread
-from services.indexer.staging import encode_row
+from services.indexer.staging import (
+    COPY_HEADER,
+    COPY_TRAILER,
+    StagedArtifact,
+    StagedThread,
+    encode_row,
+)
 from services.indexer.storage_history import (
     fill_stage,
     merge_stage,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from staged import artifact, day, index_staged
+
 from services.indexer.history import Row, forget, observe
 from services.indexer.storage_history import Moment, forget_moment
-from staged import artifact, day, index_staged
 
 TABLE = "select key, text, added_at, removed_at from artifact where device = $1"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from staged import BACKUP, Body, artifact, day, index_staged
 
 from services.indexer.staging import StagedAttachment, StagedThread
 from services.indexer.storage_artifacts import (
@@ -34,7 +35,6 @@ from shared.contracts.indexer import (
 )
 from shared.contracts.problems import ProblemError
 from shared.contracts.requests import Page
-from staged import BACKUP, Body, artifact, day, index_staged
 
 ROOM = 1 << 20
 ANNA, BEN = "+4915112345678", "ben@example.org"

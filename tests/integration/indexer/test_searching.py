@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from staged import artifact, day, index_staged
 
 from services.indexer.staging import StagedAttachment, StagedThread
 from services.indexer.storage_search import search
 from shared.contracts.indexer import Search, SearchPage
 from shared.contracts.problems import ProblemError
-from staged import artifact, day, index_staged
 
 TEXTS = {
     "cafe": "Wir treffen uns im Café Größenwahn",
