@@ -59,6 +59,17 @@ def decide(
     )
 
 
+def decide_same(known: Record, folder: Folder) -> Decision:
+    """Nothing was written; but a mount may have another number, or another root lead there now."""
+    record = structs.replace(
+        known,
+        file_system=folder.file_system,
+        root=folder.root,
+        shown_path=_text_of(folder.shown_path),
+    )
+    return Decision(record=record, events=[], is_new=False, is_changed=False)
+
+
 def decide_removed(known: Record) -> Decision:
     """The folder is gone from disk."""
     record = structs.replace(
@@ -109,7 +120,7 @@ def _examined_record(
     return Record(
         id=new_id if known is None else known.id,
         path=folder.path,
-        shown_path=folder.shown_path.decode("utf-8", "replace").replace("\0", ""),
+        shown_path=_text_of(folder.shown_path),
         root=folder.root,
         file_system=folder.file_system,
         is_reachable=True,
@@ -132,6 +143,10 @@ def _examined_record(
         announced=Announced(),
         is_settled=False,
     )
+
+
+def _text_of(path: bytes) -> str:
+    return path.decode("utf-8", "replace")
 
 
 def _shown(record: Record) -> tuple[object, ...]:

@@ -237,7 +237,9 @@ def _digest(
         status = os.fstat(descriptor)
         if status.st_size > _MAX_MANIFEST_BYTES:
             raise DamagedFile("The manifest is larger than any real one.")
-        if memo is not None and (memo.size, memo.mtime_ns) == (status.st_size, status.st_mtime_ns):
+        # Some file systems know years that nanoseconds in 64 bits do not.
+        mtime_ns = min(status.st_mtime_ns, 2**63 - 1)
+        if memo is not None and (memo.size, memo.mtime_ns) == (status.st_size, mtime_ns):
             return memo
         digest = hashlib.sha256()
         while chunk := os.read(descriptor, _CHUNK_BYTES):
@@ -248,7 +250,7 @@ def _digest(
         raise FolderUnreadable(reason_of(error)) from error
     finally:
         os.close(descriptor)
-    return ManifestMemo(size=status.st_size, mtime_ns=status.st_mtime_ns, sha256=digest.digest())
+    return ManifestMemo(size=status.st_size, mtime_ns=mtime_ns, sha256=digest.digest())
 
 
 def _check_readable(path: Path) -> None:

@@ -6,9 +6,11 @@ the scan. Scans of all replicas are sequential; each backup is one transaction.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,9 +19,15 @@ import structlog
 from msgspec import Struct
 
 from services.discovery import storage
-from services.discovery.deciding import Decision, decide, decide_removed, decide_unreachable
+from services.discovery.deciding import (
+    Decision,
+    decide,
+    decide_removed,
+    decide_same,
+    decide_unreachable,
+)
 from services.discovery.disk import Disk
-from services.discovery.errors import FolderUnreadable, FolderVanished
+from services.discovery.errors import FolderUnreadable, FolderVanished, Stopped
 from services.discovery.examination import Examined, examine
 from services.discovery.folders import (
     Folder,
@@ -42,6 +50,7 @@ from services.discovery.records import Record
 from shared.bus import publish
 
 SERVICE = "discovery"
+_LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class ScanReport(Struct, kw_only=True):
@@ -79,6 +88,8 @@ class Scanner:
         self._quiet_seconds = quiet_seconds
         self._log = log
         self._now = now
+        #: So that many who ask for a refresh wait with one connection and not with the whole pool.
+        self._turn = asyncio.Lock()
 
     async def scan(self, *, is_asked: bool = False, is_thorough: bool = True) -> ScanReport:
         """Scan once; waits for a scan that is going on.
@@ -87,7 +98,7 @@ class Scanner:
         backups return. Not thorough: blobs of settled backups are not looked at.
         """
         started = time.monotonic()
-        async with self._pool.acquire() as connection:
+        async with self._turn, self._pool.acquire() as connection:
             await storage.lock_scan(connection)
             scan = _Scan(
                 connection,
@@ -146,13 +157,19 @@ class _Scan:
         self.report.containers.extend(walk.containers)
         known = by_path(record.as_known() for record in records)
         await self._find_missing(walk, known)
+        # Known ones first: what is missing then may be among the new ones.
         new: list[Folder] = []
         for folder in walk.folders:
             backup = known.get(folder.path)
-            if backup is None or backup.is_removed or not await self._known(folder, backup):
+            if backup is None or backup.is_removed:
                 new.append(folder)
+                continue
+            with self._guarded(folder):
+                if not await self._known(folder, backup):
+                    new.append(folder)
         for folder in new:
-            await self._new(folder, known.get(folder.path))
+            with self._guarded(folder):
+                await self._new(folder, known.get(folder.path))
         for backup_id, backup in self._missing.items():
             if not backup.is_removed:
                 await self._write(decide_removed(self._records[backup_id]))
@@ -198,6 +215,7 @@ class _Scan:
         record = self._records[backup.id]
         examined = await self._examine(folder, record)
         if examined is None:
+            await self._write(decide_same(record, folder))
             return True
         if is_other_device(backup, examined.plists.udid):
             self._missing[backup.id] = backup
@@ -231,6 +249,25 @@ class _Scan:
             record = self._records[backup.id]
         await self._write(decide(folder, record, examined, new_id=uuid4(), clock=self._clock))
 
+    @contextmanager
+    def _guarded(self, folder: Folder) -> Iterator[None]:
+        """Let one folder that nobody thought of cost that folder only, and say so."""
+        try:
+            yield
+        except asyncpg.DataError as error:
+            self._log.error("folder_not_stored", error=type(error).__name__)
+            self._report_unreadable(folder, "unexpected")
+        except (Stopped, OSError, asyncpg.PostgresError, *_LOST):
+            raise
+        except Exception as error:  # noqa: BLE001 -- disks hold anything
+            self._log.error("folder_not_examined", error=type(error).__name__)
+            self._report_unreadable(folder, "unexpected")
+
+    def _report_unreadable(self, folder: Folder, reason: str) -> None:
+        self.report.unreadable.append(
+            Unreadable(root=folder.root, path=folder.path, reason=reason, is_root=False)
+        )
+
     async def _examine(self, folder: Folder, record: Record | None) -> Examined | None:
         try:
             return await self._disk.run(
@@ -245,9 +282,7 @@ class _Scan:
             # It was there a moment ago. The next scan will know more.
             self.report.is_unsettled = True
         except FolderUnreadable as error:
-            self.report.unreadable.append(
-                Unreadable(root=folder.root, path=folder.path, reason=error.reason, is_root=False)
-            )
+            self._report_unreadable(folder, error.reason)
             if record is not None and record.is_reachable:
                 await self._write(decide_unreachable(record))
         return None

@@ -75,6 +75,7 @@ class _Keeper:
         self._wake = asyncio.Event()
         self._measurer = Measurer(pool=runtime.pool, disk=disk, log=runtime.log)
         self._watcher = Watcher(disk=disk, on_change=self._wake.set, log=runtime.log)
+        self._unreadable: set[tuple[bytes, str]] = set()
 
     async def run(self) -> None:
         """Run until cancelled; for the one replica that holds the scan lock."""
@@ -109,6 +110,7 @@ class _Keeper:
             else:
                 if is_due:
                     next_rescan = loop.time() + self._settings.rescan_seconds
+                self._tell_unreadable(report)
                 self._watcher.watch_these(report.containers, report.backups)
                 self._measurer.wake()
                 pause_seconds = next_rescan - loop.time()
@@ -119,6 +121,17 @@ class _Keeper:
                     await self._wake.wait()
             except TimeoutError:
                 continue
+
+    def _tell_unreadable(self, report: ScanReport) -> None:
+        """Log folders that cannot be read, when that changes; their paths may hold names."""
+        unreadable = {(place.path, place.reason) for place in report.unreadable}
+        if unreadable != self._unreadable:
+            self._unreadable = unreadable
+            self._runtime.log.warning(
+                "folders_unreadable",
+                count=len(unreadable),
+                reasons=sorted({reason for _, reason in unreadable}),
+            )
 
     def _look_again_seconds(self) -> float:
         wanted = self._settings.quiet_seconds / _LOOKS_PER_QUIET_PERIOD

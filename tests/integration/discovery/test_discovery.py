@@ -290,6 +290,16 @@ async def test_an_unreachable_root_keeps_its_backups(stack: Stack, root: Path) -
         await events(bus, count=2)
 
 
+async def test_a_date_that_no_database_knows_costs_nothing_else(stack: Stack, root: Path) -> None:
+    odd = mint(root)
+    for name in ("Manifest.db", "Status.plist"):
+        os.utime(odd.path / name, ns=(2**63, 2**63))
+    mint(root, udid=OTHER)
+    async with discovering(stack) as bus:
+        found = await eventually(bus, lambda bs: len(bs) == 2)
+        assert {b.state for b in found} == {"complete"}
+
+
 async def test_a_restart_keeps_identities_and_announces_nothing_again(
     stack: Stack, root: Path
 ) -> None:
