@@ -1,0 +1,65 @@
+"""Which backup a person means: by id, the beginning of an id, UDID, name or label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.cli.client import Client
+from gateway.cli.failure import NOT_FOUND, Failure
+from gateway.cli.formats import moment
+from gateway.cli.plain_text import plain
+
+
+def find_backup(client: Client, wanted: str) -> dict[str, Any]:
+    """Ask for the list and return the one that is meant. Raises ``Failure``."""
+    backups = [
+        backup
+        for page in client.pages("/api/backups", params={"limit": 1000})
+        for backup in page["items"]
+    ]
+    return choose_backup(backups, wanted)
+
+
+def choose_backup(backups: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any]:
+    """Return the only match of the strictest rule that matches. Raises ``Failure``."""
+    folded = wanted.strip().casefold()
+    for matches in (
+        [one for one in backups if one["id"] == folded],
+        [one for one in backups if (one.get("udid") or "").casefold() == folded],
+        [
+            one
+            for one in backups
+            if folded and folded in ((one.get("name") or "").casefold(), _label(one))
+        ],
+        [one for one in backups if len(folded) >= 3 and one["id"].startswith(folded)],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            lines = "\n".join(
+                f"  {one['id']}  {plain(one.get('name') or '-')}  {moment(one['last_backup_at'])}"
+                for one in matches
+            )
+            raise AmbiguousError(lines)
+    raise Failure("There is no such backup.", "`keepsake backups` lists them.", exit_code=NOT_FOUND)
+
+
+class AmbiguousError(Failure):
+    """Several backups match; the lines name them."""
+
+    def __init__(self, lines: str) -> None:
+        super().__init__("Several backups match; use one of these ids:", exit_code=2)
+        self.lines = lines
+
+    def tell(self, *, as_json: bool) -> None:
+        """Print the candidates too."""
+        super().tell(as_json=as_json)
+        if not as_json:
+            import click
+
+            click.echo(self.lines, err=True)
+
+
+def _label(backup: dict[str, Any]) -> str:
+    return (backup.get("label") or "").casefold()

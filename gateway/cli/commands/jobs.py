@@ -1,0 +1,103 @@
+"""``keepsake jobs``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gateway.cli.client import Client, connect
+from gateway.cli.commands.indexing import print_job_report
+from gateway.cli.formats import count, moment
+from gateway.cli.options import ListingGroup, json_option
+from gateway.cli.output import print_json, print_table, say
+from gateway.cli.session_tokens import find_token
+
+_STATES = ["pending", "running", "completed", "interrupted", "failed", "cancelled"]
+
+
+@click.group(cls=ListingGroup)
+def jobs() -> None:
+    """List long-running work; jobs show|cancel|retry JOB."""
+
+
+@jobs.command("list")
+@click.option("--state", type=click.Choice(_STATES))
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@json_option
+@click.pass_context
+def list_jobs(context: click.Context, *, state: str | None, limit: int, as_json: bool) -> None:
+    """List jobs, newest first."""
+    page = connect(context).get("/api/jobs", params={"state": state, "limit": limit})
+    if as_json:
+        print_json(page)
+        return
+    print_table(
+        [
+            ("ID", "left", "whole"),
+            ("KIND", "left", "whole"),
+            ("STATE", "left", "whole"),
+            ("PROGRESS", "left", "cut"),
+            ("CREATED", "left", "whole"),
+        ],
+        [
+            (one["id"], one["kind"], one["state"], _progress(one), moment(one["created_at"]))
+            for one in page["items"]
+        ],
+    )
+
+
+@jobs.command("show")
+@click.argument("job")
+@json_option
+@click.pass_context
+def show_job(context: click.Context, *, job: str, as_json: bool) -> None:
+    """Show one job with its report."""
+    found = connect(context).get(f"/api/jobs/{job}")
+    if as_json:
+        print_json(found)
+    else:
+        print_job_report(found)
+
+
+@jobs.command("cancel")
+@click.argument("job")
+@json_option
+@click.pass_context
+def cancel_job(context: click.Context, *, job: str, as_json: bool) -> None:
+    """Stop a job."""
+    _tell(connect(context).request("POST", f"/api/jobs/{job}/cancel"), as_json=as_json)
+
+
+@jobs.command("retry")
+@click.argument("job")
+@json_option
+@click.pass_context
+def retry_job(context: click.Context, *, job: str, as_json: bool) -> None:
+    """Run a job again that was interrupted, failed or cancelled."""
+    client = connect(context)
+    session = _session(context, client, job)
+    _tell(
+        client.request("POST", f"/api/jobs/{job}/retry", session=session),
+        as_json=as_json,
+    )
+
+
+def _session(context: click.Context, client: Client, job: str) -> str | None:
+    subject = client.get(f"/api/jobs/{job}")["subject"]
+    return find_token(context, client.url, subject["id"]) if subject["type"] == "backup" else None
+
+
+def _tell(job: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(job)
+    else:
+        say(f"Job {job['id']} is {job['state']}.")
+
+
+def _progress(job: dict[str, Any]) -> str:
+    now = job["progress"]
+    if not now:
+        return ""
+    total = f"/{count(now['total'])}" if now["total"] else ""
+    return f"{now['step']} {count(now['done'])}{total}"

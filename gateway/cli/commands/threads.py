@@ -1,0 +1,118 @@
+"""``keepsake threads``: list conversations, read one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gateway.cli.client import connect
+from gateway.cli.formats import count, moment
+from gateway.cli.options import ListingGroup, json_option
+from gateway.cli.output import console, print_json, print_table, say
+from gateway.cli.plain_text import plain, plain_lines
+
+
+@click.group(cls=ListingGroup)
+def threads() -> None:
+    """List conversations, or read one: threads [QUERY], threads show THREAD."""
+
+
+@threads.command("list")
+@click.argument("query", required=False)
+@click.option("--device", metavar="UDID")
+@click.option("--kind")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@json_option
+@click.pass_context
+def list_threads(
+    context: click.Context,
+    *,
+    query: str | None,
+    device: str | None,
+    kind: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List threads, newest first; QUERY matches titles, names and numbers."""
+    page = connect(context).get(
+        "/api/threads", params={"q": query, "device": device, "kind": kind, "limit": limit}
+    )
+    if as_json:
+        print_json(page)
+        return
+    print_table(
+        [
+            ("ID", "left", "whole"),
+            ("TITLE", "left", "cut"),
+            ("COUNT", "right", "whole"),
+            ("LAST", "left", "whole"),
+            ("TEXT", "left", "cut"),
+        ],
+        [
+            (
+                one["id"],
+                one["title"],
+                count(one["artifact_count"]),
+                moment(one["last_at"]),
+                (one["last_text"] or "")[:80],
+            )
+            for one in page["items"]
+        ],
+    )
+
+
+@threads.command("show")
+@click.argument("thread")
+@click.option("--at", metavar="TIME", help="From this moment on (default: the newest).")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--include-removed", is_flag=True, help="Also what was deleted on the phone.")
+@json_option
+@click.pass_context
+def show_thread(
+    context: click.Context,
+    *,
+    thread: str,
+    at: str | None,
+    limit: int,
+    include_removed: bool,
+    as_json: bool,
+) -> None:
+    """Read THREAD, oldest line first."""
+    page = connect(context).get(
+        f"/api/threads/{thread}/artifacts",
+        params={
+            "at": at,
+            "direction": "forward" if at else "backward",
+            "limit": limit,
+            "include_removed": "true" if include_removed else None,
+        },
+    )
+    if as_json:
+        print_json(page)
+        return
+    if not page["items"]:
+        say("There is nothing at that time.")
+    _print_artifacts(page["items"])
+
+
+def _print_artifacts(items: list[dict[str, Any]]) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    screen = console()
+    for one in items:
+        sender = one["sender"] or {}
+        who = "me" if sender.get("is_me") else sender.get("name") or sender.get("handle") or "-"
+        head = Text()
+        head.append(moment(one["occurred_at"]), style="dim")
+        head.append(f"  {plain(who)}", style="bold green" if sender.get("is_me") else "bold")
+        if one["removed_at"]:
+            head.append("  deleted on the phone", style="red")
+        screen.print(head)
+        if one["text"]:
+            screen.print(Padding(Text(plain_lines(one["text"])), (0, 0, 0, 4)))
+        for attachment in one["attachments"]:
+            name = plain(attachment["name"] or attachment["media_type"] or "file")
+            missing = "" if attachment["present"] else " (not in the backup)"
+            screen.print(Padding(Text(f"[{name}]{missing}", style="italic"), (0, 0, 0, 4)))

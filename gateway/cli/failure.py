@@ -1,0 +1,63 @@
+"""Failures of a command: one sentence for people, a problem for programs, an exit code for both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from gateway.cli.plain_text import plain
+
+FAILED, NOT_RUNNING, NOT_FOUND, LOCKED, WRONG_PASSPHRASE, THROTTLED = 1, 3, 4, 5, 6, 7
+
+_BY_TYPE = {
+    "/problems/locked": LOCKED,
+    "/problems/wrong-session": LOCKED,
+    "/problems/session-token-required": LOCKED,
+    "/problems/wrong-passphrase": WRONG_PASSPHRASE,
+    "/problems/throttled": THROTTLED,
+}
+_BY_STATUS = {404: NOT_FOUND, 423: LOCKED, 429: THROTTLED, 503: NOT_RUNNING}
+
+
+class Failure(Exception):  # noqa: N818 -- as click.Abort: an outcome, caught in one place
+    """The command cannot do what was asked."""
+
+    def __init__(
+        self,
+        title: str,
+        detail: str = "",
+        *,
+        exit_code: int = FAILED,
+        problem: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(title)
+        self.title = title
+        self.detail = detail
+        self.exit_code = exit_code
+        self.problem = problem
+
+    def tell(self, *, as_json: bool) -> None:
+        """Print it: a sentence on stderr, or a problem on stdout."""
+        if as_json:
+            problem = self.problem or {"title": self.title, "detail": self.detail}
+            click.echo(json.dumps(problem))
+            return
+        click.echo(plain(f"{self.title} {self.detail}".strip()), err=True)
+
+
+def failure_of(status: int, problem: Mapping[str, Any]) -> Failure:
+    """Return the failure that a problem of the API stands for."""
+    code = _BY_TYPE.get(str(problem.get("type"))) or _BY_STATUS.get(status, FAILED)
+    detail = str(problem.get("detail") or "")
+    seconds = problem.get("retry_after_seconds")
+    if code == THROTTLED and seconds:
+        detail = f"{detail} Try again in {seconds} seconds.".strip()
+    return Failure(
+        str(problem.get("title") or f"The answer was {status}."),
+        detail,
+        exit_code=code,
+        problem=problem,
+    )

@@ -1,0 +1,55 @@
+"""What every command shares: ``--json``, and groups that list when no sub-command is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass
+class Options:
+    """Options of the whole command line; the context's object."""
+
+    url: str | None = None
+    session_fd: int | None = None
+    json: bool = False
+
+
+def options_of(context: click.Context) -> Options:
+    """Return the options of the command line that *context* belongs to."""
+    options = context.find_root().obj
+    assert isinstance(options, Options)
+    return options
+
+
+def json_option(function: F) -> F:
+    """Add ``--json``; failures are printed as JSON as well then."""
+
+    def remember(context: click.Context, _: click.Parameter, value: bool) -> bool:  # noqa: FBT001 -- click's signature
+        if value:
+            options_of(context).json = True
+        return value
+
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        is_eager=True,
+        callback=remember,
+        help="Print one JSON document.",
+    )(function)
+
+
+class ListingGroup(click.Group):
+    """A group whose command ``list`` is meant when none is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``list`` in front of anything that names no command."""
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cli.backup_names import choose_backup
+from gateway.cli.commands.download import name_of
+from gateway.cli.failure import Failure, failure_of
+from gateway.cli.formats import moment, size
+from gateway.cli.main import run
+from gateway.cli.session_tokens import drop_token, keep_token, read_secret, store_folder
+
+
+def backup(number: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": f"{number:08x}-0000-4000-8000-000000000000",
+        "udid": f"UDID{number}",
+        "name": "Phone",
+        "label": None,
+        "last_backup_at": None,
+    } | fields
+
+
+BACKUPS = [backup(0xAB1, name="Ada"), backup(0xAB2, label="Old one"), backup(0xCD, udid="SOME-UDID")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "number"),
+    [(BACKUPS[0]["id"], 0), ("ada", 0), ("OLD ONE", 1), ("some-udid", 2), ("00000ab1", 0)],
+)
+def test_a_backup_is_meant_by_id_beginning_udid_name_or_label(wanted: str, number: int) -> None:
+    assert choose_backup(BACKUPS, wanted) is BACKUPS[number]
+
+
+@pytest.mark.parametrize(("wanted", "code"), [("phone", 2), ("00000ab", 2), ("nobody", 4), ("", 4)])
+def test_what_means_several_or_none_says_so_by_its_exit_code(wanted: str, code: int) -> None:
+    with pytest.raises(Failure) as failure:
+        choose_backup(BACKUPS, wanted)
+    assert failure.value.exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("status", "slug", "code"),
+    [
+        (404, "not-found", 4),
+        (423, "locked", 5),
+        (403, "wrong-session", 5),
+        (403, "wrong-passphrase", 6),
+        (429, "throttled", 7),
+        (503, "service-unavailable", 3),
+        (403, "forbidden", 1),
+        (500, "internal", 1),
+    ],
+)
+def test_each_problem_has_its_exit_code(status: int, slug: str, code: int) -> None:
+    assert failure_of(status, {"type": f"/problems/{slug}", "title": "x"}).exit_code == code
+
+
+def test_wrong_usage_is_2_and_help_is_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    assert "Exit codes" in capsys.readouterr().out
+    assert run(["no-such-command"]) == 2
+    assert run(["ls"]) == 2
+    assert run(["unlock", "x", "--passphrase", "secret"]) == 2
+    assert run(["lock"]) == 2
+    for name in ("backups", "threads", "jobs", "token", "get", "search"):
+        assert run([name, "--help"]) == 0
+
+
+def test_without_a_running_vault_the_exit_code_is_3_also_as_json(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KEEPSAKE_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("KEEPSAKE_URL", raising=False)
+    assert run(["backups"]) == 3
+    assert "keepsake up" in capsys.readouterr().err
+    assert run(["backups", "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["title"]
+    # An address that was left behind by a crash.
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "address.json").write_text('{"url": "http://127.0.0.1:1", "pid": 1}')
+    assert run(["threads"]) == 3
+
+
+def test_help_imports_neither_http_nor_tables() -> None:
+    code = (
+        "import sys\nfrom gateway.cli.main import run\nrun(['--help'])\n"
+        "heavy = {'httpx', 'rich', 'litestar', 'asyncpg', 'nats', 'msgspec'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_printed(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["completion", shell]) == 0
+    assert "_KEEPSAKE_COMPLETE" in capsys.readouterr().out
+
+
+def test_session_tokens_are_kept_in_a_private_folder_until_they_expire(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    url = "http://127.0.0.1:8080"
+    opened = {"session_token": "s.t", "expires_at": "2999-01-01T00:00:00Z"}
+    assert keep_token(url, "one", opened)
+    assert keep_token(url, "two", {**opened, "expires_at": "2000-01-01T00:00:00Z"})
+    folder = store_folder()
+    assert folder is not None
+    assert folder.stat().st_mode & 0o777 == 0o700
+    (file,) = folder.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "one" in file.read_text()
+    drop_token(url, None)
+    assert json.loads(file.read_text()) == {}
+    folder.chmod(0o755)  # others may look in: not used any more
+    assert store_folder() != folder
+
+
+def test_a_secret_is_one_line_of_a_descriptor() -> None:
+    reading, writing = os.pipe()
+    with io.FileIO(writing, "w") as pipe:
+        pipe.write("päss word \nrest".encode())
+    assert read_secret(reading) == "päss word "
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("attachment; filename=\"x\"; filename*=UTF-8''Gr%C3%B6%C3%9Fe.txt", "Größe.txt"),
+        ("attachment; filename*=UTF-8''..%2F..%2Fetc%2Fpasswd", ".._.._etc_passwd"),
+        ("attachment; filename*=UTF-8''..", "file"),
+        ("attachment", "file"),
+    ],
+)
+def test_a_download_is_named_without_folders(header: str, name: str) -> None:
+    assert name_of(header) == name
+
+
+def test_numbers_are_shown_as_people_read_them() -> None:
+    assert [size(one) for one in (0, 999, 1000, 41_200_000_000, None)] == [
+        "0 B",
+        "999 B",
+        "1.0 kB",
+        "41.2 GB",
+        "-",
+    ]
+    assert moment(None) == "-"
+    assert moment("nonsense") == "-"
