@@ -32,6 +32,8 @@ from shared.telemetry import Health, configure_logging, serve_metrics
 HANDLER_GRACE_SECONDS = 2.0
 #: Loops, the relay, the connections: each gets this long.
 STEP_GRACE_SECONDS = 0.7
+#: The sum of the above and some: then the process ends itself.
+LONGEST_STOP_SECONDS = 6
 #: Waiting for engines that start at the same time as we do.
 CONNECT_SECONDS = 30.0
 #: Where the supervisor wants to hear that the service is ready: ``fd:<number>``.
@@ -217,7 +219,7 @@ async def running(
                 await _cancel(_tasks_of(tasks) - own - {relay_task})
                 relay_stopping.set()
                 await asyncio.wait({relay_task}, timeout=STEP_GRACE_SECONDS)
-                relay_task.cancel()
+                await _cancel({relay_task})
     structlog.get_logger().info("service_stopped")
 
 
@@ -254,27 +256,41 @@ async def _main(
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    life = asyncio.current_task()
+    assert life is not None
+    started = False
+
+    def ask_stop() -> None:
+        if stop.is_set():
+            return
+        stop.set()
+        # Whatever hangs, and even if the loop does: nobody outlives a stop by more than this.
+        signal.alarm(LONGEST_STOP_SECONDS)
+        if not started:
+            # Engines that never answer are no reason to wait; there is nothing to finish yet.
+            life.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, ask_stop)
     if (pipe := parent_pipe()) is not None:
         # Nothing more is ever written to it: readable means that the parent is gone.
-        os.set_blocking(pipe, False)
-        loop.add_reader(pipe, _parent_gone, loop, pipe, stop)
+        loop.add_reader(pipe, _parent_gone, loop, pipe, ask_stop)
     serve_metrics(settings)
-    async with running(
-        service, start, settings=settings, credentials=credentials, migrations=migrations
-    ) as runtime:
-        _tell_ready()
-        stopped = asyncio.create_task(stop.wait(), name="stop signal")
-        told = asyncio.create_task(runtime.stopping.wait(), name="stop inside")
-        await asyncio.wait({stopped, told}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        told.cancel()
+    try:
+        async with running(
+            service, start, settings=settings, credentials=credentials, migrations=migrations
+        ):
+            started = True
+            _tell_ready()
+            await stop.wait()
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
 
 
-def _parent_gone(loop: asyncio.AbstractEventLoop, pipe: int, stop: asyncio.Event) -> None:
+def _parent_gone(loop: asyncio.AbstractEventLoop, pipe: int, ask_stop: Callable[[], None]) -> None:
     loop.remove_reader(pipe)
-    stop.set()
+    ask_stop()
 
 
 def _tell_ready() -> None:
@@ -305,10 +321,13 @@ def _tasks_of(group: asyncio.TaskGroup) -> set[asyncio.Task[Any]]:
 
 
 async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks, timeout=STEP_GRACE_SECONDS)
+    """Cancel, and again: a clean-up that fails because an engine is gone eats the first one."""
+    deadline = asyncio.get_running_loop().time() + STEP_GRACE_SECONDS
+    pending = {task for task in tasks if not task.done()}
+    while pending and asyncio.get_running_loop().time() < deadline:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.1)
 
 
 async def _bounded(step: Callable[[], Awaitable[None]]) -> None:

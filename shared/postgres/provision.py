@@ -72,7 +72,9 @@ async def _provision_service(
     role = role_name(admin.database, service)
     quoted, database, schema = _quote(role), _quote(admin.database), _quote(service)
     password = secrets.token_urlsafe(32)
-    if not await connection.fetchval("select exists (select from pg_roles where rolname = $1)", role):
+    if not await connection.fetchval(
+        "select exists (select from pg_roles where rolname = $1)", role
+    ):
         await connection.execute(f"create role {quoted}")
         # A role that is no superuser may give a schema only to a role that it is a member of.
         if not await connection.fetchval(
