@@ -231,10 +231,9 @@ def test_after_kill_9_everything_is_gone_and_the_next_start_cleans_up(up: Up) ->
             f"Authorization: Bearer {token}\r\n\r\n".encode()
         )
         assert b" 200 " in stream.recv(4096)
-        asked = time.monotonic()
         assert again.end(signal.SIGINT) == 0
-        # The bound of the issue, not a measurement: a stop that hangs takes the killing grace.
-        assert time.monotonic() - asked < 5
+        # It ended by itself; one that waits for the client is killed, and says nothing.
+        assert re.search(r"service_stopped +service=gateway", again.output)
         stream.close()
         assert not again.children()
         assert not (again.data_dir / "run" / "address.json").exists()
