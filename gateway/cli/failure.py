@@ -18,6 +18,7 @@ _BY_TYPE = {
     "/problems/session-token-required": LOCKED,
     "/problems/wrong-passphrase": WRONG_PASSPHRASE,
     "/problems/throttled": THROTTLED,
+    "/problems/busy": THROTTLED,
 }
 _BY_STATUS = {404: NOT_FOUND, 423: LOCKED, 429: THROTTLED, 503: NOT_RUNNING}
 

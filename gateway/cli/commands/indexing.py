@@ -95,8 +95,7 @@ def print_job_report(job: dict[str, Any]) -> None:
         f"Job {job['id']}: {job['state']}."
         + (f" {error['title']} {error.get('detail', '')}" if error else "")
     )
-    kinds = job["report"].get("kinds") if isinstance(job["report"], dict) else None
-    reports = list(kinds.values()) if isinstance(kinds, dict) else kinds
+    reports = [one for one in job["report"].values() if isinstance(one, dict) and "kind" in one]
     if not reports:
         return
     names = ("read", "kept", "skipped", "undecodable", "missing_files")
