@@ -61,7 +61,10 @@ _UNSPACED = re.compile(
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
 _SYMBOL = re.compile("[\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]")
-_COMPOUND = re.compile(r"\w+(?:[@./:_+&=?#%~-]+\w+)+")
+# Compounds are split after looking for one joint: a pattern of whole compounds takes quadratic
+# time on a long text without any.
+_JOINT = re.compile(r"\w[@./:_+&=?#%~-]+\w")
+_PIECE = re.compile(r"[^\W_]+")
 _WORD = re.compile(r"\w+")
 _MOST_EXTRA_WORDS = 20_000
 
@@ -124,8 +127,10 @@ def search_words(text: str) -> str:
             extra.extend(run)
             extra.extend(run[i : i + 2] for i in range(len(run) - 1))
         extra.extend(f"u{ord(symbol):x}" for symbol in _SYMBOL.findall(folded))
-    for compound in _COMPOUND.findall(folded):
-        extra.extend(_WORD.findall(compound))
+    if _JOINT.search(folded):
+        for word in folded.split():
+            if _JOINT.search(word):
+                extra.extend(_PIECE.findall(word))
     if not extra:
         return folded
     return f"{folded}\n{' '.join(extra[:_MOST_EXTRA_WORDS])}"

@@ -18,8 +18,6 @@ _STYLES = (
     ("__kIMTextUnderlineAttributeName", "underline"),
     ("__kIMTextStrikethroughAttributeName", "strikethrough"),
 )
-_PLACEHOLDERS = "\ufffc\ufffd"
-_REMOVE = str.maketrans(dict.fromkeys(_PLACEHOLDERS))
 
 
 class TransferPlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,10 +44,13 @@ class RichText(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plain_text(text: str) -> str:
-    """Return *text* without the stand-ins for attachments and app messages."""
-    if "\ufffc" in text or "\ufffd" in text:
-        return text.translate(_REMOVE)
-    return text
+    """Return *text* without the stand-ins for attachments and app messages.
+
+    U+FFFD beside other characters is no stand-in but what is left of broken bytes.
+    """
+    if "\ufffc" in text:
+        text = text.replace("\ufffc", "")
+    return "" if "\ufffd" in text and not text.strip("\ufffd") else text
 
 
 def read_rich_text(attributed: AttributedText) -> RichText:
@@ -61,6 +62,7 @@ def read_rich_text(attributed: AttributedText) -> RichText:
     mentions: list[str] = []
     codes: list[str] = []
     has_link = False
+    shown_pieces: list[str] = []
     shown = 0  # UTF-16 units of readable text so far
     for run in attributed.runs:
         piece = units[run.start * 2 : (run.start + run.length) * 2].decode("utf-16-le", "replace")
@@ -72,6 +74,7 @@ def read_rich_text(attributed: AttributedText) -> RichText:
             places.append(_place(guid, part, attributes))
         readable = plain_text(piece)
         length = len(readable.encode("utf-16-le", "surrogatepass")) // 2
+        shown_pieces.append(readable)
         parts.setdefault(part or 0, []).append(readable)
         look = _look(attributes, shown, length)
         if look is not None and length:
@@ -83,8 +86,10 @@ def read_rich_text(attributed: AttributedText) -> RichText:
         if isinstance(code, dict) and isinstance(code.get("code"), str):
             codes.append(code["code"])
         shown += length
+    last = attributed.runs[-1] if attributed.runs else None
+    rest = units if last is None else units[(last.start + last.length) * 2 :]
     return RichText(
-        text=plain_text(attributed.text),
+        text="".join(shown_pieces) + plain_text(rest.decode("utf-16-le", "replace")),
         parts=tuple((part, "".join(pieces)) for part, pieces in sorted(parts.items())),
         places=tuple(places),
         formatting=tuple(formatting),

@@ -9,10 +9,10 @@ import msgspec
 from services.indexer.kinds.keyed_archive import load_archive, load_plist
 from services.indexer.kinds.message.attributed_text import decode_attributed_text
 from services.indexer.kinds.message.payload import Edit, Translation
+from services.indexer.kinds.message.rich_text import plain_text
 from services.indexer.kinds.phone_time import cocoa_utc
 
 _MOST_EDITS = 1000
-_PLACEHOLDERS = str.maketrans({"\ufffc": None, "\ufffd": None})
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ def _read_edits(history: Any) -> tuple[Edit, ...]:
                 continue
             body = version.get("t")
             decoded = decode_attributed_text(body) if isinstance(body, bytes) else None
-            text = None if decoded is None else decoded.text.translate(_PLACEHOLDERS)
+            text = None if decoded is None else plain_text(decoded.text)
             edits.append(Edit(text=text, at=cocoa_utc(version.get("d")), part=part))
     edits.sort(key=lambda edit: edit.part)  # stable: the order in time stays within a part
     return tuple(edits)
