@@ -22,38 +22,38 @@ _INVISIBLE = (
 )
 _DROPPED = re.compile(f"[{_ACCENTS}{_INVISIBLE}]")
 
-_REPLACED = str.maketrans(
-    {
-        "ø": "o",
-        "Ø": "o",
-        "ł": "l",
-        "Ł": "l",
-        "đ": "d",
-        "Đ": "d",
-        "ð": "d",
-        "Ð": "d",
-        "þ": "th",
-        "Þ": "th",
-        "æ": "ae",
-        "Æ": "ae",
-        "œ": "oe",
-        "Œ": "oe",
-        "\u0131": "i",
-        "ħ": "h",
-        "Ħ": "h",
-        "ŧ": "t",
-        "Ŧ": "t",
-        "\u2018": "'",
-        "\u2019": "'",
-        "\u201c": '"',
-        "\u201d": '"',
-        "\u2010": "-",
-        "\u2011": "-",
-        "\u2012": "-",
-        "\u2013": "-",
-        "\u2014": "-",
-    }
-)
+_REPLACED = {
+    "ø": "o",
+    "Ø": "o",
+    "ł": "l",
+    "Ł": "l",
+    "đ": "d",
+    "Đ": "d",
+    "ð": "d",
+    "Ð": "d",
+    "þ": "th",
+    "Þ": "th",
+    "æ": "ae",
+    "Æ": "ae",
+    "œ": "oe",
+    "Œ": "oe",
+    "\u0131": "i",
+    "ħ": "h",
+    "Ħ": "h",
+    "ŧ": "t",
+    "Ŧ": "t",
+    "\u2018": "'",
+    "\u2019": "'",
+    "\u201c": '"',
+    "\u201d": '"',
+    "\u2010": "-",
+    "\u2011": "-",
+    "\u2012": "-",
+    "\u2013": "-",
+    "\u2014": "-",
+}
+# A search that mostly finds nothing: str.translate takes ten times as long.
+_REPLACEABLE = re.compile(f"[{''.join(_REPLACED)}]")
 
 # Scripts written without spaces: Thai, Lao, Myanmar, Khmer, Kana, Bopomofo, Han.
 _UNSPACED = re.compile(
@@ -74,10 +74,15 @@ def fold(text: str) -> str:
     if text.isascii():
         folded = text.lower()
         return folded.replace("\0", "") if "\0" in folded else folded
-    decomposed = unicodedata.normalize("NFKD", text.translate(_REPLACED))
+    replaced = _REPLACEABLE.sub(_replace, text) if _REPLACEABLE.search(text) else text
+    decomposed = unicodedata.normalize("NFKD", replaced)
     stripped = _DROPPED.sub("", decomposed).casefold()
     # Back together: Hangul syllables and Kana with voicing marks are one letter each.
     return unicodedata.normalize("NFC", stripped)
+
+
+def _replace(found: re.Match[str]) -> str:
+    return _REPLACED[found[0]]
 
 
 def fold_with_offsets(text: str) -> tuple[str, list[int]]:

@@ -96,6 +96,8 @@ class StagedArtifact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_me: bool = False
     attachments: Sequence[StagedAttachment] = ()
     has_link: bool = False
+    #: Null: whether there are attachments; false where all are parts of something else (previews).
+    has_attachment: bool | None = None
 
 
 _encode_json = msgspec.json.Encoder().encode
@@ -147,6 +149,20 @@ def _text(value: str | None) -> bytes:
     return _length(len(body)) + body
 
 
+#: Threads and senders, which come again and again.
+_REPEATED: dict[str | None, bytes] = {None: _NULL}
+_MOST_REPEATED = 20_000
+
+
+def _repeated_text(value: str | None) -> bytes:
+    known = _REPEATED.get(value)
+    if known is None:
+        known = _text(value)
+        if len(_REPEATED) < _MOST_REPEATED:
+            _REPEATED[value] = known
+    return known
+
+
 def _jsonb(value: object) -> bytes:
     body = encode_json(value)
     return _length(len(body) + 1) + b"\x01" + body
@@ -155,7 +171,7 @@ def _jsonb(value: object) -> bytes:
 def encode_row(artifact: StagedArtifact) -> bytes:
     """Return one tuple of a binary COPY stream, digest and folded text included."""
     key = _text(artifact.key)
-    thread_key = _text(artifact.thread_key)
+    thread_key = _repeated_text(artifact.thread_key)
     at_us = artifact.occurred_at_us
     occurred_at = (
         _bigint(8, at_us - _POSTGRES_EPOCH_US)
@@ -167,12 +183,13 @@ def encode_row(artifact: StagedArtifact) -> bytes:
         words = words[:MOST_TEXT_CHARACTERS]
     title = _text(artifact.title)
     text = _text(words)
-    sender = _text(artifact.sender_handle)
+    sender = _repeated_text(artifact.sender_handle)
     is_me = _TRUE if artifact.is_me else _FALSE
     payload = _jsonb(artifact.payload)
     attachments = _jsonb(artifact.attachments) if artifact.attachments else _EMPTY_LIST
     has_link = _TRUE if artifact.has_link else _FALSE
-    has_attachment = _TRUE if artifact.attachments else _FALSE
+    counts = artifact.has_attachment
+    has_attachment = _TRUE if (artifact.attachments if counts is None else counts) else _FALSE
     searched = words or ""
     if artifact.title:
         searched = f"{artifact.title}\n{searched}"

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,7 +44,7 @@ def test_offsets_lead_back_into_the_text(text: str) -> None:
     folded, offsets = fold_with_offsets(text)
     assert len(offsets) == len(folded) + 1
     assert offsets[-1] == len(text)
-    assert all(a <= b for a, b in zip(offsets, offsets[1:], strict=False))
+    assert all(a <= b for a, b in pairwise(offsets))
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=0x24F), max_size=60))

@@ -145,8 +145,9 @@ def test_messages_of_no_chat_have_a_bucket(tmp_path: Path) -> None:
 
 def test_edits_and_unsent_parts_are_told(tmp_path: Path) -> None:
     db, handle, chat = pair()
+    edited = summary_info(edits={0: [(AT, "a"), (AT + SECOND, "b")]})
     db.message("b", at=AT, chat=chat, handle=handle, guid="E", date_edited=1,
-               message_summary_info=summary_info(edits={0: [(AT, "a"), (AT + SECOND, "b")]}))  # fmt: skip
+               message_summary_info=edited)  # fmt: skip
     db.message(None, at=AT, chat=chat, guid="U", date_edited=1,
                message_summary_info=summary_info(unsent=[0]))  # fmt: skip
     db.message("left", at=AT, chat=chat, guid="P", date_edited=1,
@@ -290,9 +291,7 @@ def test_what_is_special_about_a_message_is_flagged(tmp_path: Path) -> None:
 
 def archive(root: dict[str, Any]) -> bytes:
     """A NSKeyedArchiver archive of a flat dictionary."""
-    objects: list[Any] = ["$null", {}]
-    for value in root.values():
-        objects.append(value)
+    objects: list[Any] = ["$null", {}, *root.values()]
     keys = []
     for key in root:
         keys.append(plistlib.UID(len(objects)))
@@ -315,14 +314,15 @@ def test_a_poll_has_its_options_and_votes(tmp_path: Path) -> None:
     bundle = "com.apple.messages.MSMessageExtensionBalloonPlugin:0:com.apple.messages.Polls"
     options = [{"optionIdentifier": str(n), "text": f"option {n}"} for n in (1, 2)]
     db, handle, chat = pair()
+    asked = {"an": "Polls", "ldtext": "Sent a poll",
+             "URL": poll_url({"title": "Where?", "orderedPollOptions": options})}  # fmt: skip
     poll = db.message("\ufffd", at=AT, chat=chat, guid="T", balloon_bundle_id=bundle,
-                      payload_data=archive({"an": "Polls", "ldtext": "Sent a poll",
-                          "URL": poll_url({"title": "Where?", "orderedPollOptions": options})}))  # fmt: skip
+                      payload_data=archive(asked))  # fmt: skip
     for number, choice in enumerate(("1", "2")):  # a change of mind
+        vote = {"participantHandle": "+15550100001", "voteOptionIdentifier": choice}
         db.tapback(poll, 4000, at=AT + (number + 1) * SECOND, chat=chat, handle=handle, part=None,
                    balloon_bundle_id=bundle,
-                   payload_data=archive({"URL": poll_url({"votes": [
-                       {"participantHandle": "+15550100001", "voteOptionIdentifier": choice}]})}))  # fmt: skip
+                   payload_data=archive({"URL": poll_url({"votes": [vote]})}))  # fmt: skip
     found = run(db, tmp_path)
     app = found.payload("T")["app"]
     assert app["title"] == "Where?"

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from services.indexer.kinds.handles import Handles
-from services.indexer.kinds.message.attached import attach
+from services.indexer.kinds.message.attached import NOTHING_ATTACHED, Attached, attach
 from services.indexer.kinds.message.attachment_files import AttachmentRow, BackupFiles
 from services.indexer.kinds.message.attributed_text import decode_attributed_text
 from services.indexer.kinds.message.balloons import describe_balloon, readable_text
@@ -110,11 +110,14 @@ class Assembly:
             readable, is_unknown = "", False
         if is_unknown:
             self._tally.undecodable += 1
-        attached = attach(
-            attachments.get(rowid, []), rich.places, files=self._files, first=0, parts=rich.parts
-        )
-        self._tally.missing_files += attached.missing
-        reacted, stickers = self._fold(reactions, attachments, len(attached.files))
+        attached, stickers = NOTHING_ATTACHED, NOTHING_ATTACHED
+        reacted: tuple[Reaction, ...] = ()
+        files = attachments.get(rowid)
+        if files or rich.parts:
+            attached = attach(files or (), rich.places, files=self._files, parts=rich.parts)
+            self._tally.missing_files += attached.missing
+        if reactions:
+            reacted, stickers = self._fold(reactions, attachments, len(attached.files))
         if not readable and attached.transcript:
             readable = attached.transcript
         at_us = cocoa_microseconds(date)
@@ -275,10 +278,8 @@ class Assembly:
 
     def _fold(
         self, rows: list[ReactionRow], attachments: dict[int, list[AttachmentRow]], first: int
-    ) -> tuple[tuple[Reaction, ...], Any]:
-        stickers = attach([], (), files=self._files, first=first)
-        if not rows:
-            return (), stickers
+    ) -> tuple[tuple[Reaction, ...], Attached]:
+        stickers = NOTHING_ATTACHED
         folded: list[Reaction] = []
         for row in standing(rows):
             number: int | None = None

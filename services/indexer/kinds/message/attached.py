@@ -32,7 +32,8 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-_NOTHING = Attached()
+#: What most messages have.
+NOTHING_ATTACHED = Attached()
 
 
 def attach(
@@ -40,7 +41,7 @@ def attach(
     places: tuple[TransferPlace, ...],
     *,
     files: BackupFiles,
-    first: int,
+    first: int = 0,
     part: int | None = None,
     parts: tuple[tuple[int, str], ...] = (),
 ) -> Attached:
@@ -51,7 +52,7 @@ def attach(
     """
     if not rows:
         if len(parts) < 2:
-            return _NOTHING
+            return NOTHING_ATTACHED
         return Attached(parts=tuple(Part(part=number, text=text) for number, text in parts))
     at = {place.guid: number for number, place in enumerate(places)}
     ordered = sorted(
