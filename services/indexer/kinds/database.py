@@ -20,7 +20,7 @@ from services.indexer.kinds.protocol import UnsupportedStoreError
 #: One value longer than this costs its record (a payload of a message is a few kilobytes).
 LONGEST_VALUE_BYTES = 32 * 1024 * 1024
 _OPERATIONS_PER_CHECK = 1_000_000
-_MOST_CHECKS = 200_000
+_MOST_CHECKS = 50_000
 
 _READS = frozenset(
     {

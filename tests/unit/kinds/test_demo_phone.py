@@ -1,3 +1,6 @@
+import plistlib
+import subprocess
+import sys
 from pathlib import Path
 
 from deploy.demo.phone import phone_files
@@ -30,3 +33,19 @@ def test_both_address_books_are_read(tmp_path: Path) -> None:
         found = parse("contact", {BOOK: files[BOOK], IMAGES: files[IMAGES]}, tmp_path)
         assert len(found.artifacts) == count
         assert sum(found.payload(a.key)["has_image"] for a in found.artifacts) == 3
+
+
+def test_the_command_writes_an_encrypted_and_a_plain_backup(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.demo", str(tmp_path / "backups"), "--messages", "20"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[3],
+        timeout=60,
+    )
+    flags = [
+        plistlib.loads((Path(line) / "Manifest.plist").read_bytes())["IsEncrypted"]
+        for line in done.stdout.splitlines()
+    ]
+    assert flags == [True, False]
