@@ -82,7 +82,13 @@ class Readahead:
     def _fill(self) -> None:
         while len(self._pending) < self._window and self._next < self._stop:
             length = min(self._chunk_bytes, self._stop - self._next)
-            task = self._tasks.create_task(self._outcome(self._next, length), name="read-ahead")
+            reading = self._outcome(self._next, length)
+            try:
+                task = self._tasks.create_task(reading, name="read-ahead")
+            except RuntimeError:
+                # The response is over: a zip's thread notices that only here.
+                reading.close()
+                raise
             self._pending.append((length, task))
             self._next += length
 

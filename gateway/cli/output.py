@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Width when nobody looks: wide enough that a pipe gets whole names.
 _PIPE_COLUMNS = 200
+_GAP = 2
+_NARROWEST = 8
 
 #: Title, justification, and what happens to the column when the terminal is narrow.
 Column = tuple[str, Literal["left", "right"], Literal["whole", "cut", "fold"]]
@@ -42,19 +44,43 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> 
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for title, justify, narrow in columns:
+    cells = [[Text(plain(value)) for value in row] for row in rows]
+    natural = [
+        max([len(title), *(row[number].cell_len for row in cells)])
+        for number, (title, _, _) in enumerate(columns)
+    ]
+    screen = console()
+    widths = share_width(natural, [narrow != "whole" for _, _, narrow in columns], screen.width)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, _GAP, 0, 0))
+    for (title, justify, narrow), width in zip(columns, widths, strict=True):
         table.add_column(
             title,
             justify=justify,
+            width=width,
             no_wrap=narrow != "fold",
             overflow="fold" if narrow == "fold" else "ellipsis",
-            # Columns that stay whole leave the others this much at least.
-            min_width=8 if narrow == "cut" else None,
         )
-    for row in rows:
-        table.add_row(*(Text(plain(value)) for value in row))
-    console().print(table)
+    for row in cells:
+        table.add_row(*row)
+    screen.print(table)
+
+
+def share_width(natural: Sequence[int], gives_way: Sequence[bool], total: int) -> list[int]:
+    """Return column widths for a line of *total*: short columns whole, the others share the rest.
+
+    Columns that may give way get equal parts, and what one does not need goes to the others.
+    """
+    left = total - _GAP * (len(natural) - 1)
+    left -= sum(width for width, gives in zip(natural, gives_way, strict=True) if not gives)
+    widths = list(natural)
+    flexible = sorted(
+        (number for number, gives in enumerate(gives_way) if gives), key=lambda n: natural[n]
+    )
+    for position, number in enumerate(flexible):
+        share = max(left // (len(flexible) - position), _NARROWEST)
+        widths[number] = min(natural[number], share)
+        left -= widths[number]
+    return widths
 
 
 def say(text: str) -> None:

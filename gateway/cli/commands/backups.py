@@ -13,6 +13,7 @@ _COLUMNS = [
     ("ID", "left", "whole"),
     ("NAME", "left", "cut"),
     ("STATE", "left", "whole"),
+    ("LOCK", "left", "whole"),
     ("LAST BACKUP", "left", "whole"),
     ("SIZE", "right", "whole"),
     ("INDEX", "left", "whole"),
@@ -45,7 +46,8 @@ def backups(context: click.Context, *, refresh: bool, as_json: bool) -> None:
             (
                 one["id"][:8],
                 one["label"] or one["name"] or one["udid"] or "-",
-                f"{one['state']}{' 🔒' if one['encrypted'] else ''}",
+                one["state"],
+                "yes" if one["encrypted"] else "no",
                 moment(one["last_backup_at"]),
                 size(one["size_bytes"]),
                 one["index_state"],

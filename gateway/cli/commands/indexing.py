@@ -95,7 +95,7 @@ def print_job_report(job: dict[str, Any]) -> None:
         f"Job {job['id']}: {job['state']}."
         + (f" {error['title']} {error.get('detail', '')}" if error else "")
     )
-    reports = [one for one in job["report"].values() if isinstance(one, dict) and "kind" in one]
+    reports = job["report"].get("kinds")
     if not reports:
         return
     names = ("read", "kept", "skipped", "undecodable", "missing_files")

@@ -12,6 +12,7 @@ from gateway.cli.formats import count, moment
 from gateway.cli.options import ListingGroup, json_option
 from gateway.cli.output import print_json, print_table, say
 from gateway.cli.session_tokens import find_token
+from gateway.cli.short_ids import SHOWN, complete_id
 
 _STATES = ["pending", "running", "completed", "interrupted", "failed", "cancelled"]
 
@@ -41,7 +42,13 @@ def list_jobs(context: click.Context, *, state: str | None, limit: int, as_json:
             ("CREATED", "left", "whole"),
         ],
         [
-            (one["id"], one["kind"], one["state"], _progress(one), moment(one["created_at"]))
+            (
+                one["id"][:SHOWN],
+                one["kind"],
+                one["state"],
+                _progress(one),
+                moment(one["created_at"]),
+            )
             for one in page["items"]
         ],
     )
@@ -53,7 +60,8 @@ def list_jobs(context: click.Context, *, state: str | None, limit: int, as_json:
 @click.pass_context
 def show_job(context: click.Context, *, job: str, as_json: bool) -> None:
     """Show one job with its report."""
-    found = connect(context).get(f"/api/jobs/{job}")
+    client = connect(context)
+    found = client.get(f"/api/jobs/{_whole(client, job)}")
     if as_json:
         print_json(found)
     else:
@@ -66,7 +74,9 @@ def show_job(context: click.Context, *, job: str, as_json: bool) -> None:
 @click.pass_context
 def cancel_job(context: click.Context, *, job: str, as_json: bool) -> None:
     """Stop a job."""
-    _tell(connect(context).request("POST", f"/api/jobs/{job}/cancel"), as_json=as_json)
+    client = connect(context)
+    done = client.request("POST", f"/api/jobs/{_whole(client, job)}/cancel")
+    _tell(done, as_json=as_json)
 
 
 @jobs.command("retry")
@@ -76,11 +86,16 @@ def cancel_job(context: click.Context, *, job: str, as_json: bool) -> None:
 def retry_job(context: click.Context, *, job: str, as_json: bool) -> None:
     """Run a job again that was interrupted, failed or cancelled."""
     client = connect(context)
+    job = _whole(client, job)
     session = _session(context, client, job)
     _tell(
         client.request("POST", f"/api/jobs/{job}/retry", session=session),
         as_json=as_json,
     )
+
+
+def _whole(client: Client, job: str) -> str:
+    return complete_id(client, "/api/jobs", job, what="job")
 
 
 def _session(context: click.Context, client: Client, job: str) -> str | None:

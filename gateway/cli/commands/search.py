@@ -69,4 +69,4 @@ def _print_hit(hit: dict[str, Any]) -> None:
         snippet.append(plain(text), style="bold yellow" if is_match else None)
     screen = console()
     screen.print(head)
-    screen.print(Padding(snippet, (0, 0, 0, 4)))
+    screen.print(Padding(snippet, (0, 0, 0, 4), expand=False))

@@ -12,6 +12,8 @@ from gateway.cli.options import ListingGroup, json_option
 from gateway.cli.output import console, print_json, print_table, say
 from gateway.cli.plain_text import plain, plain_lines
 
+_INDENT = (0, 0, 0, 4)
+
 
 @click.group(cls=ListingGroup)
 def threads() -> None:
@@ -110,9 +112,27 @@ def _print_artifacts(items: list[dict[str, Any]]) -> None:
         if one["removed_at"]:
             head.append("  deleted on the phone", style="red")
         screen.print(head)
-        if one["text"]:
-            screen.print(Padding(Text(plain_lines(one["text"])), (0, 0, 0, 4)))
+        if text := _readable(one):
+            screen.print(Padding(Text(plain_lines(text)), _INDENT, expand=False))
         for attachment in one["attachments"]:
             name = plain(attachment["name"] or attachment["media_type"] or "file")
             missing = "" if attachment["present"] else " (not in the backup)"
-            screen.print(Padding(Text(f"[{name}]{missing}", style="italic"), (0, 0, 0, 4)))
+            line = Text(f"[{name}]{missing}", style="italic")
+            screen.print(Padding(line, _INDENT, expand=False))
+        if reactions := one["payload"].get("reactions"):
+            signs = " ".join(plain(each.get("emoji") or each.get("kind")) for each in reactions)
+            screen.print(Padding(Text(signs, style="dim"), _INDENT, expand=False))
+
+
+def _readable(artifact: dict[str, Any]) -> str:
+    """Return what stands for a line: its text, or what happened instead of a text."""
+    payload = artifact["payload"]
+    if artifact["text"]:
+        return str(artifact["text"])
+    if payload.get("unsent"):
+        return "(unsent)"
+    if payload.get("text_unknown"):
+        return "(the text could not be decoded)"
+    if event := payload.get("event"):
+        return f"({str(event.get('kind')).replace('_', ' ')})"
+    return str(artifact["title"] or "")

@@ -8,6 +8,7 @@ from gateway.cli.client import connect
 from gateway.cli.formats import moment
 from gateway.cli.options import ListingGroup, json_option
 from gateway.cli.output import print_json, print_table, say
+from gateway.cli.short_ids import SHOWN, complete_id
 
 
 @click.group(cls=ListingGroup)
@@ -34,7 +35,7 @@ def list_tokens(context: click.Context, *, as_json: bool) -> None:
         ],
         [
             (
-                one["id"],
+                one["id"][:SHOWN],
                 one["name"],
                 ",".join(one["scopes"]),
                 moment(one["expires_at"]) if one["expires_at"] else "never",
@@ -85,8 +86,10 @@ def create_token(
 @json_option
 @click.pass_context
 def revoke_token(context: click.Context, *, token_id: str, as_json: bool) -> None:
-    """Revoke a token by its id."""
-    done = connect(context).request("DELETE", f"/api/tokens/{token_id}")
+    """Revoke a token by its id, or the beginning of it."""
+    client = connect(context)
+    whole = complete_id(client, "/api/tokens", token_id, what="token")
+    done = client.request("DELETE", f"/api/tokens/{whole}")
     if as_json:
         print_json(done)
     else:

@@ -177,8 +177,14 @@ async def test_a_caller_that_goes_away_frees_its_download(house: House) -> None:
     for _ in range(80):  # more than there are slots
         async with house.client.stream("GET", url) as answer:
             assert answer.status_code == 200
+    for _ in range(12):
+        async with house.client.stream("GET", f"/api/backups/{backup_id}/zip") as answer:
+            assert answer.status_code in (200, 503)
     async with asyncio.timeout(10):
         while (await house.client.get(url)).status_code != 200:  # noqa: ASYNC110 -- over HTTP
+            await asyncio.sleep(0.05)
+        zip_url = f"/api/backups/{backup_id}/zip"
+        while (await house.client.get(zip_url)).status_code != 200:  # noqa: ASYNC110 -- over HTTP
             await asyncio.sleep(0.05)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import httpx
-import pytest
 
 from tests.integration.gateway.conftest import House
 
@@ -59,9 +58,8 @@ async def test_every_error_is_a_problem_that_tells_nothing_of_the_inside(gateway
     assert (await client.get("/api/backups")).headers["retry-after"]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+async def test_parameters_that_are_not_valid_are_refused_with_400_or_404(gateway: House) -> None:
+    for path in (
         "/api/backups?limit=0",
         "/api/backups?limit=1001",
         "/api/backups?limit=many",
@@ -73,14 +71,17 @@ async def test_every_error_is_a_problem_that_tells_nothing_of_the_inside(gateway
         "/api/threads/17/artifacts?direction=sideways",
         "/api/artifacts/1e9",
         "/api/jobs?state=asleep",
-    ],
-)
-async def test_parameters_that_are_not_valid_are_refused_with_400_or_404(
-    gateway: House, path: str
-) -> None:
-    answer = await gateway.client.get(path)
-    assert answer.status_code in (400, 404)
-    problem_of(answer)
+        "/api/tokens?cursor=rubbish",
+    ):
+        answer = await gateway.client.get(path)
+        assert answer.status_code in (400, 404), path
+        problem_of(answer)
+
+
+async def test_a_method_that_is_not_known_is_told_with_those_that_are(gateway: House) -> None:
+    answer = await gateway.client.put("/api/backups")
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["allow"]
 
 
 async def test_every_answer_carries_headers_that_disarm_it(gateway: House) -> None:

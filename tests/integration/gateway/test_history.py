@@ -166,7 +166,8 @@ async def test_the_command_line_does_the_first_five_minutes(vault: House, tmp_pa
 
     job = await keepsake("index", "demo", "--json")
     assert job["state"] == "completed"
-    assert job["id"] in await keepsake("jobs")
+    assert job["id"][:8] in await keepsake("jobs")
+    assert (await keepsake("jobs", "show", job["id"][:8], "--json"))["report"] == job["report"]
     threads = await keepsake("threads", "--json")
     thread = threads["items"][0]["id"]
     shown = await keepsake("threads", "show", thread, "--json")
@@ -177,7 +178,8 @@ async def test_the_command_line_does_the_first_five_minutes(vault: House, tmp_pa
 
     made = await keepsake("token", "create", "script", "--json")
     assert made["token"] not in await keepsake("token")
-    await keepsake("token", "revoke", made["id"])
+    await keepsake("token", "revoke", made["id"][:8])
+    await keepsake("token", "revoke", made["id"], code=4)
     await keepsake("lock", "demo")
     await keepsake("ls", "demo", code=5)
 

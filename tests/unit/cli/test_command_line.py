@@ -28,7 +28,11 @@ def backup(number: int, **fields: Any) -> dict[str, Any]:
     } | fields
 
 
-BACKUPS = [backup(0xAB1, name="Ada"), backup(0xAB2, label="Old one"), backup(0xCD, udid="SOME-UDID")]
+BACKUPS = [
+    backup(0xAB1, name="Ada"),
+    backup(0xAB2, label="Old one"),
+    backup(0xCD, udid="SOME-UDID"),
+]
 
 
 @pytest.mark.parametrize(
