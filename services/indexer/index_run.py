@@ -113,7 +113,7 @@ class IndexRunner:
 
     async def _run(self, job: IndexJob) -> RunResult:
         revision = await self.read_revision(job.backup_id)
-        async with self._room, self._turn(revision.udid) as connection:
+        async with self._turn(revision.udid) as connection:
             if not await start_job(connection, job.id, device=revision.udid):
                 raise JobIsOverError
             async with self._files(job, revision) as files:
@@ -187,10 +187,11 @@ class IndexRunner:
         """Give the device's lock with the connection that holds it.
 
         All writing goes through that connection: when it dies, the lock and the means to write
-        are lost together. Waiting is done without a connection, which others need.
+        are lost together. Waiting is done without a connection and without room, which other
+        devices need.
         """
         while True:
-            async with self._pool.acquire() as connection:
+            async with self._room, self._pool.acquire() as connection:
                 if await connection.fetchval(
                     "select pg_try_advisory_lock(hashtextextended($1, 1))", f"indexer:{device}"
                 ):

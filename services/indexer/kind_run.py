@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 #: A store's write-ahead log holds its newest rows; without it the copy would be an old state.
 _SIBLINGS = ("-wal", "-shm")
 _LISTING = "listing.jsonl"
+_MANY_ROWS = 5_000
 
 
 class _Unread(Exception):  # noqa: N818 -- an outcome that leaves the transaction
@@ -87,7 +88,11 @@ class KindRun:
             fetched = await self._fetch()
             # Copies are complete here; what happens to the backup later does not matter.
             await check()
-            return await self._merge(connection, fetched, job_id=job_id, record=record)
+            report = await self._merge(connection, fetched, job_id=job_id, record=record)
+            if report.added > _MANY_ROWS:
+                # Searches would be planned for the table as it was, until autovacuum comes by.
+                await connection.execute("analyze artifact")
+            return report  # noqa: TRY300 -- the branches below are other outcomes
         except _Unread as unread:
             report = unread.report
         except WorkerError as error:

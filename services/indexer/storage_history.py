@@ -127,7 +127,9 @@ async def release_backup(connection: Connection, backup_id: str) -> None:
 
 async def open_stage(connection: Connection) -> None:
     """Make the empty staging table of this transaction."""
-    await connection.execute("drop table if exists pg_temp.stage, pg_temp.touched")
+    await connection.execute(
+        "drop table if exists pg_temp.stage, pg_temp.touched, pg_temp.gone, pg_temp.fresh"
+    )
     await connection.execute(stage_ddl("stage"))
 
 
@@ -151,7 +153,8 @@ async def merge_stage(
     same transaction.
     """
     kind = report.kind
-    dropped = _count(await connection.execute(statement("merge", "drop_unusable")))
+    dropped = await _drop_unusable(connection)
+    # Nobody analyses temporary tables for us, and without it joins go through row by row.
     await connection.execute("analyze stage")
     following = await _following(connection, at, kind)
     await connection.execute(statement("merge", "make_touched"))
@@ -161,8 +164,7 @@ async def merge_stage(
         await connection.execute(statement("merge", "load_first"), *place)
         await connection.execute(statement("merge", "touch_all"), at.device, kind)
     else:
-        await connection.execute(statement("merge", "close_unseen"), *place, following)
-        await connection.execute(statement("merge", "open_seen"), *place, following)
+        await _merge_differences(connection, at, kind, following)
     report = msgspec.structs.replace(
         report, kept=report.kept - dropped, skipped=report.skipped + dropped
     )
@@ -207,6 +209,30 @@ async def forget_moment(connection: Connection, at: Moment) -> None:
     await connection.execute(
         "delete from revision where device = $1 and taken_at = $2", at.device, at.taken_at
     )
+
+
+async def _merge_differences(
+    connection: Connection, at: Moment, kind: str, following: dt.datetime | None
+) -> None:
+    place = (at.device, kind, at.taken_at, following)
+    for name in ("make_gone", "make_fresh"):
+        await connection.execute(statement("merge", name))
+    # Both sides are whole kinds here. Statistics of a table that was just filled are wrong, and
+    # a plan that loops over one side for each row of the other never ends.
+    await connection.execute("set local enable_nestloop = off")
+    await connection.execute(statement("merge", "find_gone"), *place)
+    await connection.execute(statement("merge", "find_fresh"), *place)
+    await connection.execute("set local enable_nestloop = on")
+    await connection.execute("analyze gone, fresh")
+    await connection.execute(statement("merge", "close_gone"), at.taken_at, following)
+    await connection.execute(statement("merge", "open_fresh"), *place)
+
+
+async def _drop_unusable(connection: Connection) -> int:
+    dropped = _count(await connection.execute(statement("merge", "drop_long_keys")))
+    if await connection.fetchval(statement("merge", "has_doubles")):
+        dropped += _count(await connection.execute(statement("merge", "drop_doubles")))
+    return dropped
 
 
 async def _following(connection: Connection, at: Moment, kind: str) -> dt.datetime | None:
@@ -289,6 +315,7 @@ async def _record_kind(
 async def _count_all(
     connection: Connection, at: Moment, kind: str, following: dt.datetime | None
 ) -> None:
+    await connection.execute("analyze touched")
     for name in ("count_threads", "drop_empty_threads", "drop_anchors", "set_anchors"):
         await connection.execute(statement("merge", name))
     await connection.execute(statement("merge", "count_kind"), at.device, kind)

@@ -5,19 +5,30 @@
 -- name: make_touched
 create temporary table touched (thread_id bigint) on commit drop
 
--- name: drop_unusable
--- Keys too long for the index, and all but the first artifact of each key.
-with doubled as (
-    select key, min(ordinal) as first_ordinal, min(ctid) as first_row
-    from stage group by key having count(*) > 1
-), first_of as (
-    select d.key, min(s.ctid) as keep
-    from doubled d join stage s on s.key = d.key and s.ordinal = d.first_ordinal
-    group by d.key
-)
+-- name: make_gone
+create temporary table gone (
+    id bigint, thread_id bigint, added_at timestamptz, removed_at timestamptz, goes_on boolean
+) on commit drop
+
+-- name: make_fresh
+create temporary table fresh (
+    key text, left_id bigint, right_id bigint, right_removed timestamptz, known_thread bigint
+) on commit drop
+
+-- name: drop_long_keys
+-- Keys that are too long for the index; no phone writes any.
+delete from stage where octet_length(key) > 1000
+
+-- name: has_doubles
+select exists (select 1 from stage group by key having count(*) > 1)
+
+-- name: drop_doubles
+-- All but the first artifact of each key.
 delete from stage s
-where octet_length(s.key) > 1000
-   or exists (select 1 from first_of f where f.key = s.key and f.keep <> s.ctid)
+using (
+    select ctid, row_number() over (partition by key order by ordinal, ctid) as n from stage
+) numbered
+where s.ctid = numbered.ctid and numbered.n > 1
 
 -- name: name_threads
 -- $3 the moment, $4.. the described threads as arrays. Words of an older revision do not
@@ -57,15 +68,19 @@ order by s.ordinal
 -- name: touch_all
 insert into touched select id from thread where device = $1 and kind = $2
 
--- name: close_unseen
-with gone as (
-    select a.id, a.thread_id, a.added_at, a.removed_at,
-           ($4::timestamptz is not null and (a.removed_at is null or a.removed_at > $4)) as goes_on
-    from artifact a
-    where a.device = $1 and a.kind = $2
-      and a.added_at <= $3 and (a.removed_at is null or a.removed_at > $3)
-      and not exists (select 1 from stage s where s.key = a.key and s.digest = a.digest)
-), tail as (
+-- name: find_gone
+-- What was there and is not seen. Run without nested loops, see storage_history.
+insert into gone
+select a.id, a.thread_id, a.added_at, a.removed_at,
+       ($4::timestamptz is not null and (a.removed_at is null or a.removed_at > $4))
+from artifact a
+where a.device = $1 and a.kind = $2
+  and a.added_at <= $3 and (a.removed_at is null or a.removed_at > $3)
+  and not exists (select 1 from stage s where s.key = a.key and s.digest = a.digest)
+
+-- name: close_gone
+-- $1 the moment, $2 the next one or null.
+with tail as (
     insert into artifact (
         device, kind, key, digest, thread_id, occurred_at, sort_at, title, text, folded,
         sender_handle, is_me, payload, attachments, has_attachment, has_link, added_at, removed_at,
@@ -73,34 +88,36 @@ with gone as (
     )
     select a.device, a.kind, a.key, a.digest, a.thread_id, a.occurred_at, a.sort_at, a.title,
            a.text, a.folded, a.sender_handle, a.is_me, a.payload, a.attachments, a.has_attachment,
-           a.has_link, $4, a.removed_at, a.search
+           a.has_link, $2, a.removed_at, a.search
     from artifact a join gone g on g.id = a.id
-    where g.added_at < $3 and g.goes_on
+    where g.added_at < $1 and g.goes_on
 ), closed as (
-    update artifact a set removed_at = $3 from gone g where a.id = g.id and g.added_at < $3
+    update artifact a set removed_at = $1 from gone g where a.id = g.id and g.added_at < $1
 ), moved as (
-    update artifact a set added_at = $4 from gone g
-    where a.id = g.id and g.added_at = $3 and g.goes_on
+    update artifact a set added_at = $2 from gone g
+    where a.id = g.id and g.added_at = $1 and g.goes_on
 ), dropped as (
-    delete from artifact a using gone g where a.id = g.id and g.added_at = $3 and not g.goes_on
+    delete from artifact a using gone g where a.id = g.id and g.added_at = $1 and not g.goes_on
 )
 insert into touched select distinct thread_id from gone where thread_id is not null
 
--- name: open_seen
-with fresh as (
-    select s.*, l.id as left_id, r.id as right_id, r.removed_at as right_removed,
-           coalesce(l.thread_id, r.thread_id) as known_thread
-    from stage s
-    left join artifact l on l.device = $1 and l.kind = $2 and l.key = s.key
-        and l.digest = s.digest and l.removed_at = $3
-    left join artifact r on r.device = $1 and r.kind = $2 and r.key = s.key
-        and r.digest = s.digest and r.added_at = $4::timestamptz
-    where not exists (
-        select 1 from artifact a
-        where a.device = $1 and a.kind = $2 and a.key = s.key and a.digest = s.digest
-          and a.added_at <= $3 and (a.removed_at is null or a.removed_at > $3)
-    )
-), extended as (
+-- name: find_fresh
+-- What is seen and was not there, with the rows of the same pair that end and begin beside it.
+insert into fresh
+select s.key, l.id, r.id, r.removed_at, coalesce(l.thread_id, r.thread_id)
+from stage s
+left join artifact l on l.device = $1 and l.kind = $2 and l.key = s.key
+    and l.digest = s.digest and l.removed_at = $3
+left join artifact r on r.device = $1 and r.kind = $2 and r.key = s.key
+    and r.digest = s.digest and r.added_at = $4::timestamptz
+where not exists (
+    select 1 from artifact a
+    where a.device = $1 and a.kind = $2 and a.key = s.key and a.digest = s.digest
+      and a.added_at <= $3 and (a.removed_at is null or a.removed_at > $3)
+)
+
+-- name: open_fresh
+with extended as (
     update artifact a
     set removed_at = case when f.right_id is null then $4 else f.right_removed end
     from fresh f where a.id = f.left_id
@@ -115,14 +132,15 @@ with fresh as (
         sender_handle, is_me, payload, attachments, has_attachment, has_link, added_at, removed_at,
         search
     )
-    select $1, $2, f.key, f.digest, t.id, f.occurred_at,
-           coalesce(f.occurred_at, '1900-01-01 00:00:00+00'), f.title, f.text, f.folded,
-           f.sender_handle, f.is_me, f.payload, f.attachments, f.has_attachment, f.has_link,
-           $3, $4, to_tsvector('simple', coalesce(f.folded, ''))
+    select $1, $2, s.key, s.digest, t.id, s.occurred_at,
+           coalesce(s.occurred_at, '1900-01-01 00:00:00+00'), s.title, s.text, s.folded,
+           s.sender_handle, s.is_me, s.payload, s.attachments, s.has_attachment, s.has_link,
+           $3, $4, to_tsvector('simple', coalesce(s.folded, ''))
     from fresh f
-    left join thread t on t.device = $1 and t.kind = $2 and t.key = f.thread_key
+    join stage s on s.key = f.key
+    left join thread t on t.device = $1 and t.kind = $2 and t.key = s.thread_key
     where f.left_id is null and f.right_id is null
-    order by f.ordinal
+    order by s.ordinal
     returning thread_id
 )
 insert into touched

@@ -109,33 +109,37 @@ async def open_vault(stack: Stack) -> AsyncIterator[Vault]:
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(30):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 -- it is another service that changes
             await asyncio.sleep(0.05)
 
 
-def parser_processes() -> list[int]:
-    """Worker processes of ours."""
+def parser_processes(parent: int | None = None) -> list[int]:
+    """Worker processes of *parent*, or of ours."""
     found = []
     for entry in Path("/proc").iterdir():
         with suppress(OSError, ValueError):
             number = int(entry.name)
             status = (entry / "stat").read_text().rpartition(")")[2].split()
             command = (entry / "cmdline").read_bytes()
-            if int(status[1]) == os.getpid() and b"caged_worker" in command and status[0] != "Z":
+            if (
+                int(status[1]) == (parent or os.getpid())
+                and b"caged_worker" in command
+                and status[0] != "Z"
+            ):
                 found.append(number)
     return found
 
 
-async def stop_next_parser() -> int:
+async def stop_next_parser(parent: int | None = None) -> int:
     """Catch the next worker as it starts and hold it still."""
     caught: list[int] = []
 
     async def catch() -> bool:
-        caught.extend(parser_processes()[:1])
+        caught.extend(parser_processes(parent)[:1])
         return bool(caught)
 
     async with asyncio.timeout(20):
-        while not await catch():
+        while not await catch():  # noqa: ASYNC110 -- processes do not tell
             await asyncio.sleep(0.002)
     os.kill(caught[0], signal.SIGSTOP)
     return caught[0]

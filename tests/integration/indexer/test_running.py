@@ -36,9 +36,7 @@ def states(job: Job) -> dict[str, str]:
     return {report["kind"]: report["state"] for report in job.report["kinds"]}
 
 
-async def ending(
-    vault: Vault, event: type[IndexCompleted | IndexFailed]
-) -> dict[str, object]:
+async def ending(vault: Vault, event: type[IndexCompleted | IndexFailed]) -> dict[str, object]:
     """Return the data of the first such event on the stream."""
     async with asyncio.timeout(10):
         async for stored in vault.bus.follow_events(after_sequence=0):
@@ -189,3 +187,22 @@ async def test_a_backup_that_changes_under_a_run_interrupts_it(vault: Vault) -> 
     assert job.error is not None
     assert job.error.type == "/problems/backup-changed"
     assert (await vault.found("needle", removed="include")).total == 0
+
+
+async def test_two_runs_of_one_device_take_turns_and_another_device_does_not_wait(
+    vault: Vault,
+) -> None:
+    first = await vault.mint(TEXTS[:2], taken_at=OLD)
+    second = await vault.mint(TEXTS[1:], taken_at=NEW, folder_name="second")
+    other = await vault.mint(TEXTS, udid="00008110-000A1B2C3D4E5F61")
+    job_id = await vault.start(first)
+    parser = await stop_next_parser()
+    waiting = await vault.start(second)
+    assert (await vault.index(other)).state == "completed"
+    assert (await vault.job(waiting)).state == "pending"
+    os.kill(parser, signal.SIGCONT)
+    assert (await vault.finish(job_id)).state == "completed"
+    assert (await vault.finish(waiting)).state == "completed"
+    assert (await vault.found("wann", device="00008110-000A1B2C3D4E5F60")).total == 0
+    gone = await vault.found("wann", device="00008110-000A1B2C3D4E5F60", removed="only")
+    assert gone.total == 1
