@@ -7,6 +7,7 @@ import io
 import zipfile
 
 import httpx
+import pytest
 
 from tests.integration.gateway.conftest import BIG, PASSPHRASE, House
 
@@ -200,3 +201,19 @@ async def test_the_passphrase_is_in_no_answer(house: House) -> None:
     )
     assert answer.status_code == 400
     assert PASSPHRASE not in answer.text
+
+
+async def test_neither_secrets_nor_what_was_asked_for_stand_in_the_log(
+    house: House, capfd: pytest.CaptureFixture[str]
+) -> None:
+    backup_id = await house.backup_id("Locked")
+    token = await house.unlock(backup_id)
+    await house.client.get("/api/search?q=embarrassing")
+    await house.client.get(f"/nowhere/{token}")
+    await house.client.get(
+        f"/api/backups/{backup_id}/files?path_like=%25diary%25", headers=session(token)
+    )
+    logged = "".join(capfd.readouterr())
+    assert "request" in logged
+    for secret in (PASSPHRASE, token.split(".")[1], "test-token", "embarrassing", "diary"):
+        assert secret not in logged
