@@ -95,7 +95,13 @@ class Vault:
 
     def plaintext(self) -> list[Path]:
         scratch = self.stack.settings().scratch_dir / "indexer"
-        return [path for path in scratch.rglob("*") if path.is_file() and path.suffix != ".lock"]
+        # os.walk, because folders may go while they are looked at.
+        return [
+            Path(folder) / name
+            for folder, _, names in os.walk(scratch)
+            for name in names
+            if not name.endswith(".lock")
+        ]
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ async def start_indexer(stack: Stack) -> asyncio.subprocess.Process:
             "HOME": str(stack.folder),
             "KEEPSAKE_CREDENTIALS": str(credentials),
             "KEEPSAKE_DATA_DIR": str(settings.data_dir),
-            "KEEPSAKE_SCRATCH_DIR": str(settings.scratch_dir),
+            "KEEPSAKE_SCRATCH_DIR": str(stack.folder / "scratch"),
         },
     )  # fmt: skip
 
