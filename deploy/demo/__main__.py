@@ -31,7 +31,13 @@ def main() -> None:
     encrypted = demo_phone(
         given.folder, passphrase=passphrase, later=given.later, messages=given.messages
     )
-    plain = demo_phone(given.folder, later=given.later, udid=SECOND_UDID, device_name="Family iPad")
+    plain = demo_phone(
+        given.folder,
+        later=given.later,
+        udid=SECOND_UDID,
+        device_name="Family iPad",
+        product_type="iPad13,18",
+    )
     for backup in (encrypted, plain):
         sys.stdout.write(f"{backup.path}\n")
 

@@ -159,6 +159,7 @@ def demo_phone(
     messages: int = 0,
     udid: str = DEMO_UDID,
     device_name: str = "Mira\u2019s iPhone",
+    product_type: str = "iPhone14,5",
     rounds: int = 1000,
 ) -> MintedBackup:
     """Mint the phone's backup below *root*; again with ``later`` for its next run."""
@@ -168,6 +169,7 @@ def demo_phone(
         udid=udid,
         passphrase=passphrase,
         device_name=device_name,
+        product_type=product_type,
         phone_number="+1 (555) 014-2000",
         taken_at=LATER_RUN if later else FIRST_RUN,
         dpic=rounds,

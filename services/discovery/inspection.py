@@ -302,7 +302,11 @@ def _region(phone_numbers: tuple[str, ...]) -> str | None:
             parsed = phonenumbers.parse(number, None)
         except phonenumbers.NumberParseException:
             continue
-        region = phonenumbers.region_code_for_number(parsed)
-        if region:
+        # A number outside every known plan still has a country code; the code's main country
+        # reads the device's other numbers as its owner does.
+        region = phonenumbers.region_code_for_number(
+            parsed
+        ) or phonenumbers.region_code_for_country_code(parsed.country_code)
+        if region != "ZZ":
             return str(region)
     return None

@@ -37,7 +37,14 @@ BACKUPS = [
 
 @pytest.mark.parametrize(
     ("wanted", "number"),
-    [(BACKUPS[0]["id"], 0), ("ada", 0), ("OLD ONE", 1), ("some-udid", 2), ("00000ab1", 0)],
+    [
+        (BACKUPS[0]["id"], 0),
+        ("ada", 0),
+        ("OLD ONE", 1),
+        ("some-udid", 2),
+        ("00000ab1", 0),
+        ("ad", 0),
+    ],
 )
 def test_a_backup_is_meant_by_id_beginning_udid_name_or_label(wanted: str, number: int) -> None:
     assert choose_backup(BACKUPS, wanted) is BACKUPS[number]

@@ -197,6 +197,11 @@ def test_facts_are_cleaned_bounded_and_survive_nonsense(tmp_path: Path) -> None:
     assert plists.facts.phone_numbers == []
 
 
+def test_a_number_outside_every_plan_still_tells_the_country(tmp_path: Path) -> None:
+    minted = mint(tmp_path, phone_number="+1 (555) 014-2000")
+    assert read_plists(os.fsencode(minted.path)).facts.region == "US"
+
+
 def test_size_counts_regular_files_only(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "file").write_bytes(b"12345")

@@ -1,0 +1,41 @@
+"""``make demo``: the whole product on generated phones, in a vault of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from deploy.demo.phone import SECOND_UDID, demo_phone
+
+#: The demo's content is no secret.
+PASSPHRASE = "demo"  # noqa: S105
+
+
+def main() -> None:
+    """Make the demo phones once, then become ``keepsake up`` on them."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    data = Path(os.environ.get("KEEPSAKE_DATA_DIR") or Path(base) / "keepsake-demo")
+    phones = data / "phones"
+    if not phones.is_dir():
+        data.mkdir(parents=True, exist_ok=True)
+        unfinished = data / "phones.unfinished"
+        unfinished.mkdir(exist_ok=True)
+        demo_phone(unfinished, passphrase=PASSPHRASE)
+        demo_phone(
+            unfinished, udid=SECOND_UDID, device_name="Family iPad", product_type="iPad13,18"
+        )
+        unfinished.rename(phones)
+    sys.stdout.write(f"Demo phones in {phones}; the passphrase is: {PASSPHRASE}\n")
+    sys.stdout.write(f"For the command line: export KEEPSAKE_DATA_DIR={data}\n")
+    sys.stdout.flush()
+    environment = os.environ | {
+        "KEEPSAKE_DATA_DIR": str(data),
+        "KEEPSAKE_BACKUP_PATHS": str(phones),
+        "KEEPSAKE_DISCOVERY__QUIET_SECONDS": "1",
+    }
+    os.execve(sys.executable, [sys.executable, "-m", "deploy.local"], environment)  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()
