@@ -1,4 +1,4 @@
-"""Which backup a person means: by id, UDID, name, label, the beginning of an id, a part of a name."""
+"""Which backup a person means: by id, UDID, name or label, or by a part of id or name."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def choose_backup(backups: Sequence[dict[str, Any]], wanted: str) -> dict[str, A
             if folded and folded in ((one.get("name") or "").casefold(), _label(one))
         ],
         [one for one in backups if len(folded) >= 3 and one["id"].startswith(folded)],
-        # "mira" for "Mira’s iPhone": phones put a typographic apostrophe there that few can type.
+        # Phones write "Mira's" with a typographic apostrophe that few can type: "mira" is enough.
         [one for one in backups if folded and folded in (one.get("name") or "").casefold()],
     ):
         if len(matches) == 1:

@@ -53,6 +53,9 @@ def failure_of(status: int, problem: Mapping[str, Any]) -> Failure:
     """Return the failure that a problem of the API stands for."""
     code = _BY_TYPE.get(str(problem.get("type"))) or _BY_STATUS.get(status, FAILED)
     detail = str(problem.get("detail") or "")
+    if problem.get("type") == "/problems/locked":
+        # The API's advice is about headers.
+        detail = "Open it with `keepsake unlock`."
     seconds = problem.get("retry_after_seconds")
     if code == THROTTLED and seconds:
         detail = f"{detail} Try again in {seconds} seconds.".strip()

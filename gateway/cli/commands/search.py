@@ -13,7 +13,8 @@ from gateway.cli.output import console, print_json, say
 from gateway.cli.plain_text import plain
 
 
-@click.command()
+# "-word" leaves results out: it is not an option, whatever letter it begins with.
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("query", nargs=-1, required=True)
 @click.option("--device", metavar="UDID")
 @click.option("--kind")
@@ -37,7 +38,7 @@ def search(
     as_json: bool,
     **filters: Any,
 ) -> None:
-    """Search everything that is indexed: words, prefix*, "a phrase"."""
+    """Search everything that is indexed: words, prefix*, "a phrase", -without."""
     page = connect(context).get(
         "/api/search", params={"q": " ".join(query), "from": since, "to": until, **filters}
     )

@@ -100,6 +100,15 @@ def test_without_a_running_vault_the_exit_code_is_3_also_as_json(
     assert run(["threads"]) == 3
 
 
+@pytest.mark.parametrize("word", ["-winter", "-hello", "-V"])
+def test_a_word_that_is_left_out_of_a_search_is_no_option(
+    word: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KEEPSAKE_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("KEEPSAKE_URL", raising=False)
+    assert run(["search", "garden", word]) == 3  # understood; nothing runs that could answer
+
+
 def test_help_imports_neither_http_nor_tables() -> None:
     code = (
         "import sys\nfrom gateway.cli.main import run\nrun(['--help'])\n"
