@@ -73,11 +73,17 @@ class RunningStack:
 
 @contextmanager
 def running_stack(
-    data_dir: Path, backups: Path, *, log: Path | None = None, **settings: str
+    data_dir: Path,
+    backups: Path,
+    *,
+    log: Path | None = None,
+    module: str = "deploy.local",
+    **settings: str,
 ) -> Iterator[RunningStack]:
     """Start Keepsake on *data_dir*, wait until it is ready, stop it at the end.
 
-    *settings* are environment variables without the prefix; *log* receives all it prints.
+    *settings* are environment variables without the prefix; *log* receives all it prints; *module*
+    is what is run.
     """
     environment = os.environ | {
         "KEEPSAKE_DATA_DIR": str(data_dir),
@@ -91,7 +97,7 @@ def running_stack(
     address.unlink(missing_ok=True)
     with (log or Path(os.devnull)).open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.local"],
+            [sys.executable, "-m", module],
             env=environment,
             stdout=output,
             stderr=output,
