@@ -18,7 +18,8 @@ def main() -> None:
     data = Path(os.environ.get("KEEPSAKE_DATA_DIR") or Path(base) / "keepsake-demo")
     phones = data / "phones"
     if not phones.is_dir():
-        data.mkdir(parents=True, exist_ok=True)
+        data.parent.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, exist_ok=True)
         unfinished = data / "phones.unfinished"
         unfinished.mkdir(exist_ok=True)
         demo_phone(unfinished, passphrase=PASSPHRASE)
