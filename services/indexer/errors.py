@@ -3,8 +3,7 @@
 IndexerError
 ├── WorkerError       a parser process crashed, hung, or said something that is not a frame
 ├── BackupChangedError the backup is not the revision that the run began with
-├── RunCancelledError  a person asked for the run to stop
-└── ScratchError       no private place for copies
+└── RunCancelledError  a person asked for the run to stop
 """
 
 from __future__ import annotations
@@ -24,7 +23,3 @@ class BackupChangedError(IndexerError):
 
 class RunCancelledError(IndexerError):
     """The job was cancelled while the run was going on."""
-
-
-class ScratchError(IndexerError):
-    """There is no place where plaintext could lie privately."""

@@ -19,7 +19,6 @@ from services.indexer.isolation import WORKER_COMMAND, Bounds
 from services.indexer.kind_run import KindRun
 from services.indexer.kinds import PARSERS
 from services.indexer.progress import ProgressReporter
-from services.indexer.scratch import Scratch
 from services.indexer.session_files import SessionFiles
 from services.indexer.storage_history import find_indexed_kind, record_revision
 from services.indexer.storage_jobs import IndexJob, is_cancel_requested, start_job
@@ -29,6 +28,7 @@ from shared.contracts.identifiers import BackupId
 from shared.contracts.indexer import KindReport
 from shared.contracts.problems import ProblemError, locked, problem
 from shared.contracts.unlock import OpenSession
+from shared.scratch import Scratch
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class IndexRunner:
                 await self._record(connection, revision)
                 reports[kind] = done.report
                 continue
-            folder = await asyncio.to_thread(self._scratch.make, job.id)
+            folder = await asyncio.to_thread(self._scratch.make, f"{job.id}-{kind}")
             try:
                 reports[kind] = await KindRun(
                     parser,

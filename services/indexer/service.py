@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import uuid4
 
 from services.indexer.commands import Commands
 from services.indexer.handlers import EventHandlers
 from services.indexer.index_run import IndexRunner
 from services.indexer.queries import PAGED, Queries
-from services.indexer.scratch import Scratch
 from shared.contracts.events import BackupRemoved, IndexRequested
 from shared.contracts.indexer import (
     GetIndexStates,
@@ -19,6 +19,7 @@ from shared.contracts.indexer import (
 )
 from shared.contracts.jobs import CancelJob, GetJob, ListJobs, RetryJob
 from shared.runtime import Runtime
+from shared.scratch import Scratch
 
 #: Runs wait for each other's device without holding anything but their place here.
 _CONCURRENCY = 6
@@ -26,7 +27,7 @@ _CONCURRENCY = 6
 
 async def start(runtime: Runtime) -> None:
     """Start the indexer inside *runtime*."""
-    scratch = Scratch(runtime.settings.scratch_dir / "indexer")
+    scratch = Scratch(runtime.settings.scratch_dir / "indexer", replica_id=uuid4().hex)
     removed = await asyncio.to_thread(scratch.open)
     if removed:
         runtime.log.info("scratch_leftovers_removed", count=removed)

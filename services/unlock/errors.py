@@ -4,7 +4,7 @@ All of them are ``ProblemError`` (shared.contracts.problems): errors are data on
 house only two are caught by somebody::
 
     key_cache.PassphraseMismatchError    the passphrase is not the keybag's
-    scratch.UnsafeScratchError           the scratch directory is not ours; stops the start
+    shared.scratch.UnsafeScratchError    the scratch directory is not ours; stops the start
 
 No sentence holds a path, a name from inside a backup, a passphrase or a token.
 """

@@ -19,8 +19,8 @@ import msgspec
 from services.unlock import errors
 from services.unlock.key_cache import HeldKeys, KeyCache
 from services.unlock.opened_backup import OpenedBackup, Signature, signature_of
-from services.unlock.scratch import Scratch
 from shared.ios_backup import BackupFolder, Keys
+from shared.scratch import Scratch
 
 Result = TypeVar("Result")
 

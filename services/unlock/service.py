@@ -13,12 +13,12 @@ from services.unlock.commands import Commands
 from services.unlock.keeper import SessionKeeper
 from services.unlock.key_cache import KeyCache
 from services.unlock.opened_backups import OpenedBackups
-from services.unlock.scratch import Scratch
 from services.unlock.throttle import Limit
 from shared.contracts.events import BackupRemoved
 from shared.contracts.unlock import ListSessions, OpenSession
 from shared.ios_backup import Keys
 from shared.runtime import Runtime
+from shared.scratch import Scratch
 from shared.settings import Settings
 
 #: Threads that read and decrypt; beyond the cores they wait for disks and network mounts.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.unlock.scratch import Scratch, UnsafeScratchError
+from shared.scratch import Scratch, UnsafeScratchError
 
 
 def test_directories_are_private_and_go_with_their_replica(tmp_path: Path) -> None:
