@@ -1,8 +1,8 @@
 """Private directories for plaintext that must be a file, and their removal after a crash.
 
-Each service has a root of its own. Layout: ``<root>/<replica id>/<name>/``. Each replica holds a
-lock on ``<replica id>.lock`` for as long as its process lives; the kernel drops it with the process,
-however that ends. So whoever starts next can tell leftovers from a living neighbour's files.
+Each service has a root of its own. Layout: ``<root>/<replica id>/<name>/``. Each replica holds
+a lock on ``<replica id>.lock`` for as long as its process lives; the kernel drops it with the
+process, however that ends. So whoever starts next can tell leftovers from a living neighbour's files.
 Blocking; run off the event loop.
 """
 
