@@ -306,7 +306,7 @@ def _region(phone_numbers: tuple[str, ...]) -> str | None:
         # reads the device's other numbers as its owner does.
         region = phonenumbers.region_code_for_number(
             parsed
-        ) or phonenumbers.region_code_for_country_code(parsed.country_code)
+        ) or phonenumbers.region_code_for_country_code(parsed.country_code or 0)
         if region != "ZZ":
             return str(region)
     return None

@@ -10,9 +10,7 @@ import msgspec
 from shared.contracts.identifiers import BackupId, Udid
 from shared.contracts.requests import DEFAULT_LIMIT, Done, Page, Request
 
-BackupState = Literal[
-    "complete", "running", "broken_off", "partial", "damaged", "removed"
-]
+BackupState = Literal["complete", "running", "broken_off", "partial", "damaged", "removed"]
 ManifestFormat = Literal["manifest_db", "mbdb", "none"]
 IndexState = Literal["none", "queued", "indexing", "indexed", "failed"]
 
@@ -137,8 +135,8 @@ class UpdateBackup(Request[Backup], frozen=True, kw_only=True):
     subject: ClassVar[str] = "cmd.discovery.update_backup"
     reply: ClassVar[object] = Backup
     backup_id: BackupId
-    label: str | None | msgspec.UnsetType = msgspec.UNSET
-    notes: str | None | msgspec.UnsetType = msgspec.UNSET
+    label: str | msgspec.UnsetType | None = msgspec.UNSET
+    notes: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class ForgetBackup(Request[Done], frozen=True, kw_only=True):
