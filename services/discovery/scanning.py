@@ -18,7 +18,7 @@ import asyncpg
 import structlog
 from msgspec import Struct
 
-from services.discovery import storage
+from services.discovery import metrics, storage
 from services.discovery.deciding import (
     Decision,
     decide,
@@ -110,6 +110,8 @@ class Scanner:
             await scan.run(self._roots)
         report = scan.report
         report.seconds = time.monotonic() - started
+        metrics.SCAN_SECONDS.observe(report.seconds)
+        metrics.show_backups(record.state for record in report.backups)
         self._log.debug(
             "scan_finished",
             backups=len(report.backups),

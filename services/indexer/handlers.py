@@ -11,6 +11,7 @@ import structlog
 
 from services.indexer.errors import BackupChangedError, RunCancelledError
 from services.indexer.index_run import IndexRunner, JobIsOverError, RunResult
+from services.indexer.metrics import JOBS
 from services.indexer.storage_history import (
     devices_of,
     forget_moment,
@@ -130,6 +131,7 @@ class EventHandlers:
                     incomplete_kinds=result.incomplete_kinds,
                 ),
             )
+        JOBS.labels("completed").inc()
         log.info("index_completed", kept=result.kept, incomplete=result.incomplete_kinds)
         await self._tell(job, "completed")
 
@@ -147,6 +149,7 @@ class EventHandlers:
                 return
             if error is not None:
                 await delivery.publish(connection, _failed(job, error))
+        JOBS.labels(state).inc()
         log.info("index_ended", state=state, problem=None if error is None else error.type)
         await self._tell(job, state)
 

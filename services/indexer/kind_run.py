@@ -12,6 +12,7 @@ import msgspec
 from services.indexer.errors import WorkerError
 from services.indexer.isolation import Bounds, WorkerRequest, parsing
 from services.indexer.kinds.protocol import KindParser, NeededFile
+from services.indexer.metrics import count_kind
 from services.indexer.progress import ProgressReporter
 from services.indexer.session_files import SessionFiles
 from services.indexer.storage_history import (
@@ -89,6 +90,7 @@ class KindRun:
             # Copies are complete here; what happens to the backup later does not matter.
             await check()
             report = await self._merge(connection, fetched, job_id=job_id, record=record)
+            count_kind(report)
             if report.added > _MANY_ROWS:
                 # Searches would be planned for the table as it was, until autovacuum comes by.
                 await connection.execute("analyze artifact")
@@ -109,6 +111,7 @@ class KindRun:
                 parser_version=self._parser.version,
                 job_id=job_id,
             )
+        count_kind(report)
         return report
 
     async def _merge(

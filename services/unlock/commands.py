@@ -19,7 +19,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from services.unlock import errors, session_token, storage
+from services.unlock import errors, metrics, session_token, storage
 from services.unlock.folder_check import OpenableFolder, open_folder
 from services.unlock.keeper import SessionKeeper
 from services.unlock.key_cache import HeldKeys, KeyCache, PassphraseMismatchError
@@ -78,6 +78,15 @@ class Commands:
 
     async def open_session(self, request: OpenSession, _: RequestContext) -> OpenedSession:
         """Open a backup and return the token of its new session."""
+        try:
+            opened = await self._open_session(request)
+        except ProblemError as error:
+            metrics.count_refused(error.problem)
+            raise
+        metrics.count_opened()
+        return opened
+
+    async def _open_session(self, request: OpenSession) -> OpenedSession:
         started = time.monotonic()
         ttl_seconds = self._ttl_seconds(request)
         backup_id = _checked_backup_id(request.backup_id)

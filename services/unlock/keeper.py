@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
-from services.unlock import storage
+from services.unlock import metrics, storage
 from services.unlock.opened_backups import SessionContents
 from services.unlock.replica import ReplicaLease
 from services.unlock.session_verbs import SessionVerbs
@@ -84,6 +84,7 @@ class SessionKeeper:
                 raise unavailable("unlock") from None
             raise
         self._table.add(live)
+        metrics.OPEN_SESSIONS.inc()
         try:
             verbs = SessionVerbs(live, lock=self._lock, max_reply_bytes=self._bus.max_payload_bytes)
             self._servings[session_id] = await verbs.serve(self._bus)
@@ -105,6 +106,7 @@ class SessionKeeper:
     async def close(self, session_ids: Iterable[SessionId], *, reason: CloseReason) -> None:
         """End sessions of this replica; those that are not here (any more) are passed over."""
         closing = [live for session_id in session_ids if (live := self._table.remove(session_id))]
+        metrics.OPEN_SESSIONS.dec(len(closing))
         for live in closing:
             live.close()
             self._written.discard(live.session_id)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.unlock import answers
+from services.unlock import answers, metrics
 from services.unlock.opened_backup import OpenedBackup
 from services.unlock.opened_backups import SessionContents
 from services.unlock.sessions import LiveSession
@@ -150,12 +150,14 @@ class SessionVerbs:
         self._admit(context)
         answers.check_file_id(request.file_id)
         answers.check_read(request)
-        return await self._ask(
+        content = await self._ask(
             context,
             lambda backup: backup.read(
                 request.file_id, offset=request.offset, length=request.length
             ),
         )
+        metrics.BYTES_READ.inc(len(content))
+        return content
 
     def _admit(self, context: RequestContext) -> None:
         self._live.admit(context.headers, now=dt.datetime.now(dt.UTC))

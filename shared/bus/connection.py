@@ -26,10 +26,11 @@ from shared.bus.serving import (
     RequestHandler,
     RequestT,
     Serving,
+    nobody_there,
 )
 from shared.bus.trace import TRACEPARENT, next_traceparent
 from shared.contracts.jobs import JobProgress
-from shared.contracts.problems import Problem, ProblemError, locked, problem, unavailable
+from shared.contracts.problems import Problem, ProblemError, problem, unavailable
 from shared.contracts.requests import Request
 from shared.contracts.topology import EVENT_STREAM, progress_subject
 from shared.settings import NatsCredentials
@@ -153,7 +154,7 @@ class Bus:
                 subject, msgspec.json.encode(request), timeout=timeout_seconds, headers=sent
             )
         except nats.errors.NoRespondersError:
-            raise _nobody_there(subject) from None
+            raise nobody_there(subject) from None
         except TimeoutError:
             raise problem(
                 "timeout",
@@ -251,13 +252,6 @@ class Bus:
         waiting.set()
         if self._on_connection is not None:
             self._on_connection(True)
-
-
-def _nobody_there(subject: str) -> ProblemError:
-    first, second, *_ = subject.split(".")
-    if (first, second) == ("unlock", "session"):
-        return locked()
-    return unavailable(second)
 
 
 def _decode_problem(body: bytes) -> Problem:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from shared.bus.connection import Bus
 from shared.bus.delivery import Delivery
 from shared.bus.errors import AlreadyHandled, Reject, Retry, frames
 from shared.bus.messages import ReceivedEvent, read_event
+from shared.bus.metrics import CONSUMER_LAG, EVENT_SECONDS, EVENTS, UNKNOWN, EventOutcome
 from shared.bus.trace import enter_trace
 from shared.contracts.envelope import decode_data
 from shared.contracts.events import Event
@@ -35,6 +37,8 @@ Handler = Callable[[Any, Delivery], Awaitable[None]]
 
 _PULL_SECONDS = 20.0
 _PAUSE_SECONDS = 0.5
+#: How often the server is asked how much waits; only a figure depends on it.
+_LAG_SECONDS = 15.0
 #: How long handlers may go on when the service stops.
 GRACE_SECONDS = 3.0
 _LONGEST_DELAY_SECONDS = 300.0
@@ -75,11 +79,20 @@ class EventConsumer:
         async with asyncio.TaskGroup() as workers:
             for n in range(self._concurrency):
                 workers.create_task(self._work(stopping), name=f"consume {self._service} {n}")
+            workers.create_task(self._tell_lag(stopping), name=f"lag {self._service}")
 
     async def lag(self) -> int:
         """Return how many events wait for this service, those in hand included."""
         info = await self._bus.jetstream.consumer_info(EVENT_STREAM, self._service)
         return (info.num_pending or 0) + (info.num_ack_pending or 0)
+
+    async def _tell_lag(self, stopping: asyncio.Event) -> None:
+        gauge = CONSUMER_LAG.labels(self._service)
+        while not stopping.is_set():
+            with contextlib.suppress(nats.errors.Error, nats.js.errors.Error):
+                gauge.set(await self.lag())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), _LAG_SECONDS)
 
     async def _work(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
@@ -158,6 +171,7 @@ class EventConsumer:
         except msgspec.MsgspecError:
             log.error("event_unreadable", sequence=place.sequence.stream)  # noqa: TRY400
             await _reject(message, "not an event envelope")
+            self._count(UNKNOWN, "rejected")
             return
         event_type = received.envelope.type
         traceparent = received.envelope.traceparent
@@ -166,19 +180,24 @@ class EventConsumer:
             event_id=str(received.event_id),
             event_type=event_type,
         )
+        known_type = event_type if event_type in self._handlers else UNKNOWN
+        started = time.monotonic()
         beats = asyncio.create_task(self._beat(message), name=f"beat {event_type}")
+        how: EventOutcome = "done"
         try:
             await self._run_handler(received, attempt=place.num_delivered, traceparent=traceparent)
         except AlreadyHandled:
             log.info("event_already_handled")
-            outcome = message.ack()
+            how, outcome = "duplicate", message.ack()
         except Retry as retry:
+            how = "retried" if not self._is_last(message) else "rejected"
             outcome = self._again(message, retry.after_seconds, "it asked for another try")
         except Reject as reject:
             log.warning("event_rejected", reason=reject.reason)
-            outcome = _reject(message, reject.reason)
+            how, outcome = "rejected", _reject(message, reject.reason)
         except asyncio.CancelledError:
             # Stopping: somebody else, or we after the restart, should not wait for ack_wait.
+            self._count(known_type, "retried")
             await _settle(message.nak(delay=1.0))
             raise
         except Exception as error:  # noqa: BLE001 -- a bug is retried and counted
@@ -189,13 +208,22 @@ class EventConsumer:
                 attempt=place.num_delivered,
                 frames=frames(error),
             )
+            how = "failed" if not self._is_last(message) else "rejected"
             delay = retry_delay(place.num_delivered, jitter=random.random())  # noqa: S311
             outcome = self._again(message, delay, type(error).__name__)
         else:
             outcome = message.ack()
         finally:
             beats.cancel()
+            EVENT_SECONDS.labels(self._service, known_type).observe(time.monotonic() - started)
+        self._count(known_type, how)
         await _settle(outcome)
+
+    def _count(self, event_type: str, outcome: EventOutcome) -> None:
+        EVENTS.labels(self._service, event_type, outcome).inc()
+
+    def _is_last(self, message: Msg) -> bool:
+        return message.metadata.num_delivered >= self._declaration.max_deliver
 
     async def _run_handler(
         self, received: ReceivedEvent, *, attempt: int, traceparent: str
@@ -223,8 +251,8 @@ class EventConsumer:
         )
 
     async def _again(self, message: Msg, delay_seconds: float, why: str) -> None:
-        attempt = message.metadata.num_delivered
-        if attempt >= self._declaration.max_deliver:
+        if self._is_last(message):
+            attempt = message.metadata.num_delivered
             # Said here, with the reason; the server would only count, and only at the next pull.
             log.error("event_given_up", attempts=attempt, why=why)
             await _reject(message, f"gave up after {attempt} attempts: {why}")

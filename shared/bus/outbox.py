@@ -19,6 +19,7 @@ import nats.js.errors
 import structlog
 
 from shared.bus.connection import Bus
+from shared.bus.metrics import OUTBOX_PUBLISHED, OUTBOX_UNPUBLISHED
 from shared.bus.trace import next_traceparent
 from shared.contracts.envelope import wrap
 from shared.contracts.events import Event
@@ -39,6 +40,8 @@ _PUBLISH_SECONDS = 5.0
 _POLL_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 5.0
 _SWEEP_SECONDS = 3600.0
+#: Counting what waits costs a scan of it, so that a long queue is not counted at every batch.
+_COUNT_SECONDS = 5.0
 
 #: What a lost database or bus raises. asyncpg 0.31 has ``InternalClientError`` for a backend that
 #: is terminated in the middle of a reply; it is neither of the other two.
@@ -99,6 +102,7 @@ class OutboxRelay:
         self._service = service
         self._wake = asyncio.Event()
         self._swept_at = float("-inf")
+        self._counted_at = float("-inf")
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Publish until *stopping*, then once more what is left, and return.
@@ -114,6 +118,7 @@ class OutboxRelay:
                         while not (stopping.is_set() or listener.is_closed()):
                             self._wake.clear()
                             await self._sweep()
+                            await self._count_waiting()
                             if await self.publish_waiting():
                                 pause = 0.2
                                 continue
@@ -164,15 +169,20 @@ class OutboxRelay:
                 await connection.execute(
                     "update outbox set published_at = now() where id = any($1::bigint[])", sent
                 )
+        failure: BaseException | None = None
         for row, result in zip(rows, results, strict=True):
-            if isinstance(result, BaseException):
+            if not isinstance(result, BaseException):
+                OUTBOX_PUBLISHED.labels(self._service, row["subject"]).inc()
+            elif failure is None:
+                failure = result
                 log.warning(
                     "event_not_published",
                     event_id=str(row["event_id"]),
                     event_type=row["subject"],
                     error=type(result).__name__,
                 )
-                raise result
+        if failure is not None:
+            raise failure
         return len(rows)
 
     @contextlib.asynccontextmanager
@@ -208,6 +218,15 @@ class OutboxRelay:
             await connection.execute(
                 "delete from inbox where received_at < now() - interval '35 days'"
             )
+
+    async def _count_waiting(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._counted_at < _COUNT_SECONDS:
+            return
+        self._counted_at = now
+        OUTBOX_UNPUBLISHED.labels(self._service).set(
+            await self._pool.fetchval("select count(*) from outbox where published_at is null")
+        )
 
     async def _wake_when(self, stopping: asyncio.Event) -> None:
         await stopping.wait()

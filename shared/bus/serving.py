@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -15,8 +16,16 @@ from nats.aio.subscription import Subscription
 
 from shared.bus.errors import frames
 from shared.bus.flushing import flush_in_order
+from shared.bus.metrics import REQUEST_SECONDS, REQUESTS, subject_label
 from shared.bus.trace import TRACEPARENT, enter_trace
-from shared.contracts.problems import Problem, ProblemError, bad_request, problem
+from shared.contracts.problems import (
+    Problem,
+    ProblemError,
+    bad_request,
+    locked,
+    problem,
+    unavailable,
+)
 from shared.contracts.requests import Request
 
 STATUS_HEADER = "Keepsake-Status"
@@ -66,6 +75,7 @@ class Serving:
     ) -> None:
         self.subject = subject
         self._client = client
+        self._label = subject_label(subject)
         self._decoder = msgspec.json.Decoder(request_type)
         self._handler: Callable[[Any, RequestContext], Awaitable[object]] = handler
         self._subscription: Subscription | None = None
@@ -84,20 +94,23 @@ class Serving:
 
         When the server is reachable, later requests meet no responder once this returns.
         """
+        deadline = asyncio.get_running_loop().time() + grace_seconds
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             try:
-                async with asyncio.timeout(grace_seconds):
+                async with asyncio.timeout_at(deadline):
                     await self._client._send_unsubscribe(subscription._id)  # noqa: SLF001
                     await flush_in_order(self._client)
                     await subscription.drain()  # type: ignore[no-untyped-call]
-            except (nats.errors.Error, TimeoutError):
+            except (nats.errors.Error, OSError):
                 # Disconnected. nats-py 2.16 would subscribe again after reconnecting, because a
                 # drain that fails leaves the subscription registered.
                 self._client._remove_sub(subscription._id)  # noqa: SLF001
         running = self._running - {asyncio.current_task()}
         if running:
-            _, late = await asyncio.wait(running, timeout=grace_seconds)
+            # One deadline for both: the process has one grace and not one per step.
+            remaining = max(0.0, deadline - asyncio.get_running_loop().time())
+            _, late = await asyncio.wait(running, timeout=remaining)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -114,6 +127,7 @@ class Serving:
         self._room.release()
 
     async def _answer(self, message: Msg) -> None:
+        started = time.monotonic()
         headers = message.headers or {}
         traceparent = enter_trace(headers.get(TRACEPARENT), subject=message.subject)
         status, reply_headers = 200, {}
@@ -128,11 +142,24 @@ class Serving:
             # Not the message: it may quote what was asked.
             log.error("request_failed", error=type(error).__name__, frames=frames(error))  # noqa: TRY400
             status, body = 500, _INTERNAL
+        except asyncio.CancelledError:
+            # Stopping: what the asker would hear a moment later, instead of nothing until its
+            # own time is over.
+            gone = nobody_there(self.subject).problem
+            await self._reply(message, gone.status, msgspec.json.encode(gone), {}, started)
+            raise
+        await self._reply(message, status, body, reply_headers, started)
+
+    async def _reply(
+        self, message: Msg, status: int, body: bytes, headers: Mapping[str, str], started: float
+    ) -> None:
+        REQUESTS.labels(self._label, str(status)).inc()
+        REQUEST_SECONDS.labels(self._label).observe(time.monotonic() - started)
         if not message.reply:
             return
         try:
             await self._client.publish(
-                message.reply, body, headers={**reply_headers, STATUS_HEADER: str(status)}
+                message.reply, body, headers={**headers, STATUS_HEADER: str(status)}
             )
         except nats.errors.Error as error:
             log.warning("reply_not_sent", error=type(error).__name__)
@@ -157,6 +184,14 @@ class Serving:
                 "Ask for less at once: a smaller limit, or fewer bytes.",
             )
         return reply
+
+
+def nobody_there(subject: str) -> ProblemError:
+    """Return what an asker is told when nobody answers on *subject*."""
+    first, second, *_ = subject.split(".")
+    if (first, second) == ("unlock", "session"):
+        return locked()
+    return unavailable(second)
 
 
 _INTERNAL = msgspec.json.encode(
