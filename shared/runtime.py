@@ -231,6 +231,7 @@ def main(service: str, start: Start, *, migrations: str | None) -> NoReturn:
     try:
         settings = Settings.load()
         credentials = Credentials.load()
+        serve_metrics(settings)
     except SettingsError as error:
         sys.stderr.write(f"{service}: {error}\n")
         sys.exit(2)
@@ -275,7 +276,6 @@ async def _main(
     if (pipe := parent_pipe()) is not None:
         # Nothing more is ever written to it: readable means that the parent is gone.
         loop.add_reader(pipe, _parent_gone, loop, pipe, ask_stop)
-    serve_metrics(settings)
     try:
         async with running(
             service, start, settings=settings, credentials=credentials, migrations=migrations

@@ -11,10 +11,11 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import deploy
+from deploy.local.errors import StartError
 from deploy.local.process import Child, Nursery
 from shared.credentials import CREDENTIALS_VARIABLE, Credentials
 from shared.runtime import READY_VARIABLE
@@ -26,6 +27,8 @@ MODULES = {
     "indexer": "services.indexer",
     "gateway": "gateway",
 }
+
+_LAST_PORT = 65535
 
 #: What a child may know of our environment. Secrets come through the pipe.
 _PASSED = ("HOME", "LANG", "PATH", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -58,6 +61,30 @@ def child_environment(environ: Mapping[str, str], overrides: Mapping[str, str]) 
     root = str(Path(deploy.__file__).resolve().parent.parent)
     path = os.pathsep.join(part for part in (root, environ.get("PYTHONPATH")) if part)
     return {**environment, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **overrides}
+
+
+def metrics_ports(first: int | None, *, labels: Iterable[str], gateway_port: int) -> dict[str, int]:
+    """Return a port for the figures of each process; none when *first* is null.
+
+    The gateway has *first*, the others follow in the order of ``MODULES``, so that the same
+    process is found at the same port for ever. Raises ``StartError`` when that cannot be.
+    """
+    if first is None:
+        return {}
+    ordered = sorted(labels, key=lambda label: label != "gateway")
+    ports = {label: first + offset for offset, label in enumerate(ordered)}
+    last = first + len(ports) - 1
+    if last > _LAST_PORT:
+        raise StartError(
+            f"KEEPSAKE_METRICS__PORT: {len(ports)} ports are needed;"
+            f" choose {first - last + _LAST_PORT} or lower"
+        )
+    if gateway_port in ports.values():
+        raise StartError(
+            f"KEEPSAKE_METRICS__PORT: {first} to {last} are needed, and {gateway_port} is the"
+            " gateway's own; choose another"
+        )
+    return ports
 
 
 class Service:

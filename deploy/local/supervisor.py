@@ -22,7 +22,13 @@ from deploy.local.layout import Layout, private_folder
 from deploy.local.nats import EmbeddedNats
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.process import Nursery, end_leftover
-from deploy.local.services import MODULES, Service, child_environment, vault_mark
+from deploy.local.services import (
+    MODULES,
+    Service,
+    child_environment,
+    metrics_ports,
+    vault_mark,
+)
 from deploy.local.token import ensure_api_token
 from shared.settings import Credentials, Settings
 
@@ -122,15 +128,16 @@ class Supervisor:
             tasks.create_task(self._announce(place), name="announce")
 
     def _make_services(self, place: Place) -> None:
-        metrics = self._settings.metrics.port
-        for offset, label in enumerate(sorted(self._modules, key=lambda one: one != "gateway")):
+        ports = metrics_ports(
+            self._settings.metrics.port, labels=self._modules, gateway_port=place.port
+        )
+        for label in self._modules:
             overrides = {
                 "KEEPSAKE_DATA_DIR": str(self._settings.data_dir),
                 "KEEPSAKE_HTTP__PORT": str(place.port),
             }
-            if metrics is not None:
-                # One port each, the gateway's first.
-                overrides["KEEPSAKE_METRICS__PORT"] = str(metrics + offset)
+            if label in ports:
+                overrides["KEEPSAKE_METRICS__PORT"] = str(ports[label])
             self._services[label] = Service(
                 label,
                 module=self._modules[label],

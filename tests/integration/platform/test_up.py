@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -149,6 +150,37 @@ def test_two_vaults_run_side_by_side(up: Up, folder: Path) -> None:
     finally:
         assert other.end() == 0
     assert up.is_ready()
+
+
+def test_with_a_metrics_port_each_of_the_four_processes_has_one_of_its_own(folder: Path) -> None:
+    first = free_ports(4)
+    other = Up(folder / "other", KEEPSAKE_METRICS__PORT=str(first))
+    try:
+        other.wait_ready()
+        assert other.get("/health/live").status == 200
+        for offset, service in enumerate(("gateway", "discovery", "unlock", "indexer")):
+            connection = http.client.HTTPConnection("127.0.0.1", first + offset, timeout=10)
+            connection.request("GET", "/metrics")
+            figures = connection.getresponse().read().decode()
+            assert f'keepsake_service_ready{{service="{service}"}} 1.0' in figures
+            assert f'subject="cmd.{service}.health"' in figures or service == "gateway"
+            assert ("keepsake_http_requests_total" in figures) == (service == "gateway")
+    finally:
+        assert other.end() == 0
+
+
+def free_ports(count: int) -> int:
+    """Return the first of some neighbouring ports that are free now."""
+    for first in range(20000 + os.getpid() % 10000, 32000, count):
+        with contextlib.ExitStack() as probes:
+            try:
+                for port in range(first, first + count):
+                    probe = probes.enter_context(socket.socket())
+                    probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
+    pytest.fail("no neighbouring ports are free")
 
 
 def test_an_explicit_port_that_is_taken_is_one_line(up: Up, folder: Path) -> None:
