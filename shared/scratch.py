@@ -2,8 +2,8 @@
 
 Each service has a root of its own. Layout: ``<root>/<replica id>/<name>/``. Each replica holds
 a lock on ``<replica id>.lock`` for as long as its process lives; the kernel drops it with the
-process, however that ends. So whoever starts next can tell leftovers from a living neighbour's files.
-Blocking; run off the event loop.
+process, however that ends. So whoever starts next can tell leftovers from a living neighbour's
+files. Blocking; run off the event loop.
 """
 
 from __future__ import annotations

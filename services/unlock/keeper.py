@@ -20,6 +20,7 @@ from services.unlock.session_verbs import SessionVerbs
 from services.unlock.sessions import LiveSession, SessionTable
 from services.unlock.storage import CloseReason, Pool, SessionRow
 from shared.bus import Bus, Serving
+from shared.cancellation import raise_if_cancelled
 from shared.contracts.identifiers import SessionId
 from shared.contracts.problems import unavailable
 
@@ -139,11 +140,15 @@ class SessionKeeper:
         """End every session because the process ends."""
         self.is_stopping = True
         await self.close(self._table.ids(), reason="stopped")
+        if self._unrecorded:
+            # Ended a moment ago: the loop that is writing it down is cancelled next.
+            await self._record_closed()
 
     async def expire(self) -> None:
         """End sessions when their time is over, and write down when they were used; a loop."""
         written_at = _now()
         while True:
+            raise_if_cancelled()
             self._changed.clear()
             next_expiry = self._table.next_expiry()
             nap = _LONGEST_NAP_SECONDS
