@@ -13,6 +13,7 @@ from services.discovery.errors import Stopped
 from services.discovery.measuring import Measurer
 from services.discovery.scanning import Scanner, ScanReport
 from services.discovery.watching import Watcher
+from shared.cancellation import raise_if_cancelled
 from shared.contracts.discovery import (
     ForgetBackup,
     GetBackup,
@@ -30,6 +31,13 @@ _LOOKS_PER_QUIET_PERIOD = 4
 _SHORTEST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 15.0
 _RETRY_SECONDS = 1.0
+#: The last one is asyncpg 0.31's for a backend that is terminated in the middle of a reply.
+_AWAY = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 async def start(runtime: Runtime) -> None:
@@ -100,10 +108,8 @@ class _Keeper:
             pause_seconds = _RETRY_SECONDS
             try:
                 report = await self._scanner.scan(is_thorough=is_due)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                self._runtime.log.warning("scan_failed", error=type(error).__name__)
-            except asyncpg.InternalClientError as error:
-                # asyncpg 0.31: a backend that is terminated in the middle of a reply.
+            except _AWAY as error:
+                raise_if_cancelled()
                 self._runtime.log.warning("scan_failed", error=type(error).__name__)
             except Stopped:
                 return

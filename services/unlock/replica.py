@@ -14,6 +14,7 @@ import asyncpg
 import structlog
 
 from services.unlock.storage import AWAY, CLOSED_CHANNEL, Connection, Pool, replica_lock_name
+from shared.cancellation import raise_if_cancelled
 
 log = structlog.get_logger(__name__)
 
@@ -42,12 +43,13 @@ class ReplicaLease:
         self.held = asyncio.Event()
 
     async def run(self) -> None:
-        """Hold the lock until cancelled; a lost connection is replaced."""
+        """Hold the lock until cancelled, whatever then fails; a lost connection is replaced."""
         while True:
             try:
                 async with self._pool.acquire() as connection:
                     await self._hold(connection)
             except (*AWAY, asyncpg.PostgresError) as error:
+                raise_if_cancelled()
                 log.warning("replica_lock_lost", error=type(error).__name__)
             finally:
                 self.held.clear()

@@ -21,6 +21,7 @@ import structlog
 from shared.bus.connection import Bus
 from shared.bus.metrics import OUTBOX_PUBLISHED, OUTBOX_UNPUBLISHED
 from shared.bus.trace import next_traceparent
+from shared.cancellation import raise_if_cancelled
 from shared.contracts.envelope import wrap
 from shared.contracts.events import Event
 from shared.contracts.topology import EVENT_STREAM
@@ -125,6 +126,7 @@ class OutboxRelay:
                             with contextlib.suppress(TimeoutError):
                                 await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
                 except LOST as error:
+                    raise_if_cancelled()
                     log.warning("outbox_waits", error=type(error).__name__)
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(stopping.wait(), pause)
