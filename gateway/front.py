@@ -6,6 +6,7 @@ pass through it.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import time
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import metrics
 from gateway.problems import MEDIA_TYPE, encode_problem
-from shared.contracts.problems import Problem
+from shared.contracts.problems import Problem, unavailable
 
 #: Longest path with its query. Cursors and search texts fit.
 MAX_ADDRESS_BYTES = 8192
@@ -68,6 +69,11 @@ class Front:
                 await _answer(refusal, observed_send)
             else:
                 await self._app(scope, receive, observed_send)
+        except asyncio.CancelledError:
+            # The server stops and ends what is late. Without an answer it would say a bare 500.
+            if not status:
+                await _answer(unavailable("gateway").problem, observed_send)
+            raise
         finally:
             self._note(scope, status, time.perf_counter() - started)
 

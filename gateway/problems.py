@@ -10,7 +10,8 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from shared.contracts.problems import Problem, ProblemError
+from shared.contracts.problems import Problem, ProblemError, unavailable
+from shared.postgres import is_away
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -94,7 +95,13 @@ def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Respon
 
 
 def on_exception(_: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """Show a bug as one sentence; the log gets its type and place, never its message."""
+    """Show a bug as one sentence; the log gets its type and place, never its message.
+
+    A database that is away is no bug.
+    """
+    if is_away(error):
+        _log.warning("request_not_answered", error=type(error).__name__)
+        return problem_response(unavailable("gateway").problem)
     return problem_response(_internal(error))
 
 

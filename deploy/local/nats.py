@@ -78,6 +78,10 @@ class EmbeddedNats:
         if not await self._try_start():
             raise StartError(f"nats-server does not start again; see {self._log_file}")
 
+    async def wait(self) -> int:
+        """Return its exit code when it has ended."""
+        return await self.child.wait()
+
     async def stop(self) -> None:
         """Stop; JetStream's files are closed."""
         if self._child is not None:

@@ -26,6 +26,8 @@ from shared.postgres import connect
 ADMIN = "keepsake_admin"
 DATABASE = "keepsake"
 START_SECONDS = 60.0
+#: How often we look whether somebody else has told it to stop.
+_LOOK_SECONDS = 1.0
 #: With less a cluster cannot even begin: one WAL segment has 16 MB.
 LEAST_FREE_BYTES = 64 << 20
 
@@ -130,6 +132,29 @@ class EmbeddedPostgres:
             raise StartError(f"Postgres did not start; see {self._log_file}") from None
         finally:
             ended.cancel()
+
+    async def wait(self) -> int:
+        """Return its exit code when it has ended.
+
+        SIGTERM from outside means "when everybody has gone" to Postgres. Services stay connected,
+        so nobody could come in and it would not end: then it is told to stop at once.
+        """
+        ended = asyncio.ensure_future(self.child.wait())
+        try:
+            while not (await asyncio.wait({ended}, timeout=_LOOK_SECONDS))[0]:
+                if self._is_stopping():
+                    self.child.send(signal.SIGINT)
+            return ended.result()
+        finally:
+            ended.cancel()
+
+    def _is_stopping(self) -> bool:
+        try:
+            # The eighth line of its pid file is its state (utils/pidfile.h).
+            said = (self._data / "postmaster.pid").read_text().split("\n")[7].strip()
+        except (OSError, IndexError, ValueError):
+            return False
+        return said == "stopping"
 
     async def stop(self) -> None:
         """Shut down fast: transactions are rolled back, the next start needs no recovery."""

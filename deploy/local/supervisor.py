@@ -191,7 +191,7 @@ class Supervisor:
         """Restart an engine where it was; services reconnect by themselves."""
         delay = 0.0
         while True:
-            code = await engine.child.wait()
+            code = await engine.wait()
             self._voice.say(f"{label} ended ({_cause(code)}); starting it again")
             while True:
                 await asyncio.sleep(delay)

@@ -18,6 +18,7 @@ from shared.contracts.discovery import (
     InstalledApp,
     Location,
     ManifestFormat,
+    ManifestMark,
 )
 from shared.contracts.identifiers import BackupId, Udid
 
@@ -182,6 +183,9 @@ def location_of(record: Record) -> Location:
         revision=record.revision,
         taken_at=record.last_backup_at,
         region=record.facts.region,
+        manifest=None
+        if record.manifest is None
+        else ManifestMark(size_bytes=record.manifest.size, mtime_ns=record.manifest.mtime_ns),
     )
 
 

@@ -115,7 +115,7 @@ class Commands:
         if session_id is None:
             raise locked()
         _id(session_id, "session")
-        await SessionFiles(self._bus, session_id).check(backup_id)
+        await SessionFiles(self._bus, session_id).check(location)
 
 
 def _id(text: str, what: str) -> UUID:

@@ -8,6 +8,8 @@ IndexerError
 
 from __future__ import annotations
 
+from shared.contracts.problems import ProblemError, problem
+
 
 class IndexerError(Exception):
     """Base of everything that the indexer raises for itself to catch."""
@@ -19,6 +21,16 @@ class WorkerError(IndexerError):
 
 class BackupChangedError(IndexerError):
     """The files under the run are another revision's now, so nothing read from them counts."""
+
+
+def backup_changed() -> ProblemError:
+    """The same, as people are told it."""
+    return problem(
+        "backup-changed",
+        "The backup changed while it was being read.",
+        409,
+        "The phone has backed up into this folder again. Unlock and index it when that is done.",
+    )
 
 
 class RunCancelledError(IndexerError):

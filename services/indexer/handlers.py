@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from services.indexer.errors import BackupChangedError, RunCancelledError
+from services.indexer.errors import BackupChangedError, RunCancelledError, backup_changed
 from services.indexer.index_run import IndexRunner, JobIsOverError, RunResult
 from services.indexer.metrics import JOBS
 from services.indexer.storage_history import (
@@ -60,7 +60,7 @@ class EventHandlers:
         except RunCancelledError:
             await self._end(delivery, job, "cancelled", None)
         except BackupChangedError:
-            await self._end(delivery, job, "interrupted", _changed())
+            await self._end(delivery, job, "interrupted", backup_changed().problem)
         except JobIsOverError:
             async with delivery.transaction():
                 return
@@ -159,7 +159,7 @@ class EventHandlers:
 
 def _can_be_retried(error: Problem) -> bool:
     """Whether it is a matter of when and with which session, not of what is in the backup."""
-    return error.status in (423, *_PASSING) or error.type == _changed().type
+    return error.status in (423, *_PASSING) or error.type == backup_changed().problem.type
 
 
 def _failed(job: IndexJob, error: Problem) -> IndexFailed:
@@ -169,15 +169,6 @@ def _failed(job: IndexJob, error: Problem) -> IndexFailed:
         problem_type=error.type,
         title=error.title,
     )
-
-
-def _changed() -> Problem:
-    return problem(
-        "backup-changed",
-        "The backup changed while it was being read.",
-        409,
-        "The phone has begun a new backup into this folder. Index it again when that is done.",
-    ).problem
 
 
 def _nothing_read() -> Problem:

@@ -206,7 +206,7 @@ class IndexRunner:
             if job.session_id is None:
                 raise locked()
             files = SessionFiles(self._bus, job.session_id)
-            await files.check(revision.backup_id)
+            await files.check(revision.location)
             yield files
             return
         opened = await self._bus.request(
@@ -215,6 +215,7 @@ class IndexRunner:
         )
         files = SessionFiles(self._bus, opened.session_id)
         try:
+            await files.check(revision.location)
             yield files
         finally:
             await asyncio.shield(files.close())

@@ -15,7 +15,9 @@ from typing import BinaryIO
 
 import msgspec
 
+from services.indexer.errors import backup_changed
 from shared.bus import Bus
+from shared.contracts.discovery import Location
 from shared.contracts.identifiers import SessionId
 from shared.contracts.problems import ProblemError, problem
 from shared.contracts.requests import MAX_LIMIT
@@ -52,18 +54,26 @@ class SessionFiles:
         self._bus = bus
         self._session_id = SessionId(session_id)
 
-    async def check(self, backup_id: str) -> None:
-        """Raise ``/problems/locked``, or that the session is another backup's."""
+    async def check(self, location: Location) -> None:
+        """Raise ``/problems/locked``, or that the session reads something else than *location*.
+
+        What discovery saw last and what the session opened may be two runs of the phone: content
+        must never be taken for another revision's.
+        """
         session = await self._bus.request(
             DescribeSession(), subject=self._subject(DescribeSession.subject)
         )
-        if session.backup_id != backup_id:
+        if session.backup_id != location.backup_id:
             raise problem(
                 "wrong-session",
                 "The session belongs to another backup.",
                 403,
                 "Unlock the backup that you want to index.",
             )
+        if None not in (session.manifest, location.manifest) and (
+            session.manifest != location.manifest
+        ):
+            raise backup_changed()
 
     async def find(self, domain: str, relative_path: str) -> File | None:
         """Return an entry of the manifest, or None when the backup has no such file."""

@@ -28,7 +28,7 @@ from services.unlock.sessions import LiveSession
 from services.unlock.storage import Pool, Reservation
 from services.unlock.throttle import Limit, wait_seconds
 from shared.bus import Bus, Delivery, RequestContext
-from shared.contracts.discovery import LocateBackup, Location
+from shared.contracts.discovery import LocateBackup, Location, ManifestMark
 from shared.contracts.events import BackupRemoved
 from shared.contracts.identifiers import BackupId, SessionId
 from shared.contracts.problems import ProblemError, bad_request, not_found, unavailable
@@ -153,6 +153,9 @@ class Commands:
             opened_at=opened_at,
             expires_at=opened_at + dt.timedelta(seconds=ttl_seconds),
             last_used_at=opened_at,
+            manifest=ManifestMark(
+                size_bytes=backup.signature.size_bytes, mtime_ns=backup.signature.mtime_ns
+            ),
         )
         live = LiveSession(
             facts,

@@ -26,11 +26,16 @@ from shared.ios_backup import BackupFolder, FileReader, Keys, Manifest, Manifest
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
-    """The manifest's file as it was when it was opened."""
+    """The manifest's file as it was when it was opened, and Status.plist beside it.
+
+    A run writes its status first, then blobs, then the manifest: without the status, new blobs
+    would be read under the old manifest for as long as the run lasts.
+    """
 
     inode: int
     size_bytes: int
     mtime_ns: int
+    status: tuple[int, int, int] | None
 
 
 class ListedPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +53,16 @@ def signature_of(folder: BackupFolder) -> Signature | None:
         found = (folder.path / name).stat()
     except OSError:
         return None
-    return Signature(inode=found.st_ino, size_bytes=found.st_size, mtime_ns=found.st_mtime_ns)
+    status = None
+    with contextlib.suppress(OSError):
+        said = (folder.path / "Status.plist").stat()
+        status = (said.st_ino, said.st_size, said.st_mtime_ns)
+    return Signature(
+        inode=found.st_ino,
+        size_bytes=found.st_size,
+        mtime_ns=found.st_mtime_ns,
+        status=status,
+    )
 
 
 class OpenedBackup:
@@ -64,7 +78,9 @@ class OpenedBackup:
         self._readers = ReaderCache()
         with told_as_problems():
             self._manifest: Manifest = folder.open_manifest(keys, scratch)
-        if signature_of(folder) != signature:
+            # Read again: a run may have begun between the first look and the signature.
+            state = BackupFolder.open(folder.path).description.snapshot_state
+        if state != folder.description.snapshot_state or signature_of(folder) != signature:
             self._manifest.close()
             raise errors.backup_changed()
         self.file_count: int = self._manifest.file_count
@@ -166,7 +182,7 @@ class OpenedBackup:
             raise errors.backup_changed()
 
     def is_unchanged(self) -> bool:
-        """Whether the manifest on disk is the one that was opened; one ``stat``."""
+        """Whether the manifest on disk is the one that was opened; two ``stat``."""
         return signature_of(self.folder) == self.signature
 
     def _entry(self, file_id: FileId) -> ManifestEntry:

@@ -27,6 +27,7 @@ from shared.contracts.problems import (
     unavailable,
 )
 from shared.contracts.requests import Request
+from shared.postgres import is_away
 
 STATUS_HEADER = "Keepsake-Status"
 
@@ -139,9 +140,7 @@ class Serving:
         except ProblemError as error:
             status, body = error.problem.status, msgspec.json.encode(error.problem)
         except Exception as error:  # noqa: BLE001 -- the asker must get an answer
-            # Not the message: it may quote what was asked.
-            log.error("request_failed", error=type(error).__name__, frames=frames(error))  # noqa: TRY400
-            status, body = 500, _INTERNAL
+            status, body = self._failed(error)
         except asyncio.CancelledError:
             # Stopping: what the asker would hear a moment later, instead of nothing until its
             # own time is over.
@@ -149,6 +148,16 @@ class Serving:
             await self._reply(message, gone.status, msgspec.json.encode(gone), {}, started)
             raise
         await self._reply(message, status, body, reply_headers, started)
+
+    def _failed(self, error: Exception) -> tuple[int, bytes]:
+        """Say what an error means to the asker: that trying again helps, or that we are wrong."""
+        if is_away(error) or self._subscription is None:
+            log.warning("request_not_answered", error=type(error).__name__)
+            away = unavailable(self.subject.split(".")[1]).problem
+            return away.status, msgspec.json.encode(away)
+        # Not the message: it may quote what was asked.
+        log.error("request_failed", error=type(error).__name__, frames=frames(error))
+        return 500, _INTERNAL
 
     async def _reply(
         self, message: Msg, status: int, body: bytes, headers: Mapping[str, str], started: float

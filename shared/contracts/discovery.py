@@ -81,6 +81,13 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     last_backup_at: dt.datetime | None
 
 
+class ManifestMark(msgspec.Struct, frozen=True, kw_only=True):
+    """A manifest's file as it lay on disk: who looked at the same mark looked at the same bytes."""
+
+    size_bytes: int
+    mtime_ns: int
+
+
 class Location(msgspec.Struct, frozen=True, kw_only=True):
     """Where a backup lies and what it is; for services only, never shown as it is."""
 
@@ -94,6 +101,8 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     taken_at: dt.datetime | None
     #: Host region of the device (``DE``) where it is known; phone numbers are read with it.
     region: str | None = None
+    #: The manifest that ``revision`` names; the one on disk may be newer already.
+    manifest: ManifestMark | None = None
 
 
 class RefreshReport(msgspec.Struct, frozen=True, kw_only=True):

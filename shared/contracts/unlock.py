@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from shared.contracts.discovery import ManifestMark
 from shared.contracts.identifiers import BackupId, FileId, SessionId, Udid
 from shared.contracts.requests import DEFAULT_LIMIT, Done, Page, Request
 
@@ -60,6 +61,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: dt.datetime
     expires_at: dt.datetime
     last_used_at: dt.datetime | None = None
+    #: The manifest that was opened, for services that must know which revision they read.
+    manifest: ManifestMark | None = None
 
 
 class DomainSummary(msgspec.Struct, frozen=True, kw_only=True):

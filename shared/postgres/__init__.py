@@ -1,5 +1,6 @@
 """The database as every service uses it: one pool, one migration runner, locks, provisioning."""
 
+from shared.postgres.away import is_away
 from shared.postgres.locks import LockLostError, singleton
 from shared.postgres.migrate import MigrationError, migrate
 from shared.postgres.pool import connect, create_pool
@@ -11,6 +12,7 @@ __all__ = [
     "ProvisionError",
     "connect",
     "create_pool",
+    "is_away",
     "migrate",
     "provision",
     "singleton",

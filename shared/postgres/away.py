@@ -1,0 +1,32 @@
+"""Whether an error says that the database is away for a moment, and not that we are wrong."""
+
+from __future__ import annotations
+
+from traceback import walk_tb
+
+import asyncpg
+
+#: asyncpg 0.31 raises ``InternalClientError``, a bare Exception, when a backend is terminated in
+#: the middle of a query, and ``InterfaceError`` for a connection that was lost before.
+_AWAY = (
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether the same thing may succeed once the database is back.
+
+    Refused and missing sockets count only if asyncpg met them: files may be missing, too.
+    """
+    if isinstance(error, _AWAY):
+        return True
+    return isinstance(error, OSError | TimeoutError) and any(
+        frame.f_globals.get("__name__", "").startswith("asyncpg.")
+        for frame, _ in walk_tb(error.__traceback__)
+    )
