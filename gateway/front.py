@@ -25,6 +25,8 @@ MAX_ADDRESS_BYTES = 8192
 
 _log = structlog.get_logger("gateway")
 
+_PROBED = frozenset({"/health/live", "/health/ready"})
+
 _SAFE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -96,7 +98,9 @@ class Front:
         # The template, not the address: an unknown address may hold anything, even a token.
         template = scope.get("path_template")
         caller = scope.get("user")
-        _log.info(
+        # Probes ask every few seconds; what they are told is in the metrics as well.
+        log = _log.debug if template in _PROBED and status < 400 else _log.info
+        log(
             "request",
             method=scope["method"],
             route=template,

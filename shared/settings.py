@@ -91,12 +91,10 @@ class DiscoverySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class UnlockSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Bounds of deriving keys."""
+    """Bounds of deriving keys, and of guessing."""
 
     #: Keys derived side by side; null means one per core.
     workers: Positive | None = None
-    #: A keybag that asks for more rounds than this is hostile.
-    max_iterations: Positive = 50_000_000
     #: Wrong passphrases that are free before waiting begins.
     free_attempts: Positive = 5
     longest_wait_seconds: Positive = 300
