@@ -1,16 +1,18 @@
 """Find the blobs that a readable manifest lists and the disk has not.
 
-The manifest is opened where it lies, read-only and immutable, so that SQLite writes nothing beside
-it. Memory is 20 bytes for each listed file, plus one blob folder's names.
+Manifest.db is opened where it lies, read-only and immutable, so that SQLite writes nothing beside
+it; an mbdb is read record by record. Nobody has checked either: only a plain table of plain
+columns is read, in order, so that the work grows with the manifest whatever it holds. Memory is
+20 bytes for each listed file and 100 for each missing one, plus one blob folder's names.
 """
 
 from __future__ import annotations
 
+import heapq
 import os
 import sqlite3
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -18,8 +20,8 @@ from msgspec import Struct
 
 from services.discovery.errors import Stopped
 from shared.ios_backup.errors import DamagedManifest
-from shared.ios_backup.manifest_entry import EntryFacts, read_archive
-from shared.ios_backup.manifest_mbdb import MAX_BYTES, read_record, stage_mbdb
+from shared.ios_backup.manifest_entry import MAX_ARCHIVE_BYTES, EntryFacts, read_archive
+from shared.ios_backup.manifest_mbdb import MAX_BYTES, read_record, read_rows
 from shared.ios_backup.safe_files import FILE_ID, open_within, read_within
 
 MAX_NAMES = 100
@@ -27,8 +29,21 @@ MAX_NAMES = 100
 _QUERY_SECONDS = 120.0
 _STEPS_BETWEEN_CHECKS = 100_000
 _ID_BYTES = 20
+#: Three times the largest manifest that anybody has met.
+_MAX_ROWS = 3_000_000
+_LONGEST_VALUE_BYTES = 16 * 1024 * 1024
+#: Entries are 400 bytes to 3 KB; a longer one is a file like any other.
+_ARCHIVE = f"case when length(file) <= {MAX_ARCHIVE_BYTES} then file end"
 
 FactsOf = Callable[[bytes], EntryFacts]
+
+
+class _Manifest(Struct, frozen=True):
+    """The files that a manifest lists; both are walked from the beginning whenever called."""
+
+    names: Callable[[], Iterable[object]]
+    entries: Callable[[], Iterable[tuple[object, object]]]
+    facts_of: FactsOf
 
 
 class MissingBlobs(Struct, frozen=True, kw_only=True):
@@ -45,20 +60,17 @@ def find_missing_blobs(
 
     Raises ``DamagedManifest``, ``DamagedFile`` and ``Stopped``.
     """
-    with _opened(folder, is_flat=is_flat, is_stopping=is_stopping) as (manifest, facts_of):
-        listed = _listed(manifest)
-        count = 0
-        names: list[str] = []
-        for prefix, ids in sorted(listed.items()):
+    with _opened(folder, is_flat=is_flat, is_stopping=is_stopping) as manifest:
+        missing: set[bytes] = set()
+        for prefix, ids in _listed(manifest.names(), is_stopping=is_stopping).items():
             if is_stopping():
                 raise Stopped
             present = _present(folder if is_flat else folder / prefix, prefix)
-            for name in sorted(_names(ids)):
-                if name not in present and _needs_blob(manifest, name, facts_of):
-                    count += 1
-                    if len(names) < MAX_NAMES:
-                        names.append(name)
-    return MissingBlobs(count=count, names=names)
+            missing.update(one for one in _split(ids) if one.hex() not in present)
+        if missing:
+            _drop_empty(missing, manifest, is_stopping=is_stopping)
+    names = heapq.nsmallest(MAX_NAMES, missing)
+    return MissingBlobs(count=len(missing), names=[name.hex() for name in names])
 
 
 def has_any_blob(folder: Path) -> bool:
@@ -68,29 +80,38 @@ def has_any_blob(folder: Path) -> bool:
 
 
 @contextmanager
-def _opened(
-    folder: Path, *, is_flat: bool, is_stopping: Callable[[], bool]
-) -> Iterator[tuple[sqlite3.Connection, FactsOf]]:
-    """Open the manifest for queries that end in time."""
+def _opened(folder: Path, *, is_flat: bool, is_stopping: Callable[[], bool]) -> Iterator[_Manifest]:
+    """Open the manifest for walks that end in time."""
+    if is_flat:
+        content = read_within(folder, "Manifest.mbdb", max_bytes=MAX_BYTES)
+        yield _Manifest(
+            names=lambda: (name.encode() for name, flags, _ in read_rows(content) if flags == 1),
+            entries=lambda: (
+                (name.encode(), record) for name, flags, record in read_rows(content) if flags == 1
+            ),
+            facts_of=read_record,
+        )
+        return
     try:
-        if is_flat:
-            # Names only, and the original lies in the open as well.
-            with tempfile.TemporaryDirectory(prefix="keepsake-mbdb-") as scratch:
-                content = read_within(folder, "Manifest.mbdb", max_bytes=MAX_BYTES)
-                staged = stage_mbdb(content, Path(scratch))
-                with closing(_connect(str(staged), is_stopping=is_stopping)) as connection:
-                    yield connection, read_record
-            return
         descriptor = open_within(folder, "Manifest.db")
         try:
             # The descriptor, and not the name, is sure to be the regular file that was checked.
             by_descriptor = f"/proc/self/fd/{descriptor}"
             name = by_descriptor if Path(by_descriptor).exists() else str(folder / "Manifest.db")
             with closing(_connect(name, is_stopping=is_stopping)) as connection:
-                yield connection, read_archive
+                _check_table(connection)
+                # "Not indexed", because following an index through a cold file on a network
+                # mount takes minutes.
+                rows = "from Files not indexed where flags = 1"
+                yield _Manifest(
+                    names=lambda: (row[0] for row in connection.execute(f"select fileID {rows}")),
+                    entries=lambda: connection.execute(f"select fileID, {_ARCHIVE} {rows}"),
+                    facts_of=read_archive,
+                )
         finally:
             os.close(descriptor)
-    except (sqlite3.Error, UnicodeEncodeError, OverflowError) as error:
+    # Unicode: SQLite's complaint may quote a schema that is no UTF-8, which Python refuses.
+    except (sqlite3.Error, UnicodeError, OverflowError) as error:
         if is_stopping():
             raise Stopped from error
         # SQLite's own words may quote what was read.
@@ -100,7 +121,9 @@ def _opened(
 def _connect(path: str, *, is_stopping: Callable[[], bool]) -> sqlite3.Connection:
     quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     connection = sqlite3.connect(f"file:{quoted}?mode=ro&immutable=1", uri=True)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE_BYTES)
     connection.execute("pragma trusted_schema = off")
+    connection.execute("pragma cell_size_check = on")
     connection.execute("pragma mmap_size = 0")
     connection.text_factory = bytes
     deadline = time.monotonic() + _QUERY_SECONDS
@@ -110,26 +133,56 @@ def _connect(path: str, *, is_stopping: Callable[[], bool]) -> sqlite3.Connectio
     return connection
 
 
-def _listed(manifest: sqlite3.Connection) -> dict[str, bytearray]:
-    """Names of all files by their first two digits, 20 bytes each, in the manifest's own order.
-
-    Sequential, because following an index through a cold file on a network mount takes minutes.
-    """
-    table = manifest.execute(
-        "select 1 from sqlite_master where type = 'table' and name = 'Files'"
+def _check_table(connection: sqlite3.Connection) -> None:
+    """Refuse what would run expressions or code of the manifest's own: views, generated columns."""
+    row = connection.execute(
+        "select type, sql from sqlite_master where name = 'Files' collate nocase"
     ).fetchone()
-    if table is None:
+    if row is None or row[0] != b"table" or b"virtual" in bytes(row[1] or b"").lower()[:40]:
         raise DamagedManifest("The manifest has no list of files.")
+    hidden = connection.execute("select max(hidden) from pragma_table_xinfo('Files')").fetchone()
+    if hidden is None or hidden[0]:
+        raise DamagedManifest("The manifest's list of files has other columns than a real one.")
+
+
+def _listed(names: Iterable[object], *, is_stopping: Callable[[], bool]) -> dict[str, bytearray]:
+    """Ids of all files by their first two digits, 20 bytes each, in the manifest's own order."""
     listed: dict[str, bytearray] = {}
-    for (raw,) in manifest.execute("select fileID from Files not indexed where flags = 1"):
+    for number, raw in enumerate(names):
+        if number % 10_000 == 0 and is_stopping():
+            raise Stopped
+        if number >= _MAX_ROWS:
+            raise DamagedManifest("The manifest lists more files than any real one.")
         name = raw.decode("ascii", "replace") if isinstance(raw, bytes) else ""
         if FILE_ID.fullmatch(name):
             listed.setdefault(name[:2], bytearray()).extend(bytes.fromhex(name))
     return listed
 
 
-def _names(ids: bytearray) -> set[str]:
-    return {ids[at : at + _ID_BYTES].hex() for at in range(0, len(ids), _ID_BYTES)}
+def _split(ids: bytearray) -> Iterator[bytes]:
+    return (bytes(ids[at : at + _ID_BYTES]) for at in range(0, len(ids), _ID_BYTES))
+
+
+def _drop_empty(
+    missing: set[bytes], manifest: _Manifest, *, is_stopping: Callable[[], bool]
+) -> None:
+    """Take out of *missing* what has no bytes and therefore needs no blob.
+
+    One walk for all of them: looking each up takes for ever where the manifest has no index.
+    """
+    for number, (raw, archive) in enumerate(manifest.entries()):
+        if number % 10_000 == 0 and is_stopping():
+            raise Stopped
+        name = raw.decode("ascii", "replace") if isinstance(raw, bytes) else ""
+        if FILE_ID.fullmatch(name) is None:
+            continue
+        file_id = bytes.fromhex(name)
+        if (
+            file_id in missing
+            and isinstance(archive, bytes)
+            and manifest.facts_of(archive).size_bytes == 0
+        ):
+            missing.discard(file_id)
 
 
 def _present(folder: Path, prefix: str) -> set[str]:
@@ -145,11 +198,3 @@ def _present(folder: Path, prefix: str) -> set[str]:
             }
     except (FileNotFoundError, NotADirectoryError):
         return set()
-
-
-def _needs_blob(manifest: sqlite3.Connection, name: str, facts_of: FactsOf) -> bool:
-    row = manifest.execute(
-        "select file from Files where fileID = ? and flags = 1", (name,)
-    ).fetchone()
-    archive = row[0] if row is not None else None
-    return not (isinstance(archive, bytes) and facts_of(archive).size_bytes == 0)

@@ -269,7 +269,8 @@ def _as_damage() -> Iterator[None]:
     """Turn what SQLite says about a damaged manifest into our error, without its words."""
     try:
         yield
-    except (sqlite3.Error, OverflowError) as error:
+    except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
+        # What SQLite complains about may quote a schema that is no UTF-8, which Python refuses.
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_FULL:
             # The scratch folder's fault, not the backup's.

@@ -19,7 +19,8 @@ from shared.ios_backup.errors import DamagedManifest
 from shared.ios_backup.manifest_entry import EntryFacts
 
 MAGIC = b"mbdb\x05\x00"
-MAX_BYTES = 1024**3
+#: Five times the largest known; it is held in memory whole.
+MAX_BYTES = 256 * 1024**2
 _NUMBERS = struct.Struct(">HQIIIIIQBB")
 _FLAGS = {0x8000: 1, 0x4000: 2, 0xA000: 4}
 _SCHEMA = """
@@ -60,6 +61,19 @@ def stage_mbdb(content: bytes, scratch: Path) -> Path:
 def has_wrapped_keys(content: bytes) -> bool:
     """Whether any record carries a key, which means that the backup is encrypted."""
     return any(_strings(content, begin)[0][4] for begin, _ in _records(content))
+
+
+def read_rows(content: bytes) -> Iterator[tuple[str, int, bytes]]:
+    """Yield (file id, flags as in Manifest.db, record) of every record, as they come.
+
+    Raises DamagedManifest.
+    """
+    if not content.startswith(MAGIC):
+        raise DamagedManifest("The manifest is not one of iOS 4 to 9.")
+    for begin, end in _records(content):
+        record = content[begin:end]
+        name, _, _, flags, _ = _row(record)
+        yield name, flags, record
 
 
 def read_record(record: bytes) -> EntryFacts:

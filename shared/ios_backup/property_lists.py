@@ -1,8 +1,8 @@
 """Property lists of unknown origin, read within bounds; and typed looks into them.
 
-The standard reader does the parsing. It already refuses XML entity declarations and claims of
-more objects than the bytes can hold; added here are limits of size, objects and depth, refusal of
-cycles, and one error for everything that garbage makes it raise.
+The standard reader does the parsing. It already refuses XML entity declarations; added here are
+limits of size, objects and depth, refusal of cycles and of objects that overlap, and one error for
+everything that garbage makes it raise.
 """
 
 from __future__ import annotations
@@ -21,8 +21,12 @@ PropertyList = Mapping[str, object]
 MAX_BYTES = 64 * 1024 * 1024
 MAX_OBJECTS = 1_000_000
 MAX_DEPTH = 64
+#: An element has at most two tags, and keys and texts of dictionaries are elements as well.
+_MAX_TAGS = 4 * MAX_OBJECTS
 _MAX_TEXT = 1_000
 _TRAILER = struct.Struct(">6xBBQQQ")
+#: Bytes of one item of data, text, array, set and dictionary: so many, and so many references.
+_UNITS = {0x40: (1, 0), 0x50: (1, 0), 0x60: (2, 0), 0xA0: (0, 1), 0xC0: (0, 1), 0xD0: (0, 2)}
 
 
 def read_property_list(data: bytes, *, max_bytes: int = MAX_BYTES) -> PropertyList:
@@ -33,9 +37,12 @@ def read_property_list(data: bytes, *, max_bytes: int = MAX_BYTES) -> PropertyLi
     if len(data) > max_bytes:
         raise DamagedPropertyList("The property list is larger than any real one.")
     if data.startswith(b"bplist"):
-        _check_trailer(data)
+        check_objects(data)
     elif b"<!ENTITY" in data:
         raise DamagedPropertyList("The property list declares XML entities.")
+    elif data.count(b"<") > _MAX_TAGS:
+        # Ten million empty dictionaries in 64 MiB would become a gigabyte.
+        raise DamagedPropertyList("The property list holds too many values.")
     try:
         value = plistlib.loads(data)
     except (
@@ -56,12 +63,39 @@ def read_property_list(data: bytes, *, max_bytes: int = MAX_BYTES) -> PropertyLi
     return value
 
 
-def _check_trailer(data: bytes) -> None:
+def check_objects(data: bytes) -> None:
+    """Refuse a binary list whose objects claim more bytes than it has. Raises DamagedPropertyList.
+
+    Objects that overlap let a list of one megabyte unfold to any size: a thousand strings may each
+    claim the whole rest of the file, and the standard reader copies it for each of them.
+    """
     if len(data) < 8 + _TRAILER.size:
         raise DamagedPropertyList("The property list is cut off.")
-    objects = _TRAILER.unpack_from(data, len(data) - _TRAILER.size)[2]
-    if objects > min(MAX_OBJECTS, len(data)):
+    offset_bytes, ref_bytes, count, _, table = _TRAILER.unpack_from(data, len(data) - _TRAILER.size)
+    if count > min(MAX_OBJECTS, len(data)):
         raise DamagedPropertyList("The property list claims too many objects.")
+    if not 1 <= offset_bytes <= 8 or table + count * offset_bytes > len(data):
+        raise DamagedPropertyList("The property list is cut off.")
+    claimed = 0
+    for at in range(table, table + count * offset_bytes, offset_bytes):
+        offset = int.from_bytes(data[at : at + offset_bytes], "big")
+        claimed += _claimed_bytes(data, offset, ref_bytes)
+    if claimed > len(data):
+        raise DamagedPropertyList("The property list claims more than it holds.")
+
+
+def _claimed_bytes(data: bytes, offset: int, ref_bytes: int) -> int:
+    """Return how long the content of the object at *offset* says that it is; 0 for small ones."""
+    marker = data[offset] if offset < len(data) else 0
+    kind = marker & 0xF0
+    if kind not in _UNITS:
+        return 0
+    fixed, references = _UNITS[kind]
+    unit = fixed + references * ref_bytes
+    if marker & 0x0F != 0x0F:
+        return unit * (marker & 0x0F)
+    width = 1 << (data[offset + 1] & 0x03) if offset + 1 < len(data) else 0
+    return unit * int.from_bytes(data[offset + 2 : offset + 2 + width], "big")
 
 
 def _check_shape(root: object) -> None:

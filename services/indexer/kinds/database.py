@@ -88,23 +88,32 @@ class Database:
             known = frozenset()
             sql = self._tables.get(table)
             if sql is not None and not sql.lstrip().lower().startswith("create virtual"):
-                with contextlib.suppress(sqlite3.Error):
+                with contextlib.suppress(sqlite3.Error, UnicodeDecodeError):
                     rows = self._connection.execute(f"pragma table_info('{table}')")
                     known = frozenset(str(row[1]) for row in rows)
             self._columns[table] = known
         return known
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
-        """Yield rows; text that is no UTF-8 comes with replacement characters."""
+        """Yield rows; text that is no UTF-8 comes with replacement characters.
+
+        Raises sqlite3.Error for everything that is wrong with the database.
+        """
         self._connection.text_factory = _decode
         try:
             yield from self._connection.execute(statement, parameters)
+        except UnicodeDecodeError:
+            # SQLite's complaint quotes a schema that is no UTF-8, which Python cannot put in words.
+            raise sqlite3.DatabaseError("malformed schema") from None
         finally:
             self._connection.text_factory = str
 
     def quick_rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return all rows at full speed; raises sqlite3.Error when one of them is bad."""
-        return self._connection.execute(statement, parameters).fetchall()
+        try:
+            return self._connection.execute(statement, parameters).fetchall()
+        except UnicodeDecodeError:
+            raise sqlite3.DatabaseError("text that is no UTF-8") from None
 
     def select(self, table: str, wanted: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """Yield the wanted columns of every row that can be read; missing ones are None.
@@ -124,7 +133,7 @@ class Database:
             return
         self._connection.set_authorizer(None)
         try:
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(sqlite3.Error, UnicodeDecodeError):
                 self._connection.execute(
                     f"create index if not exists keepsake_{table}_{column} on {table}({column})"
                 )
@@ -153,7 +162,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         try:
             connection = sqlite3.connect(f"file:{name}?{query}", uri=True, isolation_level=None)
             connection.execute("select count(*) from sqlite_master").fetchone()
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             if connection is not None:
                 connection.close()
             continue

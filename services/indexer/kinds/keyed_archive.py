@@ -1,7 +1,7 @@
 """Property lists and NSKeyedArchiver archives of unknown origin as plain Python values.
 
-Sizes and depth are bounded and references may go round in circles; whatever cannot be read is
-None, because no caller can do more than leave it out.
+Sizes, depth and the number of values are bounded and references may go round in circles; whatever
+cannot be read is None, because no caller can do more than leave it out.
 """
 
 from __future__ import annotations
@@ -9,8 +9,14 @@ from __future__ import annotations
 import plistlib
 from typing import Any
 
+from shared.ios_backup.errors import DamagedPropertyList
+from shared.ios_backup.property_lists import check_objects
+
 _LARGEST_BYTES = 8 * 1024 * 1024
 _DEEPEST = 60
+#: Lists in lists that share their items unfold to any number of values.
+_MOST_VALUES = 20_000
+_LONGEST_URL = 64 * 1024
 #: Fields of objects that are only a wrapper around one value.
 _WRAPPERS = ("NS.string", "NS.bytes", "NS.data", "NS.time", "NS.uuidbytes", "NSString")
 
@@ -19,11 +25,12 @@ def load_plist(data: object) -> Any:
     """Return the value of a property list, or None."""
     if not isinstance(data, bytes) or not 8 < len(data) <= _LARGEST_BYTES:
         return None
-    # The trailer's object count is trusted by plistlib when it makes its table.
-    if data.startswith(b"bplist") and int.from_bytes(data[-24:-16], "big") > len(data):
-        return None
     try:
+        if data.startswith(b"bplist"):
+            check_objects(data)
         return plistlib.loads(data)
+    except DamagedPropertyList:
+        return None
     except Exception:  # noqa: BLE001 -- plistlib raises a dozen kinds for damaged input
         return None
 
@@ -41,21 +48,34 @@ def load_archive(data: object) -> Any:
     if not isinstance(objects, list) or not isinstance(top, dict) or not top:
         return None
     root = top.get("root", next(iter(top.values())))
-    return _Archive(objects).resolve(root, 0)
+    try:
+        return _Archive(objects).resolve(root, 0)
+    except _EndlessError:
+        return None
+
+
+class _EndlessError(Exception):
+    """The archive unfolds to more values than any real one."""
 
 
 class _Archive:
     def __init__(self, objects: list[Any]) -> None:
         self._objects = objects
         self._known: dict[int, Any] = {}
+        self._values_left = _MOST_VALUES
 
     def resolve(self, value: Any, depth: int) -> Any:
+        self._values_left -= 1
+        if self._values_left < 0:
+            raise _EndlessError
+        if depth > _DEEPEST:
+            return None
         if not isinstance(value, plistlib.UID):
             return self._convert(value, depth) if isinstance(value, dict | list) else value
         number = value.data
         if number in self._known:
             return self._known[number]
-        if not 0 < number < len(self._objects) or depth > _DEEPEST:
+        if not 0 < number < len(self._objects):
             return None
         self._known[number] = None  # a circle ends here
         resolved = self._convert(self._objects[number], depth)
@@ -75,7 +95,7 @@ class _Archive:
         if "NS.relative" in value:
             return self._url(value, depth)
         resolved = {
-            str(key): self.resolve(item, depth + 1)
+            _name(key): self.resolve(item, depth + 1)
             for key, item in value.items()
             if key != "$class"
         }
@@ -89,7 +109,7 @@ class _Archive:
         values = [self.resolve(item, depth + 1) for item in items]
         if not isinstance(keys, list):
             return values
-        names = (str(self.resolve(key, depth + 1)) for key in keys)
+        names = (_name(self.resolve(key, depth + 1)) for key in keys)
         return dict(zip(names, values, strict=False))
 
     def _url(self, value: dict[str, Any], depth: int) -> str | None:
@@ -97,7 +117,10 @@ class _Archive:
         base = self.resolve(value.get("NS.base"), depth + 1)
         if not isinstance(relative, str):
             return None
-        return f"{base}{relative}" if isinstance(base, str) else relative
+        if not isinstance(base, str):
+            return relative
+        # An address that is made of itself twice, and that again, doubles sixty times.
+        return f"{base}{relative}" if len(base) + len(relative) <= _LONGEST_URL else None
 
     def _class_name(self, reference: Any) -> str | None:
         if isinstance(reference, plistlib.UID) and 0 <= reference.data < len(self._objects):
@@ -106,3 +129,8 @@ class _Archive:
                 name: str = described["$classname"]
                 return name
         return None
+
+
+def _name(key: Any) -> str:
+    """Return a key as text; a list as a key would be written out with all that is in it."""
+    return str(key) if isinstance(key, str | int | float) else type(key).__name__

@@ -81,7 +81,7 @@ def _describe_link(bundle_id: str, root: Any) -> AppMessage:
     if not isinstance(metadata, dict):
         return AppMessage(kind="link", bundle_id=bundle_id)
     special = metadata.get("specialization2") or metadata.get("specialization")
-    kind = _special_kind(str(special.get("$class"))) if isinstance(special, dict) else "link"
+    kind = _special_kind(special.get("$class")) if isinstance(special, dict) else "link"
     facts = _special_facts(special)
     shared = metadata.get("collaborationMetadata")
     if isinstance(shared, dict):
@@ -133,7 +133,9 @@ def _special_facts(special: Any) -> dict[str, str]:
     return facts
 
 
-def _special_kind(class_name: str) -> str:
+def _special_kind(class_name: object) -> str:
+    if not isinstance(class_name, str):
+        return "link"
     if "iTunesMedia" in class_name:
         return "app_store" if "Software" in class_name else "music"
     if "Map" in class_name:

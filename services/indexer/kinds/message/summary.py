@@ -13,6 +13,8 @@ from services.indexer.kinds.message.rich_text import plain_text
 from services.indexer.kinds.phone_time import cocoa_utc
 
 _MOST_EDITS = 1000
+#: Lists may be shared, and long.
+_MOST_PENDING = 100_000
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +74,8 @@ def _read_edits(history: Any) -> tuple[Edit, ...]:
             decoded = decode_attributed_text(body) if isinstance(body, bytes) else None
             text = None if decoded is None else plain_text(decoded.text)
             edits.append(Edit(text=text, at=cocoa_utc(version.get("d")), part=part))
+        if len(edits) >= _MOST_EDITS:  # any number of parts may share one list of versions
+            break
     edits.sort(key=lambda edit: edit.part)  # stable: the order in time stays within a part
     return tuple(edits)
 
@@ -83,7 +87,7 @@ def _read_translations(data: Any) -> tuple[Translation, ...]:
     found: list[Translation] = []
     pending = [root]
     seen = 0
-    while pending and seen < 1000:
+    while pending and seen < 1000 and len(pending) < _MOST_PENDING:
         seen += 1
         value = pending.pop()
         if isinstance(value, list):

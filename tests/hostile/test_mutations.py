@@ -1,0 +1,29 @@
+"""The short form of ``python -m tests.hostile``: some hundred damaged inputs for every reader."""
+
+from __future__ import annotations
+
+import multiprocessing
+
+import pytest
+
+from tests.hostile.readers import all_readers
+from tests.hostile.trial import Outcome, run_reader
+
+#: Parsers run in processes of their own, which takes longer.
+SLOW = {"messages (worker)": 100, "contacts (worker)": 100}
+
+
+def trial(name: str, count: int) -> Outcome:
+    """Run in a fresh process: pytest's own has threads, connections and patched imports."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(run_reader, (name,), {"seed": 3, "first": 0, "count": count})
+
+
+@pytest.mark.parametrize("name", all_readers())
+def test_damaged_input_ends_in_a_clear_error_or_a_result(name: str) -> None:
+    count = SLOW.get(name, 200)
+    outcome = trial(name, count)
+    assert outcome.violations == []
+    assert outcome.cases == outcome.results + outcome.clear_errors == count
+    # A trial in which everything is refused at the door tries nothing.
+    assert outcome.results > 0
