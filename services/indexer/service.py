@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
+from services.indexer import abandoned
 from services.indexer.commands import Commands
 from services.indexer.handlers import EventHandlers
 from services.indexer.index_run import IndexRunner
@@ -41,6 +42,12 @@ async def start(runtime: Runtime) -> None:
 
     runtime.tasks.create_task(hold_scratch(), name="indexer scratch")
 
+    async def keep_asking() -> None:
+        await abandoned.keep_asking(runtime.pool)
+
+    runtime.tasks.create_task(
+        runtime.while_holding("abandoned", keep_asking), name="indexer abandoned jobs"
+    )
     runner = IndexRunner(
         pool=runtime.pool, bus=runtime.bus, settings=runtime.settings, scratch=scratch
     )

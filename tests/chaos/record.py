@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+
+#: A storm of one error says no more than its first drops.
+_MOST_ALIKE = 4
 
 
 @dataclass
@@ -29,6 +33,7 @@ class Record:
     notes: dict[str, object] = field(default_factory=dict)
     #: Jobs whose end was noted already.
     ended: set[str] = field(default_factory=set)
+    _alike: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -47,9 +52,12 @@ class Record:
             self.errors[error] += 1
 
     def violated(self, what: str) -> None:
-        """Note what must not happen."""
+        """Note what must not happen; of the same thing only the first few times."""
         with self._lock:
-            self.violations.append(f"[{self.seconds:.1f}s] {what}")
+            alike = re.sub(r"[0-9a-f]{4,}(-[0-9a-f]+)*|\d+", "#", what)[:100]
+            self._alike[alike] += 1
+            if self._alike[alike] <= _MOST_ALIKE:
+                self.violations.append(f"[{self.seconds:.1f}s] {what}")
 
     def checked(self, name: str, problems: list[str]) -> None:
         """Note the outcome of an invariant; it holds when there are no problems."""

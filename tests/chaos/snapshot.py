@@ -5,6 +5,7 @@ Row ids, and times of work done, differ; keys, contents, validity, order and cou
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import json
 from collections import Counter
@@ -20,6 +21,9 @@ _PAGE = 1000
 def revisions(client: Client, udid: str) -> list[dict[str, Any]]:
     """Return the revisions of which a kind was read whole, oldest first, each with its run."""
     found = client.pages("revisions", f"/api/devices/{udid}/revisions", limit=_PAGE)
+    moments = [one["taken_at"] for one in found]
+    if any(dt.datetime.fromisoformat(moment).microsecond for moment in moments):
+        client.record.violated(f"one run of {udid} stands as two revisions: {moments}")
     for one in found:
         one["run"] = run_at(one["taken_at"])
         one["indexed"] = [kind for kind in one["kinds"] if kind["state"] == "indexed"]

@@ -238,6 +238,14 @@ def test_a_crashed_engine_or_service_comes_back_and_the_vault_is_ready_again(up:
         until(up.is_ready)
 
 
+def test_postgres_that_somebody_else_tells_to_stop_is_back_at_once(up: Up) -> None:
+    """Its "smart" shutdown would wait for our own services, for ever, and let nobody in."""
+    before = up.child("postgres -D")
+    os.kill(before, signal.SIGTERM)
+    until(lambda: _is_new(up, "postgres -D", before))
+    until(up.is_ready)
+
+
 def _is_new(up: Up, part: str, before: int) -> bool:
     found = [pid for pid, command in up.children().items() if part in command]
     return len(found) == 1 and found[0] != before

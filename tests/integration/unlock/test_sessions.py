@@ -231,3 +231,21 @@ async def test_the_next_run_of_the_phone_ends_reading_and_opening_again_helps(
         again = await vault.open(backup)
         assert await vault.ask(again, ReadFile(file_id=file.file_id)) == files[0].content
         assert await problem_of(vault.ask(opened, request)) == "/problems/backup-changed"
+
+
+async def test_reading_stops_when_the_next_run_begins_and_not_only_when_it_ends(
+    vault: Vault,
+) -> None:
+    backup = vault.mint()
+    async with vault.stack.service("unlock"):
+        opened = await vault.open(backup)
+        note = await vault.ask(opened, FindFile(domain="HomeDomain", relative_path="Library/empty"))
+        await vault.ask(opened, OpenFile(file_id=note.file_id))
+        # A phone says "uploading" first; the old manifest stays until the end.
+        status = vault.minted[backup].path / "Status.plist"
+        fresh = status.with_name("fresh")
+        fresh.write_bytes(status.read_bytes())
+        fresh.replace(status)
+        with pytest.raises(ProblemError) as raised:
+            await vault.ask(opened, OpenFile(file_id=note.file_id))
+        assert raised.value.problem.type == "/problems/backup-changed"
