@@ -47,7 +47,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
                     status = await reader.readline()
                 finally:
                     writer.close()
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError, ValueError):
+            # The last one is a line without an end: somebody else answers there.
             return False
         return status.split(b" ")[1:2] == [b"200"]
 

@@ -26,6 +26,15 @@ from shared.postgres import connect
 ADMIN = "keepsake_admin"
 DATABASE = "keepsake"
 START_SECONDS = 60.0
+#: What is heard of a server that starts, or that dies again while it is asked.
+_NOT_YET = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
 #: How often we look whether somebody else has told it to stop.
 _LOOK_SECONDS = 1.0
 #: With less a cluster cannot even begin: one WAL segment has 16 MB.
@@ -287,11 +296,11 @@ class EmbeddedPostgres:
     async def _answers(self) -> bool:
         try:
             connection = await connect(self.admin("postgres"))
-        except (OSError, asyncpg.CannotConnectNowError):
+            await connection.close()
+        except _NOT_YET:
             return False
         except asyncpg.InvalidAuthorizationSpecificationError as error:
             raise StartError("Postgres does not know us: its cluster has another owner") from error
-        await connection.close()
         return True
 
     async def _create_database(self) -> None:

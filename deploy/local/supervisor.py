@@ -162,6 +162,8 @@ class Supervisor:
             while not (await asyncio.wait({waiting}, timeout=_SLOW_SECONDS))[0]:
                 late = [one.label for one in self._services.values() if not one.ready.is_set()]
                 self._voice.say(f"Still waiting for {', '.join(late) or 'the gateway to be ready'}")
+            # What went wrong while asking is not to be taken for an answer.
+            waiting.result()
         finally:
             waiting.cancel()
         self._layout.write_address(place.url)
@@ -183,25 +185,37 @@ class Supervisor:
             self._voice.say(f"{service.label} ended ({_cause(code)}); starting it again")
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST_DELAY_SECONDS)
-            service.spawn()
+            try:
+                service.spawn()
+            except OSError as error:
+                # No process or memory to be had just now: the others go on meanwhile.
+                self._voice.say(f"{service.label} cannot be started ({error.strerror})")
+                continue
             self._note_children()
             service.hand(credentials)
 
     async def _keep_engine(self, label: str, engine: EmbeddedPostgres | EmbeddedNats) -> None:
         """Restart an engine where it was; services reconnect by themselves."""
+        loop = asyncio.get_running_loop()
         delay = 0.0
         while True:
+            started = loop.time()
             code = await engine.wait()
+            if loop.time() - started > _HEALTHY_SECONDS:
+                delay = 0.0
             self._voice.say(f"{label} ended ({_cause(code)}); starting it again")
             while True:
                 await asyncio.sleep(delay)
+                # Also when it starts well: one that dies again at once is not to be started
+                # as fast as the machine can.
+                delay = min(2 * delay + _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS)
                 try:
                     await engine.restart()
                 except StartError as error:
                     self._voice.say(str(error))
-                    delay = min(2 * delay + _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS)
+                except OSError as error:
+                    self._voice.say(f"{label} cannot be started ({error.strerror})")
                 else:
-                    delay = 0.0
                     break
 
     async def _stop_children(self) -> None:
@@ -216,7 +230,9 @@ class Supervisor:
     def _note_children(self) -> None:
         # Read by the next run, in case we are killed and one of them does not notice.
         pids = [service.child.pid for service in self._services.values()]
-        (self._layout.run / "children").write_text(json.dumps(pids))
+        # A full disk is no reason to end: children also notice by themselves that we are gone.
+        with contextlib.suppress(OSError):
+            (self._layout.run / "children").write_text(json.dumps(pids))
 
     def _end_leftovers(self) -> None:
         """End services of an earlier life: they would hold its port, its locks, its plaintext."""

@@ -181,6 +181,26 @@ async def test_stopping_lets_running_requests_finish_and_turns_later_ones_away(
     await stopping
 
 
+async def test_a_request_that_outlives_the_grace_is_answered_that_nobody_is_there(
+    room: Room,
+) -> None:
+    begun = asyncio.Event()
+
+    async def hang(_: LocateBackup, __: RequestContext) -> Location:
+        begun.set()
+        await asyncio.Event().wait()
+        return LOCATION
+
+    discovery, gateway = await room.bus("discovery"), await room.bus("gateway")
+    serving = await discovery.serve(LocateBackup, hang)
+    asking = asyncio.create_task(gateway.request(LocateBackup(backup_id="b1"), timeout_seconds=60))
+    await asyncio.wait_for(begun.wait(), 10)
+    await serving.stop(grace_seconds=0.1)
+    with pytest.raises(ProblemError) as gone:
+        await asyncio.wait_for(asking, 10)
+    assert gone.value.problem.status == 503
+
+
 async def test_a_session_that_ends_while_the_server_is_away_does_not_come_back(
     room: Room,
 ) -> None:
