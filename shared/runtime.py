@@ -32,6 +32,8 @@ from shared.telemetry import Health, configure_logging, serve_metrics
 HANDLER_GRACE_SECONDS = 2.0
 #: Loops, the relay, the connections: each gets this long.
 STEP_GRACE_SECONDS = 0.7
+#: A clean-up that takes longer is taken for one that has swallowed its cancellation.
+CANCEL_AGAIN_SECONDS = 0.2
 #: The sum of the above and some: then the process ends itself.
 LONGEST_STOP_SECONDS = 6
 #: Waiting for engines that start at the same time as we do.
@@ -149,8 +151,11 @@ class Runtime:
         """Take nothing new, then let running handlers finish. Called once, by ``running``."""
         self.stopping.set()
         for callback in reversed(self._at_stop):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(callback(), STEP_GRACE_SECONDS)
+            try:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(callback(), STEP_GRACE_SECONDS)
+            except Exception as error:  # noqa: BLE001 -- the other steps must be taken all the same
+                self.log.warning("stop_step_failed", error=type(error).__name__)
         async with asyncio.TaskGroup() as steps:
             for serving in self._servings:
                 steps.create_task(serving.stop(grace_seconds=HANDLER_GRACE_SECONDS))
@@ -192,7 +197,8 @@ async def running(
             await _migrate(service, credentials, migrations)
             pool = await postgres.create_pool(credentials.postgres, schema=service)
         resources.push_async_callback(_close_pool, pool)
-        health.report("nats", ready=True)
+        # It may have gone again while the migrations ran.
+        health.report("nats", ready=bus.is_connected)
         health.report("postgres", ready=True)
         async with asyncio.TaskGroup() as tasks:
             runtime = Runtime(
@@ -282,7 +288,11 @@ async def _main(
         ):
             started = True
             _tell_ready()
-            await stop.wait()
+            try:
+                await stop.wait()
+            finally:
+                # Also when a task has crashed and another one, or a thread, does not end.
+                signal.alarm(LONGEST_STOP_SECONDS)
     except asyncio.CancelledError:
         if not stop.is_set():
             raise
@@ -324,10 +334,14 @@ async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
     """Cancel, and again: a clean-up that fails because an engine is gone eats the first one."""
     deadline = asyncio.get_running_loop().time() + STEP_GRACE_SECONDS
     pending = {task for task in tasks if not task.done()}
+    for task in pending:
+        # One that is cancelled already is busy cleaning up: not to be disturbed at once.
+        if not task.cancelling():
+            task.cancel()
     while pending and asyncio.get_running_loop().time() < deadline:
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
         for task in pending:
             task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=0.1)
 
 
 async def _bounded(step: Callable[[], Awaitable[None]]) -> None:

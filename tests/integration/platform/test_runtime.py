@@ -110,6 +110,72 @@ async def test_an_event_in_hand_is_finished_and_its_own_event_goes_out_before_th
         assert await pool.fetchval("select count(*) from inbox") == 1
 
 
+async def test_a_step_of_the_stop_that_fails_does_not_keep_the_others_from_being_taken(
+    stack: Stack,
+) -> None:
+    left: list[str] = []
+
+    async def start(runtime: Runtime) -> None:
+        async def leave() -> None:
+            left.append("first")
+
+        async def fail() -> None:
+            raise ConnectionResetError
+
+        runtime.at_stop(leave)
+        runtime.at_stop(fail)
+
+    async with stack.bus("gateway") as bus:
+        async with running(
+            "discovery",
+            start,
+            settings=stack.settings(),
+            credentials=stack.credentials("discovery"),
+            migrations=None,
+        ):
+            await bus.request(GetHealth(), subject=health_subject("discovery"))
+        assert left == ["first"]
+        with pytest.raises(ProblemError) as gone:
+            await bus.request(GetHealth(), subject=health_subject("discovery"))
+        assert gone.value.problem.status == 503
+
+
+async def test_a_clean_up_of_a_cancelled_handler_is_not_cancelled_a_moment_later(
+    stack: Stack,
+) -> None:
+    """The grace of handlers and the cancelling of loops meet: one cancellation is enough."""
+    begun = asyncio.Event()
+    cleaned: list[str] = []
+
+    async def start(runtime: Runtime) -> None:
+        async def on_index_requested(_event: IndexRequested, _delivery: Delivery) -> None:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                cleaned.append("up")
+
+        async def on_backup_removed(_event: BackupRemoved, _delivery: Delivery) -> None:
+            pytest.fail("nothing was removed")
+
+        runtime.consume({IndexRequested: on_index_requested, BackupRemoved: on_backup_removed})
+
+    async with running(
+        "indexer",
+        start,
+        settings=stack.settings(),
+        credentials=stack.credentials("indexer"),
+        migrations=None,
+    ) as runtime:
+        async with runtime.pool.acquire() as connection, connection.transaction():
+            event = IndexRequested(job_id=JobId("first"), backup_id=BackupId("b"))
+            await publish(connection, event, service="indexer")
+        await asyncio.wait_for(begun.wait(), 10)
+    assert cleaned == ["up"]
+
+
 async def test_replicas_hold_a_singleton_one_after_the_other(stack: Stack) -> None:
     inside = 0
     most = 0
