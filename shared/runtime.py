@@ -109,6 +109,10 @@ class Runtime:
             self.tasks.create_task(consumer.run(self.stopping), name=f"{self.service} consumer")
         )
 
+    async def connect(self) -> asyncpg.Connection[Any]:
+        """Open a connection beside the pool's, for work that would keep one from the others."""
+        return await postgres.connect(self._credentials.postgres, schema=self.service)
+
     def singleton(self, name: str) -> AbstractAsyncContextManager[None]:
         """Hold the service's lock *name* while inside; waits for it.
 

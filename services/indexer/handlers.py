@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from services.indexer.storage_history import (
 )
 from services.indexer.storage_jobs import UNDER_WAY, IndexJob, create_job, finish_job
 from services.indexer.storage_names import rebuild_address_book
+from services.indexer.storage_shards import drop_empty
 from shared.bus import Bus, Delivery, Reject, Retry
 from shared.contracts.events import BackupRemoved, IndexCompleted, IndexFailed, IndexRequested
 from shared.contracts.identifiers import BackupId, Udid
@@ -37,8 +38,17 @@ _RETRY_SECONDS = 3.0
 class EventHandlers:
     """Handlers of the indexer's consumer."""
 
-    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus, runner: IndexRunner) -> None:
+    def __init__(
+        self,
+        *,
+        pool: asyncpg.Pool[Any],
+        bus: Bus,
+        runner: IndexRunner,
+        on_rows: Callable[[], None],
+    ) -> None:
+        """Call *on_rows* when a run may have brought new rows."""
         self._pool = pool
+        self._on_rows = on_rows
         self._bus = bus
         self._runner = runner
 
@@ -56,7 +66,10 @@ class EventHandlers:
 
     async def _run(self, job: IndexJob, delivery: Delivery) -> None:
         try:
-            result = await self._runner.run(job)
+            try:
+                result = await self._runner.run(job)
+            finally:
+                self._on_rows()
         except RunCancelledError:
             await self._end(delivery, job, "cancelled", None)
         except BackupChangedError:
@@ -95,6 +108,8 @@ class EventHandlers:
                 await forget_moment(connection, moment)
             for device in {moment.device for moment in moments}:
                 await rebuild_address_book(connection, device)
+        async with self._pool.acquire() as connection:
+            await drop_empty(connection)
         log.info("backup_forgotten", backup_id=event.backup_id)
 
     async def _find_job(self, event: IndexRequested) -> IndexJob:

@@ -20,8 +20,14 @@ from services.indexer.kind_run import KindRun
 from services.indexer.kinds import PARSERS
 from services.indexer.progress import ProgressReporter
 from services.indexer.session_files import SessionFiles
-from services.indexer.storage_history import find_indexed_kind, record_revision
+from services.indexer.storage_history import (
+    Moment,
+    find_indexed_kind,
+    plan_moment,
+    record_revision,
+)
 from services.indexer.storage_jobs import IndexJob, is_cancel_requested, start_job
+from services.indexer.storage_shards import SMALL_BYTES, drop_abandoned
 from shared.bus import Bus
 from shared.contracts.discovery import LocateBackup, Location
 from shared.contracts.identifiers import BackupId
@@ -33,6 +39,8 @@ from shared.settings import Settings
 
 if TYPE_CHECKING:
     import asyncpg
+
+    from services.indexer.storage_shards import Connect
 
 T = TypeVar("T")
 
@@ -91,8 +99,10 @@ class IndexRunner:
         bus: Bus,
         settings: Settings,
         scratch: Scratch,
+        connect: Connect,
         command: Sequence[str] = WORKER_COMMAND,
         bounds: Bounds | None = None,
+        small_bytes: int = SMALL_BYTES,
     ) -> None:
         self._pool = pool
         self._bus = bus
@@ -100,6 +110,8 @@ class IndexRunner:
         self._scratch = scratch
         self._command = command
         self._bounds = bounds or Bounds()
+        self._connect = connect
+        self._small_bytes = small_bytes
         self._room = asyncio.Semaphore(_RUNS)
 
     async def run(self, job: IndexJob) -> RunResult:
@@ -116,6 +128,7 @@ class IndexRunner:
         async with self._turn(revision.udid) as connection:
             if not await start_job(connection, job.id, device=revision.udid):
                 raise JobIsOverError
+            await drop_abandoned(connection, revision.udid)
             async with self._files(job, revision) as files:
                 return await self._index(job, revision, files, connection)
 
@@ -160,15 +173,29 @@ class IndexRunner:
                     command=self._command,
                     bounds=self._bounds,
                     progress=progress,
+                    connect=self._connect,
+                    small_bytes=self._small_bytes,
                 ).index(
                     connection,
                     job_id=job.id,
+                    planned=await self._plan(connection, revision),
                     record=lambda: self._record(connection, revision),
                     check=check,
                 )
             finally:
                 await asyncio.shield(asyncio.to_thread(self._scratch.remove, folder))
         return RunResult(device=revision.udid, revision=revision.digest, reports=reports)
+
+    async def _plan(
+        self, connection: asyncpg.pool.PoolConnectionProxy[Any], revision: Revision
+    ) -> Moment:
+        assert revision.location.taken_at is not None
+        return await plan_moment(
+            connection,
+            device=revision.udid,
+            digest=revision.digest,
+            taken_at=revision.location.taken_at,
+        )
 
     async def _record(
         self, connection: asyncpg.pool.PoolConnectionProxy[Any], revision: Revision

@@ -42,6 +42,7 @@ class WorkerRequest(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None
     memory_bytes: int
     cpu_seconds: int
+    device: str = ""
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +58,7 @@ class _WorkerProgress(msgspec.Struct, frozen=True):
 
 
 class Parsing:
-    """One worker at work. ``rows`` is read once; then ``threads`` and ``report`` are complete."""
+    """One worker at work. Its rows are read once; then ``threads`` and ``report`` are complete."""
 
     def __init__(
         self,
@@ -83,6 +84,12 @@ class Parsing:
     async def rows(self) -> AsyncIterator[bytes]:
         """Yield a whole binary COPY stream. Raises ``WorkerError`` unless the worker ended well."""
         yield COPY_HEADER
+        async for body in self.pieces():
+            yield body
+        yield COPY_TRAILER
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield whole rows of a COPY stream, without what surrounds them; raises like ``rows``."""
         async for kind, body in self._frames():
             if kind == b"A":
                 yield body
@@ -101,7 +108,6 @@ class Parsing:
             code = await self._process.wait()
         if code != 0 or self._report is None:
             raise WorkerError(_describe_end(code))
-        yield COPY_TRAILER
 
     async def _frames(self) -> AsyncIterator[tuple[bytes, bytes]]:
         stdout = self._process.stdout

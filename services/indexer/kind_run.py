@@ -10,23 +10,34 @@ import asyncpg
 import msgspec
 
 from services.indexer.errors import WorkerError
-from services.indexer.isolation import Bounds, WorkerRequest, parsing
+from services.indexer.isolation import Bounds, Parsing, WorkerRequest, parsing
 from services.indexer.kinds.protocol import KindParser, NeededFile
 from services.indexer.metrics import count_kind
 from services.indexer.progress import ProgressReporter
 from services.indexer.session_files import SessionFiles
 from services.indexer.storage_history import (
     Moment,
+    count_first,
     fill_stage,
+    has_no_history,
     merge_stage,
     open_stage,
     record_unread,
 )
 from services.indexer.storage_names import rebuild_address_book
+from services.indexer.storage_shards import (
+    SMALL_BYTES,
+    Pieces,
+    ShardLoader,
+    attach_shards,
+    drop_abandoned,
+)
 from shared.contracts.indexer import KindReport
 from shared.settings import Settings
 
 if TYPE_CHECKING:
+    from services.indexer.storage_shards import Connect
+
     Connection = asyncpg.pool.PoolConnectionProxy[Any]
 
 #: A store's write-ahead log holds its newest rows; without it the copy would be an old state.
@@ -62,6 +73,8 @@ class KindRun:
         command: Sequence[str],
         bounds: Bounds,
         progress: ProgressReporter,
+        connect: Connect,
+        small_bytes: int = SMALL_BYTES,
     ) -> None:
         self._parser = parser
         self._files = files
@@ -71,29 +84,31 @@ class KindRun:
         self._command = command
         self._bounds = bounds
         self._progress = progress
+        self._connect = connect
+        self._small_bytes = small_bytes
 
     async def index(
         self,
         connection: Connection,
         *,
         job_id: str,
+        planned: Moment,
         record: Callable[[], Awaitable[Moment]],
         check: Callable[[], Awaitable[None]],
     ) -> KindReport:
         """Read the kind and merge it in one transaction; a kind that fails costs only itself.
 
-        *record* puts the revision on the timeline; *check* raises when the files are no longer
-        those of the revision, and is called after the last byte was read.
+        *record* puts the revision on the timeline, at *planned*; *check* raises when the files are
+        no longer those of the revision, and is called after the last byte was read.
         """
         try:
             fetched = await self._fetch()
             # Copies are complete here; what happens to the backup later does not matter.
             await check()
-            report = await self._merge(connection, fetched, job_id=job_id, record=record)
+            report = await self._read(
+                connection, fetched, job_id=job_id, planned=planned, record=record
+            )
             count_kind(report)
-            if report.added > _MANY_ROWS:
-                # Searches would be planned for the table as it was, until autovacuum comes by.
-                await connection.execute("analyze artifact")
             return report  # noqa: TRY300 -- the branches below are other outcomes
         except _Unread as unread:
             report = unread.report
@@ -114,17 +129,19 @@ class KindRun:
         count_kind(report)
         return report
 
-    async def _merge(
+    async def _read(
         self,
         connection: Connection,
         fetched: _Fetched,
         *,
         job_id: str,
+        planned: Moment,
         record: Callable[[], Awaitable[Moment]],
     ) -> KindReport:
-        title = self._parser.title
+        kind, title = self._parser.kind, self._parser.title
         request = WorkerRequest(
-            kind=self._parser.kind,
+            kind=kind,
+            device=planned.device,
             files=fetched.files,
             listing=fetched.listing,
             region=self._region or self._settings.indexer.region,
@@ -136,29 +153,91 @@ class KindRun:
             await self._progress.tell(f"Reading {title}", done, total)
 
         await tell(0, None)
-        async with (
-            connection.transaction(),
-            parsing(
-                request, bounds=self._bounds, on_progress=tell, command=self._command
-            ) as worker,
-        ):
+        async with parsing(
+            request, bounds=self._bounds, on_progress=tell, command=self._command
+        ) as worker:
+            pieces = Pieces(worker.pieces())
+            if await has_no_history(connection, planned.device, kind) and await pieces.look_ahead(
+                self._small_bytes
+            ):
+                return await self._load(
+                    connection, worker, pieces, job_id=job_id, planned=planned, record=record
+                )
+            report = await self._merge(connection, worker, pieces, job_id=job_id, record=record)
+        if report.added > _MANY_ROWS:
+            # Searches would be planned for the table as it was, until autovacuum comes by.
+            await connection.execute("analyze artifact_0")
+        return report
+
+    async def _load(
+        self,
+        connection: Connection,
+        worker: Parsing,
+        pieces: Pieces,
+        *,
+        job_id: str,
+        planned: Moment,
+        record: Callable[[], Awaitable[Moment]],
+    ) -> KindReport:
+        """Put the first rows of the kind into tables that are attached when all are there."""
+        try:
+            loader = ShardLoader(self._connect, at=planned, kind=self._parser.kind)
+            numbers = await loader.load(pieces)
+            report = self._read_whole(worker)
+            await self._progress.tell(f"Storing {self._parser.title}")
+            async with connection.transaction():
+                at = await record()
+                assert at == planned, "the device is ours, so nobody else moved its moments"
+                await attach_shards(connection, numbers)
+                report = await count_first(
+                    connection,
+                    at=at,
+                    threads=worker.threads,
+                    report=report,
+                    parser_version=self._parser.version,
+                    job_id=job_id,
+                )
+                await self._after(connection, at)
+                return report
+        except Exception:
+            # What is left when even this fails, or the run is cancelled, goes at the next run.
+            await drop_abandoned(connection, planned.device)
+            raise
+
+    async def _merge(
+        self,
+        connection: Connection,
+        worker: Parsing,
+        pieces: Pieces,
+        *,
+        job_id: str,
+        record: Callable[[], Awaitable[Moment]],
+    ) -> KindReport:
+        async with connection.transaction():
             await open_stage(connection)
-            await fill_stage(connection, worker.rows())
-            if worker.report.state != "indexed":
-                raise _Unread(worker.report)
-            await self._progress.tell(f"Storing {title}")
+            await fill_stage(connection, pieces.portion())
+            report = self._read_whole(worker)
+            await self._progress.tell(f"Storing {self._parser.title}")
             at = await record()
             report = await merge_stage(
                 connection,
                 at=at,
                 threads=worker.threads,
-                report=msgspec.structs.replace(worker.report, kind=self._parser.kind),
+                report=report,
                 parser_version=self._parser.version,
                 job_id=job_id,
             )
-            if self._parser.kind == "contact":
-                await rebuild_address_book(connection, at.device)
+            await self._after(connection, at)
             return report
+
+    def _read_whole(self, worker: Parsing) -> KindReport:
+        if worker.report.state != "indexed":
+            raise _Unread(worker.report)
+        return msgspec.structs.replace(worker.report, kind=self._parser.kind)
+
+    async def _after(self, connection: Connection, at: Moment) -> None:
+        if self._parser.kind == "contact":
+            await rebuild_address_book(connection, at.device)
 
     async def _fetch(self) -> _Fetched:
         fetched = _Fetched(files={})

@@ -19,7 +19,14 @@ import msgspec
 
 from services.indexer.kinds import PARSERS
 from services.indexer.kinds.protocol import ParserInputs, Tally, UnsupportedStoreError
-from services.indexer.staging import StagedArtifact, StagedThread, encode_json, encode_row
+from services.indexer.staging import (
+    MOST_KEY_BYTES,
+    StagedArtifact,
+    StagedThread,
+    Threads,
+    encode_json,
+    encode_row,
+)
 from shared.contracts.indexer import KindReport
 
 ROWS, THREADS, PROGRESS, REPORT = b"A", b"T", b"P", b"R"
@@ -33,6 +40,7 @@ class ParseRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the parent writes to stdin."""
 
     kind: str
+    device: str = ""
     files: dict[str, str]
     listing: str | None = None
     region: str | None = None
@@ -43,16 +51,21 @@ class ParseRequest(msgspec.Struct, frozen=True, kw_only=True):
 class FrameSink:
     """Writes what a parser finds as frames, holding back no more than one frame of each type."""
 
-    def __init__(self, output: BinaryIO) -> None:
-        """Write to *output*."""
+    def __init__(self, output: BinaryIO, *, device: str = "", kind: str = "") -> None:
+        """Write to *output* what is of one kind of one device."""
         self.tally = Tally()
         self._output = output
         self._rows = bytearray()
+        self._named = Threads(device=device, kind=kind)
         self._threads: list[StagedThread] = []
+        self._described: set[str] = set()
 
     def artifact(self, artifact: StagedArtifact) -> None:
         """Take one artifact."""
-        self._rows += encode_row(artifact)
+        if len(artifact.key) * 4 > MOST_KEY_BYTES and len(_bytes(artifact.key)) > MOST_KEY_BYTES:
+            self.tally.skipped += 1
+            return
+        self._rows += encode_row(artifact, self._named)
         self.tally.kept += 1
         if len(self._rows) >= _ROWS_PER_FRAME_BYTES:
             self._write(ROWS, self._rows)
@@ -60,6 +73,7 @@ class FrameSink:
 
     def thread(self, thread: StagedThread) -> None:
         """Take one thread."""
+        self._described.add(thread.key)
         self._threads.append(thread)
         if len(self._threads) >= _THREADS_PER_FRAME:
             self._flush_threads()
@@ -74,6 +88,7 @@ class FrameSink:
         if state == "indexed":
             if self._rows:
                 self._write(ROWS, self._rows)
+            self._describe_rest()
             self._flush_threads()
         tally = self.tally
         report = KindReport(
@@ -89,6 +104,16 @@ class FrameSink:
         self._write(REPORT, encode_json(report))
         self._output.flush()
 
+    def _describe_rest(self) -> None:
+        for key in self._named.keys:
+            if key not in self._described:
+                self.thread(
+                    StagedThread(
+                        key=key, title=None, is_group=False, participants=[], services=[],
+                        raw_keys=[],
+                    )
+                )  # fmt: skip
+
     def _flush_threads(self) -> None:
         if self._threads:
             self._write(THREADS, encode_json(self._threads))
@@ -97,6 +122,10 @@ class FrameSink:
     def _write(self, kind: bytes, body: bytes | bytearray) -> None:
         self._output.write(_head(kind, len(body)))
         self._output.write(body)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 def limit_process(*, memory_bytes: int, cpu_seconds: int) -> None:
@@ -113,7 +142,7 @@ def limit_process(*, memory_bytes: int, cpu_seconds: int) -> None:
 
 def parse(request: ParseRequest, output: BinaryIO) -> None:
     """Run the parser of *request* and write its frames; the report comes last in any case."""
-    sink = FrameSink(output)
+    sink = FrameSink(output, device=request.device, kind=request.kind)
     parser = PARSERS.get(request.kind)
     if parser is None:
         sink.finish(request.kind, "failed", "Nobody here reads this kind.")

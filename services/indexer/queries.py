@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import asyncpg
 
 from services.indexer.kinds import PARSERS
+from services.indexer.search_plan import SCANNED
 from services.indexer.storage_artifacts import (
     get_artifact,
     list_artifacts,
@@ -18,10 +19,10 @@ from services.indexer.storage_revisions import (
     diff_revisions,
     fetch_index_states,
     fetch_kind_totals,
-    has_substring_index,
     list_revisions,
 )
-from services.indexer.storage_search import SCANNED, search
+from services.indexer.storage_search import search
+from services.indexer.storage_shards import describe_substrings
 from services.indexer.storage_threads import list_thread_artifacts, list_threads
 from shared.bus import Bus, RequestContext, Serialized
 from shared.contracts.indexer import (
@@ -48,6 +49,10 @@ _LABELS = {kind: parser.title for kind, parser in PARSERS.items()}
 _SCAN_NOTE = (
     f" Parts of words are looked for in the newest {SCANNED:,} artifacts only, because this"
     " database server has no trigram extension; whole words and beginnings are found everywhere."
+)
+_BUILDING_NOTE = (
+    f" Parts of words are looked for in the newest {SCANNED:,} artifacts only, until an index that"
+    " is being built now is complete; whole words and beginnings are found everywhere."
 )
 
 
@@ -82,7 +87,8 @@ class Queries:
         """Every kind, also those of which there is nothing."""
         async with self._pool.acquire() as connection:
             totals = await fetch_kind_totals(connection, request.device)
-            search_note = "" if await has_substring_index(connection) else _SCAN_NOTE
+            has_some, has_all = await describe_substrings(connection)
+        search_note = "" if has_all else _BUILDING_NOTE if has_some else _SCAN_NOTE
         return Page(
             items=[
                 KindSummary(

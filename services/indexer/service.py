@@ -10,6 +10,7 @@ from services.indexer.commands import Commands
 from services.indexer.handlers import EventHandlers
 from services.indexer.index_run import IndexRunner
 from services.indexer.queries import PAGED, Queries
+from services.indexer.substring_indexing import SubstringIndexing
 from shared.contracts.events import BackupRemoved, IndexRequested
 from shared.contracts.indexer import (
     GetIndexStates,
@@ -42,6 +43,9 @@ async def start(runtime: Runtime) -> None:
 
     runtime.tasks.create_task(hold_scratch(), name="indexer scratch")
 
+    substrings = SubstringIndexing(pool=runtime.pool, connect=runtime.connect)
+    runtime.tasks.create_task(substrings.run(), name="indexer substrings")
+
     async def keep_asking() -> None:
         await abandoned.keep_asking(runtime.pool)
 
@@ -49,9 +53,15 @@ async def start(runtime: Runtime) -> None:
         runtime.while_holding("abandoned", keep_asking), name="indexer abandoned jobs"
     )
     runner = IndexRunner(
-        pool=runtime.pool, bus=runtime.bus, settings=runtime.settings, scratch=scratch
+        pool=runtime.pool,
+        bus=runtime.bus,
+        settings=runtime.settings,
+        scratch=scratch,
+        connect=runtime.connect,
     )
-    events = EventHandlers(pool=runtime.pool, bus=runtime.bus, runner=runner)
+    events = EventHandlers(
+        pool=runtime.pool, bus=runtime.bus, runner=runner, on_rows=substrings.wake
+    )
     commands = Commands(pool=runtime.pool, bus=runtime.bus)
     queries = Queries(pool=runtime.pool, bus=runtime.bus)
 

@@ -1,8 +1,8 @@
 """What a parser hands over, and its form on the way to Postgres.
 
 Rows are encoded once, here, as binary COPY tuples in the order of ``ARTIFACT_COLUMNS``; the parent
-passes them on without decoding. Text that Postgres refuses (U+0000, lone surrogates) is mended
-here, so no parser has to think of it.
+passes them on without decoding, in the order in which they came. Text that Postgres refuses
+(U+0000, lone surrogates) is mended here, so no parser has to think of it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ import msgspec
 
 from services.indexer.folding import search_words
 
-#: Name and type of every column of the staging table, in COPY order.
+#: Name and type of every column of a row, in COPY order.
 ARTIFACT_COLUMNS: tuple[tuple[str, str], ...] = (
-    ("ordinal", "bigint"),
     ("key", "text"),
     ("digest", "bytea"),
-    ("thread_key", "text"),
+    ("thread_id", "bigint"),
     ("occurred_at", "timestamptz"),
     ("title", "text"),
     ("text", "text"),
@@ -39,6 +38,8 @@ ARTIFACT_COLUMNS: tuple[tuple[str, str], ...] = (
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 COPY_TRAILER = struct.pack(">h", -1)
 
+#: Longer keys do not fit into an index; no phone writes any.
+MOST_KEY_BYTES = 1000
 #: Longer texts are cut: a tsvector holds at most one megabyte.
 MOST_TEXT_CHARACTERS = 1_000_000
 MOST_FOLDED_CHARACTERS = 200_000
@@ -55,7 +56,6 @@ _COLUMN_COUNT = struct.pack(">h", len(ARTIFACT_COLUMNS))
 _DIGEST_LENGTH = struct.pack(">i", 16)
 _length = struct.Struct(">i").pack
 _bigint = struct.Struct(">iq").pack
-_first_columns = struct.Struct(">hiq").pack
 
 
 class StagedAttachment(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,18 +149,52 @@ def _text(value: str | None) -> bytes:
     return _length(len(body)) + body
 
 
-#: Threads and senders, which come again and again.
-_REPEATED: dict[str | None, bytes] = {None: _NULL}
-_MOST_REPEATED = 20_000
+#: Senders, which come again and again.
+_SENDERS: dict[str | None, bytes] = {None: _NULL}
+_MOST_SENDERS = 20_000
 
 
-def _repeated_text(value: str | None) -> bytes:
-    known = _REPEATED.get(value)
+def _sender(value: str | None) -> bytes:
+    known = _SENDERS.get(value)
     if known is None:
         known = _text(value)
-        if len(_REPEATED) < _MOST_REPEATED:
-            _REPEATED[value] = known
+        if len(_SENDERS) < _MOST_SENDERS:
+            _SENDERS[value] = known
     return known
+
+
+def thread_number(key: str, *, device: str, kind: str) -> int:
+    """Return the id of a thread: rows name it before anybody has written the thread itself."""
+    name = "\0".join((device, kind, mend_text(key))).encode("utf-8", "replace")
+    return int.from_bytes(blake2b(name, digest_size=8).digest(), "big") >> 1
+
+
+class Threads:
+    """The threads that rows of one kind of one device name, each in the two forms a row needs."""
+
+    def __init__(self, *, device: str = "", kind: str = "") -> None:
+        """Begin with none."""
+        self._device = device
+        self._kind = kind
+        #: By key: the column, and what the digest covers in its place.
+        self._known: dict[str | None, tuple[bytes, bytes]] = {None: (_NULL, _NULL)}
+
+    def encode(self, key: str | None) -> tuple[bytes, bytes]:
+        """Return the column of a thread, and what the digest covers in its place."""
+        known = self._known.get(key)
+        if known is None:
+            assert key is not None
+            number = thread_number(key, device=self._device, kind=self._kind)
+            known = self._known[key] = _bigint(8, number), _text(key)
+        return known
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys that rows named."""
+        return [key for key in self._known if key is not None]
+
+
+_NO_DEVICE = Threads()
 
 
 def _jsonb(value: object) -> bytes:
@@ -168,10 +202,10 @@ def _jsonb(value: object) -> bytes:
     return _length(len(body) + 1) + b"\x01" + body
 
 
-def encode_row(artifact: StagedArtifact) -> bytes:
+def encode_row(artifact: StagedArtifact, threads: Threads = _NO_DEVICE) -> bytes:
     """Return one tuple of a binary COPY stream, digest and folded text included."""
     key = _text(artifact.key)
-    thread_key = _repeated_text(artifact.thread_key)
+    thread_id, thread_key = threads.encode(artifact.thread_key)
     at_us = artifact.occurred_at_us
     occurred_at = (
         _bigint(8, at_us - _POSTGRES_EPOCH_US)
@@ -183,7 +217,7 @@ def encode_row(artifact: StagedArtifact) -> bytes:
         words = words[:MOST_TEXT_CHARACTERS]
     title = _text(artifact.title)
     text = _text(words)
-    sender = _repeated_text(artifact.sender_handle)
+    sender = _sender(artifact.sender_handle)
     is_me = _TRUE if artifact.is_me else _FALSE
     payload = _jsonb(artifact.payload)
     attachments = _jsonb(artifact.attachments) if artifact.attachments else _EMPTY_LIST
@@ -195,23 +229,15 @@ def encode_row(artifact: StagedArtifact) -> bytes:
         searched = f"{artifact.title}\n{searched}"
     folded = _text(search_words(searched[:MOST_FOLDED_CHARACTERS]))
     # Every field carries its length, so no two different rows give the same bytes to hash.
-    before = thread_key + occurred_at + title + text
+    before = occurred_at + title + text
     after = sender + is_me + payload + attachments + has_attachment + has_link
-    digest = blake2b(key + before + after, digest_size=16).digest()
-    return b"".join(
-        (
-            _first_columns(len(ARTIFACT_COLUMNS), 8, artifact.ordinal),
-            key,
-            _DIGEST_LENGTH,
-            digest,
-            before,
-            folded,
-            after,
-        )
-    )
+    digest = blake2b(key + thread_key + before + after, digest_size=16).digest()
+    return b"".join((_COLUMN_COUNT, key, _DIGEST_LENGTH, digest, thread_id, before, folded, after))
 
 
 def stage_ddl(table: str) -> str:
     """Return the statement that makes the temporary staging table *table*."""
     columns = ", ".join(f"{name} {type_}" for name, type_ in ARTIFACT_COLUMNS)
-    return f"create temporary table {table} ({columns}) on commit drop"
+    # Rows are merged in the order in which they came, and their ids tell it afterwards.
+    place = "place bigint generated always as identity"
+    return f"create temporary table {table} ({place}, {columns}) on commit drop"

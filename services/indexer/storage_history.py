@@ -15,7 +15,13 @@ import msgspec
 
 from services.indexer.folding import fold
 from services.indexer.sql import statement
-from services.indexer.staging import ARTIFACT_COLUMNS, StagedThread, mend_text, stage_ddl
+from services.indexer.staging import (
+    ARTIFACT_COLUMNS,
+    StagedThread,
+    mend_text,
+    stage_ddl,
+    thread_number,
+)
 from shared.contracts.indexer import KindReport
 
 if TYPE_CHECKING:
@@ -32,6 +38,24 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
     device: str
     taken_at: dt.datetime
+
+
+async def plan_moment(
+    connection: Connection, *, device: str, digest: str, taken_at: dt.datetime
+) -> Moment:
+    """Return where ``record_revision`` will put a revision, if the caller holds the device."""
+    known = await connection.fetchval(
+        "select taken_at from revision where device = $1 and digest = $2", device, digest
+    )
+    while known is None:
+        if await connection.fetchval(
+            "select not exists (select 1 from revision where device = $1 and taken_at = $2)",
+            device,
+            taken_at,
+        ):
+            known = taken_at
+        taken_at += _MICROSECOND
+    return Moment(device=device, taken_at=known)
 
 
 async def record_revision(
@@ -157,23 +181,76 @@ async def merge_stage(
     # Nobody analyses temporary tables for us, and without it joins go through row by row.
     await connection.execute("analyze stage")
     following = await _following(connection, at, kind)
-    await connection.execute(statement("merge", "make_touched"))
+    await _begin(connection)
+    await connection.execute(
+        "insert into used_thread select distinct thread_id from stage where thread_id is not null"
+    )
     await _name_threads(connection, at, kind, threads)
-    place = (at.device, kind, at.taken_at)
-    if await _has_no_history(connection, at.device, kind):
-        await connection.execute(statement("merge", "load_first"), *place)
+    if await has_no_history(connection, at.device, kind):
+        await connection.execute(statement("merge", "load_first"), at.device, kind, at.taken_at)
         await connection.execute(statement("merge", "touch_all"), at.device, kind)
     else:
         await _merge_differences(connection, at, kind, following)
-    report = msgspec.structs.replace(
+    report = _without(report, dropped)
+    await _record_kind(connection, at, report, parser_version, job_id)
+    return await _count(connection, at, report, following)
+
+
+async def count_first(
+    connection: Connection,
+    *,
+    at: Moment,
+    threads: Sequence[StagedThread],
+    report: KindReport,
+    parser_version: int,
+    job_id: str | None,
+) -> KindReport:
+    """Take rows that were attached in this transaction for what the kind's first moment holds."""
+    kind = report.kind
+    dropped = 0
+    # Sorted by index and read in that order: a million keys need no memory.
+    await connection.execute("set local enable_hashagg = off")
+    if await connection.fetchval(statement("merge", "has_double_rows"), at.device, kind):
+        dropped = _rows(
+            await connection.execute(statement("merge", "drop_double_rows"), at.device, kind)
+        )
+    await connection.execute("set local enable_hashagg = on")
+    await _begin(connection)
+    await connection.execute(
+        "insert into used_thread select distinct thread_id from artifact"
+        " where device = $1 and kind = $2 and thread_id is not null",
+        at.device,
+        kind,
+    )
+    await _name_threads(connection, at, kind, threads)
+    await connection.execute(statement("merge", "touch_all"), at.device, kind)
+    following = await _following(connection, at, kind)
+    report = _without(report, dropped)
+    await _record_kind(connection, at, report, parser_version, job_id)
+    return await _count(connection, at, report, following)
+
+
+def _without(report: KindReport, dropped: int) -> KindReport:
+    return msgspec.structs.replace(
         report, kept=report.kept - dropped, skipped=report.skipped + dropped
     )
-    await _record_kind(connection, at, report, parser_version, job_id)
-    await _count_all(connection, at, kind, following)
+
+
+async def _begin(connection: Connection) -> None:
+    await connection.execute("drop table if exists pg_temp.used_thread, pg_temp.touched")
+    await connection.execute(statement("merge", "make_touched"))
+    await connection.execute("create temporary table used_thread (id bigint) on commit drop")
+
+
+async def _count(
+    connection: Connection, at: Moment, report: KindReport, following: dt.datetime | None
+) -> KindReport:
+    """Bring every figure up to date and say what the kind's moment changed."""
+    await _count_all(connection, at, report.kind, following)
     figures = await connection.fetchrow(
         "select added, removed from kind_index where device = $1 and kind = $2 and taken_at = $3",
         at.device,
-        kind,
+        report.kind,
         at.taken_at,
     )
     assert figures is not None
@@ -229,9 +306,9 @@ async def _merge_differences(
 
 
 async def _drop_unusable(connection: Connection) -> int:
-    dropped = _count(await connection.execute(statement("merge", "drop_long_keys")))
+    dropped = _rows(await connection.execute(statement("merge", "drop_long_keys")))
     if await connection.fetchval(statement("merge", "has_doubles")):
-        dropped += _count(await connection.execute(statement("merge", "drop_doubles")))
+        dropped += _rows(await connection.execute(statement("merge", "drop_doubles")))
     return dropped
 
 
@@ -246,7 +323,8 @@ async def _following(connection: Connection, at: Moment, kind: str) -> dt.dateti
     return moment
 
 
-async def _has_no_history(connection: Connection, device: str, kind: str) -> bool:
+async def has_no_history(connection: Connection, device: str, kind: str) -> bool:
+    """Return whether nothing of the kind was ever read from the device."""
     found = await connection.fetchval(
         "select exists (select 1 from artifact where device = $1 and kind = $2)"
         " or exists (select 1 from kind_index"
@@ -260,13 +338,9 @@ async def _has_no_history(connection: Connection, device: str, kind: str) -> boo
 async def _name_threads(
     connection: Connection, at: Moment, kind: str, threads: Sequence[StagedThread]
 ) -> None:
-    await connection.execute("drop table if exists pg_temp.used_thread")
-    await connection.execute(
-        "create temporary table used_thread on commit drop as"
-        " select distinct thread_key as key from stage where thread_key is not null"
-    )
     described = {
         mend_text(thread.key): {
+            "id": thread_number(thread.key, device=at.device, kind=kind),
             "key": mend_text(thread.key),
             "title": None if thread.title is None else mend_text(thread.title),
             "folded": fold(mend_text(thread.title or "")),
@@ -283,7 +357,6 @@ async def _name_threads(
         at.taken_at,
         list(described.values()),
     )
-    await connection.execute(statement("merge", "name_other_threads"), at.device, kind, at.taken_at)
 
 
 async def _record_kind(
@@ -324,6 +397,6 @@ async def _count_all(
     )
 
 
-def _count(status: str) -> int:
+def _rows(status: str) -> int:
     """Return the number of rows in a command's status such as ``DELETE 3``."""
     return int(status.rpartition(" ")[2])

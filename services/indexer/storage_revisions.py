@@ -124,12 +124,6 @@ async def fetch_kind_totals(
     return {row["kind"]: (row["artifact_count"], row["removed_count"]) for row in rows}
 
 
-async def has_substring_index(connection: Connection) -> bool:
-    """Return whether parts of words are found by index here, or by reading recent artifacts."""
-    found: bool = await connection.fetchval("select to_regclass('artifact_substring') is not null")
-    return found
-
-
 async def fetch_index_states(
     connection: Connection, backup_ids: Sequence[str]
 ) -> dict[str, BackupIndex]:

@@ -55,8 +55,9 @@ _SHOWN_NAMES = 4
 class Conditions:
     """The ``where`` of a query, with numbered parameters in the order of their adding."""
 
-    def __init__(self) -> None:
-        self.parameters: list[object] = []
+    def __init__(self, parameters: list[object] | None = None) -> None:
+        """Number parameters from the first, or go on with those of another part of the query."""
+        self.parameters: list[object] = [] if parameters is None else parameters
         self._clauses: list[str] = []
 
     def parameter(self, value: object) -> str:
@@ -164,7 +165,7 @@ def _to_thread(row: Row, names: Names) -> Thread:
         id=ThreadId(str(row["id"])),
         device=Udid(row["device"]),
         kind=row["kind"],
-        title=row["title"] or joined_names(participants) or row["key"],
+        title=thread_title(row["title"], participants, row["key"]),
         is_group=row["is_group"],
         participants=participants,
         artifact_count=row["artifact_count"],
@@ -173,6 +174,11 @@ def _to_thread(row: Row, names: Names) -> Thread:
         last_text=row["last_text"],
         services=row["services"],
     )
+
+
+def thread_title(title: str | None, participants: Sequence[Participant], key: str) -> str:
+    """Return what a conversation is called."""
+    return title or joined_names(participants) or key
 
 
 def joined_names(participants: Sequence[Participant]) -> str:

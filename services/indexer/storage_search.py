@@ -1,26 +1,21 @@
 """Searching the history: which artifacts match, in what order, and how many of what.
 
 Words go through the full-text index. If no word fits, or a part of a word was asked for, the text
-itself is searched: by the trigram index where the server has one, else within the newest
-``SCANNED`` artifacts, and then the page says that its total is not exact.
+itself is searched: by the trigram index where there is one, else within the newest ``SCANNED``
+artifacts, and then the page says that its total is not exact.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import msgspec
 
-from services.indexer.cursors import (
-    TimePlace,
-    place_of,
-    read_cursor,
-    read_id,
-    read_limit,
-    write_cursor,
-)
+from services.indexer.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
 from services.indexer.pages import Cut, assemble, shorten_hit
+from services.indexer.search_plan import SCANNED, Finder, Match, Mode, Way
 from services.indexer.search_query import (
     LONGEST_QUESTION,
     Question,
@@ -32,26 +27,28 @@ from services.indexer.search_query import (
 )
 from services.indexer.snippet import make_snippet
 from services.indexer.sql import statement
-from services.indexer.storage_artifacts import utc
-from services.indexer.storage_revisions import has_substring_index
-from services.indexer.storage_rows import ARTIFACT_COLUMNS, Conditions, to_artifacts, to_threads
-from services.indexer.storage_threads import THREAD_COLUMNS, like_pattern
-from shared.contracts.indexer import Facet, Hit, Search
+from services.indexer.storage_rows import (
+    ARTIFACT_COLUMNS,
+    Conditions,
+    Names,
+    fetch_names,
+    thread_title,
+    to_artifact,
+)
+from services.indexer.storage_shards import Shard, fetch_shards
+from services.indexer.storage_threads import like_pattern
+from shared.contracts.indexer import Facet, Hit, Participant, Search
 from shared.contracts.problems import ProblemError, bad_request, problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from services.indexer.storage_rows import Connection
+    from services.indexer.storage_rows import Connection, Row
 
 #: Hits are counted up to here.
 COUNT_LIMIT = 1_001
-#: Artifacts that are read where no index helps.
-SCANNED = 50_000
 #: After this long a search is given up.
 STATEMENT_TIMEOUT_MS = 4_000
-
-Mode = Literal["words", "parts"]
 
 
 class HitPlace(msgspec.Struct, frozen=True, array_like=True):
@@ -62,16 +59,6 @@ class HitPlace(msgspec.Struct, frozen=True, array_like=True):
     rank: float
     at_us: int
     id: int
-
-
-class _Match(msgspec.Struct, frozen=True, kw_only=True):
-    """How the terms are matched, in SQL."""
-
-    mode: Mode
-    tsquery: str
-    patterns: list[str]
-    excluded_patterns: list[str]
-    is_indexed: bool
 
 
 async def search(
@@ -121,43 +108,99 @@ async def _search(
     most_bytes: int,
     labels: Mapping[str, str],
 ) -> bytes:
-    counts: list[Any] = []
-    query: _Query | None = None
+    shards = await fetch_shards(connection, device=request.device, kind=request.kind)
+    newest: list[Row] = []
+    finder: Finder | None = None
     modes: tuple[Mode, ...] = (place.mode,) if place else ("words", "parts")
+    mode: Mode = modes[0]
     for mode in modes:
-        match = await _match(connection, question, mode)
+        match = await _match(connection, question, mode, shards)
         if match is None:
             continue
-        query = _Query(request, match)
-        counts = await connection.fetch(*query.count())
-        if _total(counts):
+        finder = Finder(connection, request, match, shards)
+        newest = await finder.find(COUNT_LIMIT)
+        if newest:
             break
-    assert query is not None
-    total = _total(counts)
+    assert finder is not None
+    total = len(newest)
     is_exact = total < COUNT_LIMIT and not (
-        query.is_bounded and await _is_longer_than(connection, SCANNED)
+        finder.is_bounded and await _is_longer_than(connection, SCANNED)
     )
-    rows = await connection.fetch(*query.page(place, few=total < COUNT_LIMIT, limit=limit + 1))
+    page = _Page(request.sort, place, mode=mode, limit=limit)
+    rows = await page.fetch(finder, newest)
     hits = await _to_hits(connection, rows[:limit], question.terms)
     cut = Cut(hits, most_bytes=most_bytes, shorten=shorten_hit)
-    cursor = None
-    if cut.count and len(rows) > cut.count:
-        cursor = query.cursor_after(rows[cut.count - 1], by_rank=query.ranks(place))
-    elif rows and query.ranks(place) and total >= COUNT_LIMIT:
-        edge = await connection.fetchrow(*query.edge())
-        cursor = None if edge is None else query.cursor_after(edge, by_rank=False)
     return assemble(
         cut.parts,
         {
-            "next_cursor": cursor,
-            "total": min(total, COUNT_LIMIT),
+            "next_cursor": page.cursor(rows, cut.count, newest),
+            "total": total,
             "total_is_exact": is_exact,
-            "facets": _facets(counts, labels),
+            "facets": _facets(newest, labels),
         },
     )
 
 
-async def _match(connection: Connection, question: Question, mode: Mode) -> _Match | None:
+class _Page:
+    """Which of the hits come on a page, in which order, and what continues it."""
+
+    def __init__(self, sort: str, place: HitPlace | None, *, mode: Mode, limit: int) -> None:
+        self._mode = mode
+        self._limit = limit
+        self._place = place
+        self._is_ranked = sort == "relevance" and (place is None or place.by_rank)
+        self._way: Way = "asc" if sort == "oldest" else "desc"
+
+    async def fetch(self, finder: Finder, newest: list[Row]) -> list[Row]:
+        """Return the page's hits and one more, if there is one."""
+        if self._is_ranked:
+            # What is older than the newest hits follows by time.
+            ranked = sorted(newest[: COUNT_LIMIT - 1], key=_relevance, reverse=True)
+            return self._after(ranked, _relevance)[: self._limit + 1]
+        if len(newest) < COUNT_LIMIT:
+            # All there is.
+            ordered = newest if self._way == "desc" else newest[::-1]
+            return self._after(ordered, _moment)[: self._limit + 1]
+        if self._place is None and self._way == "desc":
+            return newest[: self._limit + 1]
+        after = None if self._place is None else TimePlace(self._place.at_us, self._place.id)
+        return await finder.find(self._limit + 1, way=self._way, after=after)
+
+    def cursor(self, rows: list[Row], shown: int, newest: list[Row]) -> str | None:
+        """Return what continues after *shown* of *rows*."""
+        if shown and len(rows) > shown:
+            return self._cursor(rows[shown - 1], by_rank=self._is_ranked)
+        if rows and self._is_ranked and len(newest) >= COUNT_LIMIT:
+            return self._cursor(newest[COUNT_LIMIT - 2], by_rank=False)
+        return None
+
+    def _after(self, rows: list[Row], key: Callable[[Row], tuple[Any, ...]]) -> list[Row]:
+        place = self._place
+        if place is None:
+            return rows
+        at = TimePlace(place.at_us, place.id).at
+        here = (place.rank, at, place.id) if self._is_ranked else (at, place.id)
+        if self._way == "asc":
+            return [row for row in rows if key(row) > here]
+        return [row for row in rows if key(row) < here]
+
+    def _cursor(self, row: Row, *, by_rank: bool) -> str:
+        place = place_of(row["sort_at"], row["id"])
+        rank = row["rank"] if by_rank else 0.0
+        return write_cursor(HitPlace(self._mode, by_rank, rank, place.at_us, place.id))
+
+
+def _moment(row: Row) -> tuple[Any, ...]:
+    return row["sort_at"], row["id"]
+
+
+def _relevance(row: Row) -> tuple[Any, ...]:
+    return row["rank"], row["sort_at"], row["id"]
+
+
+async def _match(
+    connection: Connection, question: Question, mode: Mode, shards: Sequence[Shard]
+) -> Match | None:
     """Return how to match in *mode*; None when there are no words to match."""
     wanted = question.wanted
     by_words = [term for term in question.terms if _goes_by_words(term, mode)]
@@ -168,8 +211,8 @@ async def _match(connection: Connection, question: Question, mode: Mode) -> _Mat
     patterns = [like_pattern(term.folded) for term in parts]
     has_index = bool(tsquery) and any(not term.excluded for term in by_words)
     if not has_index and any(has_trigram(term.folded) for term in parts):
-        has_index = await has_substring_index(connection)
-    return _Match(
+        has_index = all(shard.has_substring for shard in shards)
+    return Match(
         mode=mode,
         tsquery=tsquery,
         patterns=patterns,
@@ -205,99 +248,6 @@ async def _to_tsquery(connection: Connection, terms: Sequence[Term]) -> str:
     return text
 
 
-class _Query:
-    """The statements of one search; each is returned with its parameters."""
-
-    def __init__(self, request: Search, match: _Match) -> None:
-        self._sort = request.sort
-        self._mode = match.mode
-        self.is_bounded = not match.is_indexed
-        where = Conditions()
-        self._source = (
-            "artifact a"
-            if match.is_indexed
-            else f"(select * from artifact order by sort_at desc, id desc limit {SCANNED}) a"  # noqa: S608 -- constant
-        )
-        self._rank = "0::float8"
-        if match.tsquery:
-            placeholder = where.parameter(match.tsquery)
-            where.add(f"a.search @@ {placeholder}::text::tsquery")
-            self._rank = f"ts_rank(a.search, {placeholder}::text::tsquery, 1)::float8"
-        for pattern in match.patterns:
-            where.add("a.folded like {pattern}", pattern=pattern)
-        for pattern in match.excluded_patterns:
-            where.add("a.folded not like {pattern}", pattern=pattern)
-        _filter(where, request)
-        self._where = where
-
-    def count(self) -> tuple[Any, ...]:
-        """Hits up to the limit, by facet."""
-        return self._statement("count_hits", count_limit=COUNT_LIMIT)
-
-    def edge(self) -> tuple[Any, ...]:
-        """Where the newest 1,000 hits end."""
-        return self._statement("after_newest")
-
-    def ranks(self, place: HitPlace | None) -> bool:
-        """Whether the page is in order of relevance, not of time."""
-        return self._sort == "relevance" and (place is None or place.by_rank)
-
-    def page(self, place: HitPlace | None, *, few: bool, limit: int) -> tuple[Any, ...]:
-        """One page after *place*."""
-        parameters = list(self._where.parameters)
-        amount = "few" if few else "many"
-        by_rank = self.ranks(place)
-        compare, way = (">", "asc") if self._sort == "oldest" else ("<", "desc")
-        after = "true"
-        if place is not None:
-            at = TimePlace(place.at_us, place.id).at
-            values: tuple[object, ...] = (place.rank, at, place.id) if by_rank else (at, place.id)
-            first = len(parameters) + 1
-            placeholders = ", ".join(f"${first + n}" for n in range(len(values)))
-            columns = "rank, sort_at, id" if by_rank else "sort_at, id"
-            after = f"({columns}) {compare} ({placeholders})"
-            parameters.extend(values)
-        name = f"{amount}_by_{'rank' if by_rank else 'time'}"
-        text = self._text(name, rank=self._rank, after=after, way=way, limit=limit)
-        return (text, *parameters)
-
-    def cursor_after(self, row: Mapping[str, Any], *, by_rank: bool) -> str:
-        """The cursor that continues after *row*."""
-        place = place_of(row["sort_at"], row["id"])
-        rank = row["rank"] if by_rank else 0.0
-        return write_cursor(HitPlace(self._mode, by_rank, rank, place.at_us, place.id))
-
-    def _statement(self, name: str, **values: object) -> tuple[Any, ...]:
-        return (self._text(name, **values), *self._where.parameters)
-
-    def _text(self, name: str, **values: object) -> str:
-        return statement("search", name).format(
-            source=self._source, where=str(self._where), **values
-        )
-
-
-def _filter(where: Conditions, request: Search) -> None:
-    if request.device is not None:
-        where.add("a.device = {device}", device=request.device)
-    if request.kind is not None:
-        where.add("a.kind = {kind}", kind=request.kind)
-    if request.thread is not None:
-        where.add("a.thread_id = {thread}", thread=read_id(request.thread, "thread"))
-    if request.person is not None:
-        where.add(
-            "(a.sender_handle = {person} or a.thread_id in"
-            " (select t.id from thread t where t.participants @> array[{person}]))",
-            person=request.person.replace("\0", ""),
-        )
-    if request.since is not None:
-        where.add("a.sort_at >= {since}", since=utc(request.since))
-    if request.until is not None:
-        where.add("a.sort_at < {until}", until=utc(request.until))
-    if request.has is not None:
-        where.add("a.has_attachment" if request.has == "attachment" else "a.has_link")
-    where.see(request.removed)
-
-
 async def _is_longer_than(connection: Connection, rows: int) -> bool:
     found: bool = await connection.fetchval(
         "select exists (select 1 from artifact order by sort_at desc, id desc offset $1)", rows
@@ -305,51 +255,60 @@ async def _is_longer_than(connection: Connection, rows: int) -> bool:
     return found
 
 
-def _total(counts: Sequence[Any]) -> int:
-    return next((row["count"] for row in counts if row["facet"] == "total"), 0)
-
-
-def _facets(counts: Sequence[Any], labels: Mapping[str, str]) -> dict[str, list[Facet]]:
-    facets: dict[str, list[Facet]] = {"kind": [], "device": [], "year": []}
-    for row in counts:
-        if row["facet"] in facets:
-            label = labels.get(row["value"]) if row["facet"] == "kind" else None
-            facets[row["facet"]].append(Facet(value=row["value"], count=row["count"], label=label))
+def _facets(newest: Sequence[Row], labels: Mapping[str, str]) -> dict[str, list[Facet]]:
+    counted = {
+        "kind": Counter(row["kind"] for row in newest),
+        "device": Counter(row["device"] for row in newest),
+        "year": Counter(
+            str(row["occurred_at"].year) for row in newest if row["occurred_at"] is not None
+        ),
+    }
+    facets = {
+        name: [
+            Facet(value=value, count=count, label=labels.get(value) if name == "kind" else None)
+            for value, count in counts.items()
+        ]
+        for name, counts in counted.items()
+    }
     for found in facets.values():
         found.sort(key=lambda facet: (-facet.count, facet.value))
     facets["year"].sort(key=lambda facet: facet.value, reverse=True)
     return facets
 
 
-async def _to_hits(connection: Connection, rows: Sequence[Any], terms: Sequence[Term]) -> list[Hit]:
+async def _to_hits(connection: Connection, rows: Sequence[Row], terms: Sequence[Term]) -> list[Hit]:
     ids = [row["id"] for row in rows]
-    found = {
-        row["id"]: row
-        for row in await connection.fetch(
-            f"select {ARTIFACT_COLUMNS} from artifact a where a.id = any($1)",  # noqa: S608 -- constant
-            ids,
-        )
-    }
+    if not ids:
+        return []
+    text = statement("search", "shown").format(columns=ARTIFACT_COLUMNS)
+    found = {row["id"]: row for row in await connection.fetch(text, ids)}
     ordered = [found[row_id] for row_id in ids if row_id in found]
-    artifacts = await to_artifacts(connection, ordered)
-    positions = {
-        row["id"]: row["position"]
-        for row in await connection.fetch(statement("search", "positions"), ids)
-    }
-    threads = await to_threads(
+    names = await fetch_names(
         connection,
-        await connection.fetch(
-            f"select {THREAD_COLUMNS} from thread t where t.id = any($1)",  # noqa: S608 -- constant
-            list({row["thread_id"] for row in ordered if row["thread_id"] is not None}),
+        (
+            (row["device"], handle)
+            for row in ordered
+            for handle in (row["sender_handle"], *(row["participants"] or ()))
         ),
     )
-    titles = {thread.id: thread.title for thread in threads}
-    return [
-        Hit(
-            artifact=artifact,
-            snippet=make_snippet(artifact.text, artifact.title, terms),
-            thread_title=None if artifact.thread_id is None else titles.get(artifact.thread_id),
-            thread_position=positions.get(row["id"]),
+    return [_to_hit(row, names, terms) for row in ordered]
+
+
+def _to_hit(row: Row, names: Names, terms: Sequence[Term]) -> Hit:
+    artifact = to_artifact(row, names)
+    has_thread = row["thread_key"] is not None
+    return Hit(
+        artifact=artifact,
+        snippet=make_snippet(artifact.text, artifact.title, terms),
+        thread_title=thread_title(
+            row["thread_title"],
+            [
+                Participant(handle=handle, name=names.get((row["device"], handle)))
+                for handle in row["participants"]
+            ],
+            row["thread_key"],
         )
-        for row, artifact in zip(ordered, artifacts, strict=True)
-    ]
+        if has_thread
+        else None,
+        thread_position=row["position"] if has_thread else None,
+    )

@@ -46,7 +46,8 @@ create table kind_total (
 );
 
 create table thread (
-    id bigint generated always as identity primary key,
+    -- Follows from device, kind and key, so that rows can be written before their thread.
+    id bigint primary key,
     device text not null,
     kind text not null,
     key text not null,
@@ -67,8 +68,13 @@ create table thread (
 );
 create index thread_newest on thread (sort_at desc, id desc);
 
+-- Rows of all kinds. What lies where is a matter of speed alone: `shard` is 0 for what came in small
+-- numbers, and what a first run brought in large ones lies in tables of its own, loaded without
+-- indexes and attached when they are complete (see storage_shards).
+create sequence artifact_id;
 create table artifact (
-    id bigint generated always as identity primary key,
+    shard integer not null default 0,
+    id bigint not null default nextval('artifact_id'),
     device text not null,
     kind text not null,
     key text not null,
@@ -76,7 +82,8 @@ create table artifact (
     thread_id bigint,
     occurred_at timestamptz,
     -- occurred_at, or 1900 where it is not known, so that keyset paging has no nulls.
-    sort_at timestamptz not null,
+    sort_at timestamptz not null
+        generated always as (coalesce(occurred_at, '1900-01-01 00:00:00+00'::timestamptz)) stored,
     title text,
     text text,
     folded text,
@@ -88,17 +95,36 @@ create table artifact (
     has_link boolean not null,
     added_at timestamptz not null,
     removed_at timestamptz,
-    search tsvector
-);
-create unique index artifact_run on artifact (device, kind, key, digest, added_at);
+    search tsvector generated always as (to_tsvector('simple', coalesce(folded, ''))) stored
+) partition by list (shard);
+create unique index artifact_by_id on artifact (id, shard);
+create unique index artifact_run on artifact (device, kind, key, digest, added_at, shard)
+    include (removed_at);
 create index artifact_thread on artifact (thread_id, sort_at, id) include (added_at, removed_at)
     where thread_id is not null;
 create index artifact_newest on artifact (sort_at, id);
 create index artifact_added on artifact (device, kind, added_at);
 create index artifact_removed on artifact (device, kind, removed_at) where removed_at is not null;
 create index artifact_search on artifact using gin (search);
+create table artifact_0 partition of artifact for values in (0);
 
--- Positions in long threads without counting from the beginning: every 500th current artifact.
+-- The tables behind `artifact`. A row in state `loading` is a table that no run may have finished.
+create sequence artifact_shard_number as integer;
+create table artifact_shard (
+    shard integer primary key,
+    state text not null check (state in ('loading', 'attached')),
+    -- Of shard 0, which holds rows of all devices and kinds, none of these is known.
+    device text,
+    kind text,
+    row_count bigint,
+    first_at timestamptz,
+    last_at timestamptz,
+    -- Whether parts of words are found by an index; it is built after the rest.
+    has_substring boolean not null default false
+);
+insert into artifact_shard (shard, state) values (0, 'attached');
+
+-- Positions in long threads without counting from the beginning: every 64th current artifact.
 create table thread_anchor (
     thread_id bigint not null references thread on delete cascade,
     position bigint not null,
@@ -153,7 +179,9 @@ begin
     where o.opcname = 'gin_trgm_ops' and has_schema_privilege(n.oid, 'usage')
     limit 1;
     if operators is not null then
-        execute 'create index artifact_substring on artifact using gin (folded ' || operators || ')';
+        execute 'create index artifact_0_substring on artifact_0 using gin (folded '
+            || operators || ')';
+        update artifact_shard set has_substring = true where shard = 0;
     end if;
 end
 $$;

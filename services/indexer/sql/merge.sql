@@ -26,20 +26,22 @@ select exists (select 1 from stage group by key having count(*) > 1)
 -- All but the first artifact of each key.
 delete from stage s
 using (
-    select ctid, row_number() over (partition by key order by ordinal, ctid) as n from stage
+    select ctid, row_number() over (partition by key order by place) as n from stage
 ) numbered
 where s.ctid = numbered.ctid and numbered.n > 1
 
 -- name: name_threads
--- $3 the moment, $4.. the described threads as arrays. Words of an older revision do not
--- replace those of a newer one; threads without artifacts are left out.
-insert into thread as t (device, kind, key, title, folded, is_group, participants, services, described_at)
-select $1, $2, d.key, d.title, d.folded, d.is_group, d.participants, d.services, $3
+-- $3 the moment, $4 the described threads. Words of an older revision do not replace those of a
+-- newer one; threads without artifacts are left out.
+insert into thread as t
+    (id, device, kind, key, title, folded, is_group, participants, services, described_at)
+select d.id, $1, $2, d.key, d.title, d.folded, d.is_group, d.participants, d.services, $3
 from jsonb_to_recordset($4::jsonb) as d (
-    key text, title text, folded text, is_group boolean, participants text[], services text[]
+    id bigint, key text, title text, folded text, is_group boolean, participants text[],
+    services text[]
 )
-where exists (select 1 from used_thread u where u.key = d.key)
-on conflict (device, kind, key) do update
+where exists (select 1 from used_thread u where u.id = d.id)
+on conflict (id) do update
 set title = excluded.title, folded = excluded.folded, is_group = excluded.is_group,
     participants = excluded.participants, services = excluded.services,
     described_at = excluded.described_at
@@ -47,23 +49,29 @@ where excluded.described_at >= t.described_at
   and (excluded.title, excluded.is_group, excluded.participants, excluded.services)
       is distinct from (t.title, t.is_group, t.participants, t.services)
 
--- name: name_other_threads
-insert into thread (device, kind, key, is_group, participants, services, described_at)
-select $1, $2, u.key, false, '{}', '{}', $3 from used_thread u
-on conflict (device, kind, key) do nothing
-
 -- name: load_first
 insert into artifact (
-    device, kind, key, digest, thread_id, occurred_at, sort_at, title, text, folded, sender_handle,
-    is_me, payload, attachments, has_attachment, has_link, added_at, removed_at, search
+    device, kind, key, digest, thread_id, occurred_at, title, text, folded, sender_handle,
+    is_me, payload, attachments, has_attachment, has_link, added_at
 )
-select $1, $2, s.key, s.digest, t.id, s.occurred_at,
-       coalesce(s.occurred_at, '1900-01-01 00:00:00+00'), s.title, s.text, s.folded,
-       s.sender_handle, s.is_me, s.payload, s.attachments, s.has_attachment, s.has_link,
-       $3, null, to_tsvector('simple', coalesce(s.folded, ''))
+select $1, $2, s.key, s.digest, s.thread_id, s.occurred_at, s.title, s.text, s.folded,
+       s.sender_handle, s.is_me, s.payload, s.attachments, s.has_attachment, s.has_link, $3
 from stage s
-left join thread t on t.device = $1 and t.kind = $2 and t.key = s.thread_key
-order by s.ordinal
+order by s.place
+
+-- name: has_double_rows
+-- Whether a first run, whose rows lie in the table already, brought a key twice.
+select exists (
+    select 1 from artifact where device = $1 and kind = $2 group by key having count(*) > 1
+)
+
+-- name: drop_double_rows
+delete from artifact a
+using (
+    select id, row_number() over (partition by key order by id) as n
+    from artifact where device = $1 and kind = $2
+) numbered
+where a.id = numbered.id and numbered.n > 1
 
 -- name: touch_all
 insert into touched select id from thread where device = $1 and kind = $2
@@ -82,13 +90,12 @@ where a.device = $1 and a.kind = $2
 -- $1 the moment, $2 the next one or null.
 with tail as (
     insert into artifact (
-        device, kind, key, digest, thread_id, occurred_at, sort_at, title, text, folded,
-        sender_handle, is_me, payload, attachments, has_attachment, has_link, added_at, removed_at,
-        search
+        device, kind, key, digest, thread_id, occurred_at, title, text, folded, sender_handle,
+        is_me, payload, attachments, has_attachment, has_link, added_at, removed_at
     )
-    select a.device, a.kind, a.key, a.digest, a.thread_id, a.occurred_at, a.sort_at, a.title,
-           a.text, a.folded, a.sender_handle, a.is_me, a.payload, a.attachments, a.has_attachment,
-           a.has_link, $2, a.removed_at, a.search
+    select a.device, a.kind, a.key, a.digest, a.thread_id, a.occurred_at, a.title, a.text,
+           a.folded, a.sender_handle, a.is_me, a.payload, a.attachments, a.has_attachment,
+           a.has_link, $2, a.removed_at
     from artifact a join gone g on g.id = a.id
     where g.added_at < $1 and g.goes_on
 ), closed as (
@@ -128,19 +135,16 @@ with extended as (
     where a.id = f.right_id and f.left_id is null
 ), opened as (
     insert into artifact (
-        device, kind, key, digest, thread_id, occurred_at, sort_at, title, text, folded,
-        sender_handle, is_me, payload, attachments, has_attachment, has_link, added_at, removed_at,
-        search
+        device, kind, key, digest, thread_id, occurred_at, title, text, folded, sender_handle,
+        is_me, payload, attachments, has_attachment, has_link, added_at, removed_at
     )
-    select $1, $2, s.key, s.digest, t.id, s.occurred_at,
-           coalesce(s.occurred_at, '1900-01-01 00:00:00+00'), s.title, s.text, s.folded,
+    select $1, $2, s.key, s.digest, s.thread_id, s.occurred_at, s.title, s.text, s.folded,
            s.sender_handle, s.is_me, s.payload, s.attachments, s.has_attachment, s.has_link,
-           $3, $4, to_tsvector('simple', coalesce(s.folded, ''))
+           $3, $4
     from fresh f
     join stage s on s.key = f.key
-    left join thread t on t.device = $1 and t.kind = $2 and t.key = s.thread_key
     where f.left_id is null and f.right_id is null
-    order by s.ordinal
+    order by s.place
     returning thread_id
 )
 insert into touched
@@ -179,13 +183,20 @@ insert into touched select distinct thread_id from ending where thread_id is not
 -- name: count_threads
 -- Current artifacts count; a thread of which nothing is left still says when it was.
 with figures as (
+    -- Of the index alone: sort_at is occurred_at, or 1900 for none.
     select a.thread_id,
            count(*) filter (where a.removed_at is null) as current,
            count(*) filter (where a.removed_at is not null) as removed,
-           coalesce(min(a.occurred_at) filter (where a.removed_at is null), min(a.occurred_at)) as first_at,
-           coalesce(max(a.occurred_at) filter (where a.removed_at is null), max(a.occurred_at)) as last_at
+           nullif(coalesce(
+               min(a.sort_at) filter (where a.removed_at is null and a.sort_at > '1900-01-01 00:00:00+00'),
+               min(a.sort_at) filter (where a.sort_at > '1900-01-01 00:00:00+00')
+           ), '1900-01-01 00:00:00+00') as first_at,
+           nullif(coalesce(
+               max(a.sort_at) filter (where a.removed_at is null and a.sort_at > '1900-01-01 00:00:00+00'),
+               max(a.sort_at)
+           ), '1900-01-01 00:00:00+00') as last_at
     from artifact a
-    where a.thread_id in (select thread_id from touched)
+    where a.thread_id in (select thread_id from touched) and a.thread_id is not null
     group by a.thread_id
 )
 update thread t
@@ -215,8 +226,9 @@ from (
            row_number() over (partition by a.thread_id order by a.sort_at, a.id) - 1 as position
     from artifact a
     where a.removed_at is null and a.thread_id in (select thread_id from touched)
+      and a.thread_id is not null
 ) numbered
-where position > 0 and position % 500 = 0
+where position > 0 and position % 64 = 0
 
 -- name: count_kind
 insert into kind_total (device, kind, artifact_count, removed_count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -38,3 +38,10 @@ async def connection(pool: Any) -> AsyncIterator[Any]:
     """One connection of it."""
     async with pool.acquire() as connection:
         yield connection
+
+
+@pytest.fixture
+def connect(stack: Stack, pool: Any) -> Callable[[], Awaitable[Any]]:
+    """Opens connections beside the pool's, as a service does."""
+    credentials = stack.credentials("indexer").postgres
+    return lambda: postgres.connect(credentials, schema="indexer")

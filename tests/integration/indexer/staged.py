@@ -13,14 +13,18 @@ from services.indexer.staging import (
     COPY_TRAILER,
     StagedArtifact,
     StagedThread,
+    Threads,
     encode_row,
 )
 from services.indexer.storage_history import (
+    Moment,
+    count_first,
     fill_stage,
     merge_stage,
     open_stage,
     record_revision,
 )
+from services.indexer.storage_shards import Pieces, ShardLoader, attach_shards
 from shared.contracts.indexer import KindReport
 
 EPOCH = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
@@ -44,6 +48,18 @@ def artifact(ordinal: int, key: str, text: str | None = None, **fields: Any) -> 
     return StagedArtifact(ordinal=ordinal, key=key, text=text, **fields)
 
 
+def undescribed(
+    artifacts: Sequence[StagedArtifact], threads: Sequence[StagedThread]
+) -> list[StagedThread]:
+    """What the worker says of threads that its parser only named."""
+    keys = {one.thread_key for one in artifacts} - {None} - {thread.key for thread in threads}
+    return [
+        StagedThread(key=key, title=None, is_group=False, participants=[], services=[], raw_keys=[])
+        for key in keys
+        if key is not None
+    ]
+
+
 async def index_staged(
     connection: Any,
     *,
@@ -56,10 +72,12 @@ async def index_staged(
 ) -> KindReport:
     """Merge *artifacts* as the content of day *moment*, in one transaction like a run does."""
 
+    named = Threads(device=device, kind=kind)
+
     async def stream() -> AsyncIterator[bytes]:
         yield COPY_HEADER
         for one in artifacts:
-            yield encode_row(one)
+            yield encode_row(one, named)
         yield COPY_TRAILER
 
     async with connection.transaction():
@@ -75,7 +93,49 @@ async def index_staged(
         return await merge_stage(
             connection,
             at=at,
-            threads=threads,
+            threads=[*threads, *undescribed(artifacts, threads)],
+            report=KindReport(kind=kind, state="indexed", kept=len(artifacts)),
+            parser_version=1,
+            job_id=None,
+        )
+
+
+async def load_staged(
+    connection: Any,
+    connect: Any,
+    *,
+    device: str,
+    moment: int,
+    artifacts: Sequence[StagedArtifact],
+    threads: Sequence[StagedThread] = (),
+    kind: str = "message",
+    shard_bytes: int = 400,
+) -> KindReport:
+    """Take *artifacts* for the first content of a device, as a first run of a large store does."""
+    named = Threads(device=device, kind=kind)
+
+    async def stream() -> AsyncIterator[bytes]:
+        for one in artifacts:
+            yield encode_row(one, named)
+
+    planned = Moment(device=device, taken_at=day(moment))
+    numbers = await ShardLoader(connect, at=planned, kind=kind, shard_bytes=shard_bytes).load(
+        Pieces(stream())
+    )
+    async with connection.transaction():
+        at = await record_revision(
+            connection,
+            device=device,
+            digest=f"{moment:040x}",
+            taken_at=day(moment),
+            backup_id=BACKUP,
+        )
+        assert at == planned
+        await attach_shards(connection, numbers)
+        return await count_first(
+            connection,
+            at=at,
+            threads=[*threads, *undescribed(artifacts, threads)],
             report=KindReport(kind=kind, state="indexed", kept=len(artifacts)),
             parser_version=1,
             job_id=None,

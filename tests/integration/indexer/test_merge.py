@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from staged import artifact, day, index_staged
+import pytest
+from staged import artifact, day, index_staged, load_staged
 
 from services.indexer.history import Row, forget, observe
 from services.indexer.storage_history import Moment, forget_moment
@@ -26,7 +27,10 @@ async def rows_of(connection: Any, device: str) -> set[Row]:
     }
 
 
-async def test_tables_hold_exactly_the_rows_of_the_algebra(connection: Any) -> None:
+@pytest.mark.parametrize("first", ["merged", "loaded"])
+async def test_tables_hold_exactly_the_rows_of_the_algebra(
+    connection: Any, connect: Any, first: str
+) -> None:
     """Any order of observations, re-observations and forgets, on several devices."""
     for seed in range(12):
         chance = random.Random(seed)
@@ -43,15 +47,18 @@ async def test_tables_hold_exactly_the_rows_of_the_algebra(connection: Any) -> N
                 timeline.discard(moment)
             else:
                 content = {key: chance.choice("xyz") for key in "abcdef" if chance.random() < 0.6}
-                report = await index_staged(
-                    connection,
-                    device=device,
-                    moment=moment,
-                    artifacts=[
-                        artifact(n, key, digest, occurred_at_us=1_700_000_000_000_000)
-                        for n, (key, digest) in enumerate(content.items())
-                    ],
-                )
+                artifacts = [
+                    artifact(n, key, digest, occurred_at_us=1_700_000_000_000_000)
+                    for n, (key, digest) in enumerate(content.items())
+                ]
+                if first == "loaded" and not timeline and not rows:
+                    report = await load_staged(
+                        connection, connect, device=device, moment=moment, artifacts=artifacts
+                    )
+                else:
+                    report = await index_staged(
+                        connection, device=device, moment=moment, artifacts=artifacts
+                    )
                 rows = observe(rows, timeline, moment, content.items())
                 timeline.add(moment)
                 assert report.added == sum(row.added == moment for row in rows)
@@ -86,7 +93,7 @@ async def test_only_what_changed_is_written_by_the_next_revision(connection: Any
 
 
 async def test_two_artifacts_with_one_key_count_as_one_and_one_is_skipped(connection: Any) -> None:
-    doubled = [artifact(2, "a", "second"), artifact(1, "a", "first"), artifact(3, "k" * 2000)]
+    doubled = [artifact(1, "a", "first"), artifact(2, "a", "second"), artifact(3, "k" * 2000)]
     report = await index_staged(connection, device="d", moment=1, artifacts=doubled)
     assert (report.kept, report.skipped) == (1, 2)
     assert await connection.fetchval("select text from artifact") == "first"

@@ -42,7 +42,7 @@ def test_a_row_has_every_column_in_order() -> None:
     assert found["is_me"] == found["has_link"] == b"\x01"
     assert found["payload"] == b'\x01{"note":""}'
     assert found["attachments"] == b"\x01[]"
-    assert found["thread_key"] is None
+    assert found["thread_id"] is None
 
 
 def test_what_postgres_refuses_is_mended() -> None:
