@@ -1,6 +1,6 @@
 # Everything goes through .venv; both commands of the README set it up themselves.
 .DEFAULT_GOAL := help
-.PHONY: help up demo test check bench setup setup-dev lock clean
+.PHONY: help up demo test check bench chaos setup setup-dev lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ check: setup-dev ## Lint, format, types, import rules
 
 bench: setup-dev ## Measure speed as ratios against limits and peers; report under reports/
 	@.venv/bin/python -m tests.bench
+
+chaos: setup-dev ## Kill, stop and halt every part while people work; report under reports/
+	@.venv/bin/python -m tests.chaos --faults 220 --seconds 220
 
 setup:
 	@deploy/setup.sh runtime

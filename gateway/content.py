@@ -77,7 +77,7 @@ class ContentSource:
 
         async def read(offset: int, length: int) -> bytes:
             reply = await self._sessions.ask_bytes(
-                ReadFile(file_id=file_id, offset=offset, length=length),
+                ReadFile(file_id=file_id, offset=offset, length=length, etag=content.etag),
                 backup_id=backup_id,
                 token=token,
             )

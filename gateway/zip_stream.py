@@ -142,7 +142,7 @@ class ZipSource:
     ) -> AsyncIterator[bytes]:
         async def read(offset: int, length: int) -> bytes:
             reply = await self._sessions.ask_bytes(
-                ReadFile(file_id=file.file_id, offset=offset, length=length),
+                ReadFile(file_id=file.file_id, offset=offset, length=length, etag=content.etag),
                 backup_id=self._backup_id,
                 token=self._token,
             )

@@ -55,6 +55,8 @@ class NatsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The bus. Without a URL an embedded server is started."""
 
     url: Secret | None = None
+    #: On how many servers of a cluster each event is kept; an embedded server has one.
+    replicas: Annotated[int, Meta(ge=1, le=5)] = 1
 
 
 class PostgresSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -44,6 +44,7 @@ class Engines:
         self._services = tuple(services)
         self._say = say
         self._external_nats = _nats_of(settings)
+        self._replicas = settings.nats.replicas if self._external_nats else 1
         self._external_postgres = _postgres_of(settings)
         self.postgres: EmbeddedPostgres | None = None
         self.nats: EmbeddedNats | None = None
@@ -116,7 +117,7 @@ class Engines:
                 timeout_seconds=15.0,
             )
             try:
-                await declare_topology(bus)
+                await declare_topology(bus, replicas=self._replicas)
             finally:
                 await bus.drain()
         except Exception as error:

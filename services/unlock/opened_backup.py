@@ -154,12 +154,18 @@ class OpenedBackup:
                 warnings=list(reader.warnings),
             )
 
-    def read(self, file_id: FileId, *, offset: int, length: int) -> bytes:
-        """Return plaintext; the key of a file read before is not unwrapped again."""
+    def read(self, file_id: FileId, *, offset: int, length: int, etag: str | None = None) -> bytes:
+        """Return plaintext; the key of a file read before is not unwrapped again.
+
+        A reader who opened the file in another session says its *etag*: parts of two runs' files
+        must never become one.
+        """
         with (
             self._told_truly(),
             self._readers.using(file_id, lambda: self._open_reader(self._entry(file_id))) as reader,
         ):
+            if etag is not None and etag != _etag(file_id, reader):
+                raise errors.backup_changed()
             return reader.read(offset, length)
 
     def close(self) -> None:

@@ -153,7 +153,10 @@ class SessionVerbs:
         content = await self._ask(
             context,
             lambda backup: backup.read(
-                request.file_id, offset=request.offset, length=request.length
+                request.file_id,
+                offset=request.offset,
+                length=request.length,
+                etag=request.etag,
             ),
         )
         metrics.BYTES_READ.inc(len(content))

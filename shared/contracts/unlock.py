@@ -211,3 +211,5 @@ class ReadFile(Request[bytes], frozen=True, kw_only=True):
     file_id: FileId
     offset: int = 0
     length: int = READ_CHUNK_BYTES
+    #: The file as it was opened: whichever session answers, other bytes are refused.
+    etag: str | None = None

@@ -22,10 +22,17 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--messages", type=int, default=12_000)
+    parser.add_argument(
+        "--cluster", type=int, default=0, metavar="ROUNDS", help="kill nodes of a NATS cluster"
+    )
     parser.add_argument("--report", type=Path, default=Path("reports"))
     given = parser.parse_args()
     options = Options(
-        seed=given.seed, faults=given.faults, seconds=given.seconds, messages=given.messages
+        seed=given.seed,
+        faults=given.faults,
+        seconds=given.seconds,
+        messages=given.messages,
+        cluster_rounds=given.cluster,
     )
     facts = machine()
     record = run(options)

@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.chaos import invariants, snapshot
 from tests.chaos.actors import Owner, Visitor
 from tests.chaos.client import Client
+from tests.chaos.cluster import Cluster, roll
 from tests.chaos.faults import Striker
 from tests.chaos.listener import Listener
 from tests.chaos.phones import Phone, make_phones
@@ -31,6 +32,8 @@ class Options:
     faults: int
     seconds: float
     messages: int = 12_000
+    #: Instead of the plan: so many times around a cluster of three nats-servers.
+    cluster_rounds: int = 0
 
 
 class _Crew:
@@ -98,9 +101,16 @@ def _disturbed(
     phones = make_phones(root, folder / "drafts", messages=options.messages)
     for phone in phones:
         phone.next_run()
+    cluster = Cluster(folder / "cluster") if options.cluster_rounds else None
     vault = Vault(
-        folder / "data", root, scratch=scratch / "disturbed", log=folder / "disturbed.log"
+        folder / "data",
+        root,
+        scratch=scratch / "disturbed",
+        log=folder / "disturbed.log",
+        settings=cluster.settings if cluster else None,
     )
+    if cluster:
+        cluster.start()
     vault.start()
     try:
         record.notes["first start, s"] = round(vault.wait_ready(), 2)
@@ -109,20 +119,28 @@ def _disturbed(
         _people(options, vault, phones, crew, record)
         crew.start("listener", listener.run)
         crew.start("scales", lambda stopping: _weigh(vault, record, stopping))
-        striker = Striker(vault, record, crew.stopping)
-        for volley in volleys(
-            make_plan(options.seed, faults=options.faults, seconds=options.seconds)
-        ):
-            striker.strike(volley)
+        if cluster:
+            roll(cluster, vault, record, crew.stopping, rounds=options.cluster_rounds)
+        else:
+            _strike(options, vault, record, crew.stopping)
         record.notes["faults over after, s"] = round(record.seconds, 1)
         crew.stop()
         found, kinds = _peace(vault, phones, listener, record)
     finally:
         exit_code = vault.stop()
+        if cluster:
+            cluster.stop()
     invariants.check_end(vault, record, exit_code)
     invariants.check_memory(record)
     record.notes["runs of the phones"] = {phone.name: phone.run + 1 for phone in phones}
     return found, phones, kinds
+
+
+def _strike(options: Options, vault: Vault, record: Record, stopping: threading.Event) -> None:
+    striker = Striker(vault, record, stopping)
+    plan = make_plan(options.seed, faults=options.faults, seconds=options.seconds)
+    for volley in volleys(plan):
+        striker.strike(volley)
 
 
 def _people(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,14 +33,23 @@ class Process:
 class Vault:
     """Starts, finds, kills. Calls come from one thread; reading ``url`` and ``token`` from any."""
 
-    def __init__(self, data_dir: Path, backups: Path, *, scratch: Path, log: Path) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        backups: Path,
+        *,
+        scratch: Path,
+        log: Path,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.data_dir = data_dir
         self.scratch = scratch
         self.log = log
         self.sessions: list[int] = []
         self.exit_codes: list[int] = []
         self._backups = backups
-        self._port = _free_port()
+        self._settings = dict(settings or {})
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
@@ -68,6 +78,7 @@ class Vault:
             "KEEPSAKE_LOG__LEVEL": "info",
             "KEEPSAKE_HTTP__PORT": str(self._port),
             "KEEPSAKE_SCRATCH_DIR": str(self.scratch),
+            **self._settings,
         }
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -214,7 +225,8 @@ def _label(pid: int, parent: str) -> str:
     return "postgres" if "/postgres -D" in command else "other"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     for port in random.Random().sample(_PORTS, 50):
         with socket.socket() as probe:
             try:

@@ -249,3 +249,32 @@ async def test_reading_stops_when_the_next_run_begins_and_not_only_when_it_ends(
         with pytest.raises(ProblemError) as raised:
             await vault.ask(opened, OpenFile(file_id=note.file_id))
         assert raised.value.problem.type == "/problems/backup-changed"
+
+
+async def test_parts_of_two_runs_never_become_one_file(vault: Vault) -> None:
+    """The gateway opens plain backups again by itself, in the middle of a download too."""
+    backup = vault.mint(passphrase=None)
+    async with vault.stack.service("unlock"):
+        opened = await vault.open(backup, None)
+        note = await vault.ask(
+            opened, FindFile(domain="HomeDomain", relative_path="Library/SMS/sms.db")
+        )
+        first = await vault.ask(opened, OpenFile(file_id=note.file_id))
+        part = ReadFile(file_id=note.file_id, length=16, etag=first.etag)
+        assert await vault.ask(opened, part) == b"SQLite format 3\0"
+        changed = [
+            dataclasses.replace(one, content=one.content + b"more")
+            if one.relative_path.endswith("sms.db")
+            else one
+            for one in phone_files()
+        ]
+        mint_backup(
+            vault.root,
+            files=changed,
+            udid=vault.minted[backup].udid,
+            taken_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+        )
+        again = await vault.open(backup, None)
+        with pytest.raises(ProblemError) as raised:
+            await vault.ask(again, part)
+        assert raised.value.problem.type == "/problems/backup-changed"
