@@ -21,7 +21,7 @@ from gateway.front import Front
 from gateway.live_events import LiveEvents
 from gateway.openapi import openapi_config
 from gateway.parameters import refuse_unknown_parameters
-from gateway.problems import on_exception, on_http_exception, on_problem
+from gateway.problems import on_exception, on_http_exception, on_problem, on_recursion
 from gateway.routes import (
     backups,
     dead_letters,
@@ -119,6 +119,7 @@ def build_app(parts: Parts, *, hosts: Iterable[str]) -> ASGIApp:
         exception_handlers={
             ProblemError: on_problem,
             HTTPException: on_http_exception,
+            RecursionError: on_recursion,
             Exception: on_exception,
         },
         request_max_body_size=MAX_BODY_BYTES,

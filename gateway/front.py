@@ -36,6 +36,8 @@ _SAFE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+#: What the framework would answer with a page of its own.
+_SCHEMA_PATHS = frozenset({"/schema", "/schema/", "/schema/openapi.json"})
 #: Our own page has its style inside, and no script.
 _PAGE_POLICY = (
     b"content-security-policy",
@@ -83,6 +85,10 @@ class Front:
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MAX_ADDRESS_BYTES:
             return Problem(
                 type="/problems/address-too-long", title="The address is too long.", status=414
+            )
+        if scope["path"].startswith("/schema") and scope["path"] not in _SCHEMA_PATHS:
+            return Problem(
+                type="/problems/not-found", title="There is nothing at this address.", status=404
             )
         host = next((value for name, value in scope["headers"] if name == b"host"), b"")
         if not is_host_served(host.decode("latin-1"), self._hosts):

@@ -22,9 +22,10 @@ def parse_moment(text: str | None, name: str, *, end_of_day: bool = False) -> dt
         else:
             # "+" in a query that was not escaped arrives as a blank.
             moment = dt.datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        # A zone can move the first and the last day of the calendar out of it.
+        return moment.replace(tzinfo=dt.UTC) if not moment.tzinfo else moment.astimezone(dt.UTC)
     except (ValueError, OverflowError):
         raise bad_request(
             f"The parameter {name} is not a time. Write it like 2024-05-31T18:00:00Z.",
             parameter=name,
         ) from None
-    return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)

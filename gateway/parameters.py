@@ -60,21 +60,53 @@ SessionHeader = Annotated[
 Direction = FromQuery[Literal["forward", "backward", "around"]]
 Removed = FromQuery[Literal["exclude", "include", "only"]]
 
-#: Every operation may answer with these; the document says so once per operation.
-PROBLEMS = {
-    status: ResponseSpec(
-        data_container=Problem,
-        media_type="application/problem+json",
-        description=description,
+_DESCRIPTIONS = {
+    400: "A parameter or the body is not valid, or a query parameter is unknown",
+    401: "No valid API token",
+    403: "The token lacks the scope, or the passphrase or session token does not fit",
+    404: "There is no such thing",
+    409: "The state of the thing does not allow it: incomplete, running, finished already",
+    413: "The body, or the answer, is too large",
+    414: "The address is too long",
+    416: "The range lies outside of the file",
+    421: "This host name is not served",
+    422: "The backup, or this file of it, is damaged",
+    423: "The backup is locked",
+    429: "Too many attempts; see Retry-After",
+    503: "A part of Keepsake is not answering, or too busy; see Retry-After",
+    504: "A part of Keepsake took too long",
+    507: "There is no space for the manifest's copy",
+}
+
+
+def problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """Return what the document says of refusals: those of every operation, and *statuses*."""
+    return {
+        status: ResponseSpec(
+            data_container=Problem,
+            media_type="application/problem+json",
+            description=_DESCRIPTIONS[status],
+            generate_examples=False,
+        )
+        for status in sorted({400, 401, 403, 404, 413, 414, 421, 503, 504, *statuses})
+    }
+
+
+#: What every operation may answer with.
+PROBLEMS = problems()
+#: The same for what is inside of a backup.
+INSIDE = problems(409, 422, 423, 429, 507)
+#: And for the bytes of one file.
+CONTENT = problems(409, 416, 422, 423, 429, 507) | {
+    206: ResponseSpec(
+        data_container=bytes,
+        media_type="application/octet-stream",
+        description="The bytes of the Range",
         generate_examples=False,
-    )
-    for status, description in (
-        (400, "A parameter or the body is not valid, or a query parameter is unknown"),
-        (401, "No valid API token"),
-        (403, "The token lacks the scope, or the session token does not fit"),
-        (404, "There is no such thing"),
-        (503, "A part of Keepsake is not answering; see Retry-After"),
-    )
+    ),
+    304: ResponseSpec(
+        data_container=None, description="Unchanged since If-None-Match", generate_examples=False
+    ),
 }
 
 

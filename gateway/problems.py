@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,6 +92,18 @@ def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Respon
             fields=fields,
         ),
         {"allow": allowed} if allowed else None,
+    )
+
+
+def on_recursion(request: Request[Any, Any, Any], error: RecursionError) -> Response[Any]:
+    """Show that a body was nested too deep to be read; elsewhere it is a bug like any other."""
+    if not any(frame.name == "decode_json" for frame in traceback.extract_tb(error.__traceback__)):
+        return on_exception(request, error)
+    slug, title = _BY_STATUS[400]
+    return problem_response(
+        Problem(
+            type=f"/problems/{slug}", title=title, status=400, detail="The body is nested too deep."
+        )
     )
 
 

@@ -78,7 +78,7 @@ def range_still_holds(if_range: str | None, etag: str, modified_at: dt.datetime 
         return False
     try:
         return parsedate_to_datetime(value) == modified_at.replace(microsecond=0)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return False
 
 

@@ -20,6 +20,7 @@ from gateway.parameters import (
     UdidQuery,
     UuidPath,
     passed_through,
+    problems,
 )
 from gateway.tokens import Caller
 from shared.bus import Bus
@@ -114,7 +115,10 @@ async def get_backup(
 
 
 @patch(
-    "/api/backups/{backup_id:str}", guards=[needs("write")], responses=PROBLEMS, tags=["backups"]
+    "/api/backups/{backup_id:str}",
+    guards=[needs("write")],
+    responses=problems(409),
+    tags=["backups"],
 )
 async def update_backup(
     *, bus: NamedDependency[Bus], backup_id: UuidPath, data: JSONBody[BackupChanges]
@@ -133,7 +137,7 @@ async def update_backup(
     "/api/backups/{backup_id:str}",
     status_code=200,
     guards=[needs("write")],
-    responses=PROBLEMS,
+    responses=problems(409),
     tags=["backups"],
 )
 async def forget_backup(

@@ -10,7 +10,7 @@ from litestar.params import PathParameter
 
 from gateway.audit import Audit
 from gateway.authentication import needs
-from gateway.parameters import PROBLEMS, Cursor, Limit
+from gateway.parameters import PROBLEMS, Cursor, Limit, problems
 from gateway.tokens import Caller
 from shared.bus import (
     Bus,
@@ -36,7 +36,7 @@ async def list_letters(
     "/api/dead-letters/{sequence:int}/retry",
     status_code=200,
     guards=[needs("admin")],
-    responses=PROBLEMS,
+    responses=problems(409),
     tags=["dead letters"],
 )
 async def retry_letter(

@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 
 from gateway.audit import Audit
 from gateway.authentication import needs
-from gateway.parameters import PROBLEMS, Cursor, Limit, Reveal, UdidPath, passed_through
+from gateway.parameters import PROBLEMS, Cursor, Limit, Reveal, UdidPath, passed_through, problems
 from gateway.tokens import Caller
 from shared.bus import Bus
 from shared.contracts.discovery import Device, GetDevice, ListDevices
@@ -74,7 +74,12 @@ async def list_revisions(
     )
 
 
-@get("/api/devices/{udid:str}/diff", guards=[needs("read")], responses=PROBLEMS, tags=["devices"])
+@get(
+    "/api/devices/{udid:str}/diff",
+    guards=[needs("read")],
+    responses=problems(409),
+    tags=["devices"],
+)
 async def diff_revisions(
     *,
     bus: NamedDependency[Bus],

@@ -15,7 +15,8 @@ from gateway.authentication import needs
 from gateway.content import ContentSource
 from gateway.disposition import Disposition, content_disposition
 from gateway.parameters import (
-    PROBLEMS,
+    CONTENT,
+    INSIDE,
     Cursor,
     FileIdPath,
     Limit,
@@ -56,7 +57,7 @@ DispositionQuery = Annotated[
 @get(
     "/api/backups/{backup_id:str}/domains",
     guards=[needs("read")],
-    responses=PROBLEMS,
+    responses=INSIDE,
     tags=["files"],
 )
 async def list_domains(
@@ -71,9 +72,7 @@ async def list_domains(
     )
 
 
-@get(
-    "/api/backups/{backup_id:str}/apps", guards=[needs("read")], responses=PROBLEMS, tags=["files"]
-)
+@get("/api/backups/{backup_id:str}/apps", guards=[needs("read")], responses=INSIDE, tags=["files"])
 async def list_apps(
     *,
     sessions: NamedDependency[SessionAccess],
@@ -89,7 +88,7 @@ async def list_apps(
 @get(
     "/api/backups/{backup_id:str}/files",
     guards=[needs("read")],
-    responses=PROBLEMS,
+    responses=INSIDE,
     tags=["files"],
 )
 async def list_files(
@@ -124,7 +123,7 @@ async def list_files(
 @get(
     "/api/backups/{backup_id:str}/files/{file_id:str}",
     guards=[needs("read")],
-    responses=PROBLEMS,
+    responses=INSIDE,
     tags=["files"],
 )
 async def get_file(
@@ -147,7 +146,7 @@ async def get_file(
     http_method=[HttpMethod.GET, HttpMethod.HEAD],
     status_code=200,
     guards=[needs("read")],
-    responses=PROBLEMS,
+    responses=CONTENT,
     tags=["files"],
 )
 async def get_content(
@@ -169,7 +168,7 @@ async def get_content(
     )
 
 
-@get("/api/backups/{backup_id:str}/zip", guards=[needs("read")], responses=PROBLEMS, tags=["files"])
+@get("/api/backups/{backup_id:str}/zip", guards=[needs("read")], responses=INSIDE, tags=["files"])
 async def get_zip(
     *,
     sessions: NamedDependency[SessionAccess],

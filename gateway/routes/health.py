@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 
 from gateway.authentication import PUBLIC
 from shared.bus import Bus
@@ -46,7 +47,18 @@ async def live() -> Live:
     return Live()
 
 
-@get("/health/ready", opt=PUBLIC, tags=["health"])
+@get(
+    "/health/ready",
+    opt=PUBLIC,
+    responses={
+        503: ResponseSpec(
+            data_container=Readiness,
+            description="A dependency or a service is not ready",
+            generate_examples=False,
+        )
+    },
+    tags=["health"],
+)
 async def ready(
     *, bus: NamedDependency[Bus], pool: NamedDependency[asyncpg.Pool]
 ) -> Response[Readiness]:

@@ -14,6 +14,7 @@ from gateway.authentication import needs
 from gateway.content import ContentSource
 from gateway.moments import parse_moment
 from gateway.parameters import (
+    CONTENT,
     PROBLEMS,
     Cursor,
     Direction,
@@ -171,7 +172,7 @@ async def list_versions(
     http_method=[HttpMethod.GET, HttpMethod.HEAD],
     status_code=200,
     guards=[needs("read")],
-    responses=PROBLEMS,
+    responses=CONTENT,
     tags=["history"],
 )
 async def get_attachment(

@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from gateway.authentication import needs
-from gateway.parameters import PROBLEMS, SessionHeader, UdidQuery, UuidPath, passed_through
+from gateway.parameters import INSIDE, PROBLEMS, SessionHeader, UdidQuery, UuidPath, passed_through
 from gateway.session_access import SessionAccess
 from shared.bus import Bus
 from shared.contracts.discovery import GetBackup
@@ -32,7 +32,7 @@ class IndexBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     "/api/backups/{backup_id:str}/index",
     status_code=202,
     guards=[needs("write")],
-    responses=PROBLEMS,
+    responses=INSIDE,
     tags=["index"],
 )
 async def index_backup(

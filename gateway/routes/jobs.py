@@ -17,6 +17,7 @@ from gateway.parameters import (
     SessionHeader,
     UuidPath,
     passed_through,
+    problems,
 )
 from gateway.session_access import SessionAccess
 from shared.bus import Bus
@@ -51,7 +52,7 @@ async def get_job(*, bus: NamedDependency[Bus], job_id: UuidPath) -> Response[Jo
     "/api/jobs/{job_id:str}/cancel",
     status_code=200,
     guards=[needs("write")],
-    responses=PROBLEMS,
+    responses=problems(409),
     tags=["jobs"],
 )
 async def cancel_job(*, bus: NamedDependency[Bus], job_id: UuidPath) -> Response[Job]:
@@ -63,7 +64,7 @@ async def cancel_job(*, bus: NamedDependency[Bus], job_id: UuidPath) -> Response
     "/api/jobs/{job_id:str}/retry",
     status_code=200,
     guards=[needs("write")],
-    responses=PROBLEMS,
+    responses=problems(409),
     tags=["jobs"],
 )
 async def retry_job(

@@ -11,7 +11,7 @@ from litestar.params import JSONBody
 
 from gateway.audit import Audit
 from gateway.authentication import needs
-from gateway.parameters import PROBLEMS, SessionHeader, UuidPath, passed_through
+from gateway.parameters import PROBLEMS, SessionHeader, UuidPath, passed_through, problems
 from gateway.session_access import is_locked, session_id_of
 from gateway.streaming import Limit as SlotLimit
 from gateway.tokens import Caller
@@ -55,7 +55,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     "/api/backups/{backup_id:str}/unlock",
     status_code=200,
     guards=[needs("unlock")],
-    responses=PROBLEMS,
+    responses=problems(409, 422, 429, 507),
     tags=["sessions"],
 )
 async def unlock_backup(

@@ -17,7 +17,7 @@ from gateway.authentication import needs
 from gateway.parameters import PROBLEMS, Cursor, Limit, UuidPath
 from gateway.storage import TokenRow
 from gateway.tokens import Caller, Scope, Tokens
-from shared.contracts.problems import not_found
+from shared.contracts.problems import bad_request, not_found
 from shared.contracts.requests import DEFAULT_LIMIT, Done, Page
 
 
@@ -68,6 +68,8 @@ async def create_token(
     data: JSONBody[NewToken],
 ) -> Response[CreatedToken]:
     """Make a token."""
+    if not data.name.isprintable():
+        raise bad_request("The name holds a character that is not printable.", parameter="name")
     text, row = await tokens.create(
         name=data.name,
         scopes=data.scopes,

@@ -28,3 +28,9 @@ def test_what_is_no_time_is_refused_by_the_parameters_name(text: str) -> None:
     with pytest.raises(ProblemError) as refused:
         parse_moment(text, "to", end_of_day=True)
     assert refused.value.problem.fields == {"parameter": "to"}
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_a_zone_that_leads_out_of_the_calendar_is_no_time(text: str) -> None:
+    with pytest.raises(ProblemError):
+        parse_moment(text, "from")

@@ -87,3 +87,11 @@ def test_a_partial_download_goes_on_only_when_the_content_is_surely_the_same() -
     assert range_still_holds(http_date(moment), '"a"', moment)
     assert not range_still_holds(http_date(moment), '"a"', moment + dt.timedelta(seconds=1))
     assert not range_still_holds("nonsense", '"a"', moment)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Sun, 06 Nov 99999999999999999999 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 +9" + "9" * 18],
+)
+def test_a_date_that_no_calendar_holds_does_not_match(header: str) -> None:
+    assert not range_still_holds(header, '"a"', dt.datetime(1994, 11, 6, tzinfo=dt.UTC))
