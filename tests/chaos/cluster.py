@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import subprocess
 import threading
@@ -11,7 +12,9 @@ from pathlib import Path
 import httpx
 
 from deploy.local.binaries import find_nats_server
+from tests.chaos.plan import SERVICES
 from tests.chaos.record import Record
+from tests.chaos.replicas import Replicas
 from tests.chaos.vault import Vault, free_port, peak_memory_bytes
 
 NODES = 3
@@ -98,9 +101,19 @@ class Cluster:
 
 
 def roll(
-    cluster: Cluster, vault: Vault, record: Record, stopping: threading.Event, *, rounds: int
+    cluster: Cluster,
+    replicas: Replicas,
+    vault: Vault,
+    record: Record,
+    stopping: threading.Event,
+    *,
+    rounds: int,
 ) -> None:
-    """Kill the nodes one after the other, *rounds* times around, while people work."""
+    """Kill the nodes one after the other, *rounds* times around, while people work.
+
+    Between two nodes the second process of one service is killed.
+    """
+    second = itertools.cycle(SERVICES)
     for number in [node for _ in range(rounds) for node in range(NODES)]:
         cluster.weigh(record)
         cluster.kill(number)
@@ -116,3 +129,4 @@ def roll(
         cluster.start_node(number)
         cluster.wait_healthy(number)
         stopping.wait(1.0)
+        replicas.kill(next(second), record)

@@ -19,6 +19,7 @@ from tests.chaos.listener import Listener
 from tests.chaos.phones import Phone, make_phones
 from tests.chaos.plan import make_plan, volleys
 from tests.chaos.record import Record
+from tests.chaos.replicas import Replicas
 from tests.chaos.vault import Vault, peak_memory_bytes
 
 Snapshot = dict[str, dict[str, Counter[str]]]
@@ -116,16 +117,23 @@ def _disturbed(
         record.notes["first start, s"] = round(vault.wait_ready(), 2)
         listener = Listener(vault.url, vault.token, record)
         crew = _Crew(record)
-        _people(options, vault, phones, crew, record)
+        replicas = None
+        if cluster:
+            replicas = Replicas(vault, cluster.settings, folder / "replicas.log")
+            replicas.start()
+        others = replicas.url if replicas else vault.url
+        _people(options, {"owner": vault.url, "visitor": others}, vault.token, phones, crew, record)
         crew.start("listener", listener.run)
         crew.start("scales", lambda stopping: _weigh(vault, record, stopping))
-        if cluster:
-            roll(cluster, vault, record, crew.stopping, rounds=options.cluster_rounds)
+        if cluster and replicas:
+            roll(cluster, replicas, vault, record, crew.stopping, rounds=options.cluster_rounds)
         else:
             _strike(options, vault, record, crew.stopping)
         record.notes["faults over after, s"] = round(record.seconds, 1)
         crew.stop()
         found, kinds = _peace(vault, phones, listener, record)
+        if replicas:
+            replicas.stop()
     finally:
         exit_code = vault.stop()
         if cluster:
@@ -144,11 +152,16 @@ def _strike(options: Options, vault: Vault, record: Record, stopping: threading.
 
 
 def _people(
-    options: Options, vault: Vault, phones: list[Phone], crew: _Crew, record: Record
+    options: Options,
+    urls: dict[str, str],
+    token: str,
+    phones: list[Phone],
+    crew: _Crew,
+    record: Record,
 ) -> None:
     for phone in phones:
         for role, person in (("owner", Owner), ("visitor", Visitor)):
-            client = Client(vault.url, vault.token, record, crew.stopping)
+            client = Client(urls[role], token, record, crew.stopping)
             one = person(client, phone, seed=f"{options.seed} {role} {phone.udid}")
             crew.start(f"{role} of {phone.name}", one.run)
 

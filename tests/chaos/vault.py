@@ -47,7 +47,7 @@ class Vault:
         self.log = log
         self.sessions: list[int] = []
         self.exit_codes: list[int] = []
-        self._backups = backups
+        self.backups = backups
         self._settings = dict(settings or {})
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -73,7 +73,7 @@ class Vault:
         """Start it and return at once."""
         environment = os.environ | {
             "KEEPSAKE_DATA_DIR": str(self.data_dir),
-            "KEEPSAKE_BACKUP_PATHS": str(self._backups),
+            "KEEPSAKE_BACKUP_PATHS": str(self.backups),
             "KEEPSAKE_DISCOVERY__QUIET_SECONDS": "0",
             "KEEPSAKE_LOG__LEVEL": "info",
             "KEEPSAKE_HTTP__PORT": str(self._port),
