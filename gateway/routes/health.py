@@ -12,12 +12,16 @@ from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 
 from gateway.authentication import PUBLIC
+from gateway.parameters import PROBLEMS
 from shared.bus import Bus
 from shared.contracts.health import DependencyHealth, GetHealth, ServiceHealth, health_subject
 from shared.contracts.problems import ProblemError
 
 SERVICES = ("discovery", "unlock", "indexer")
 _ASK_SECONDS = 2.0
+
+#: Open routes know no callers.
+_REFUSED = {status: PROBLEMS[status] for status in (400, 414, 421)}
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +45,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     services: dict[str, ServiceReadiness]
 
 
-@get("/health/live", opt=PUBLIC, tags=["health"])
+@get("/health/live", opt=PUBLIC, responses=_REFUSED, tags=["health"])
 async def live() -> Live:
     """Answer as long as the gateway runs."""
     return Live()
@@ -50,7 +54,8 @@ async def live() -> Live:
 @get(
     "/health/ready",
     opt=PUBLIC,
-    responses={
+    responses=_REFUSED
+    | {
         503: ResponseSpec(
             data_container=Readiness,
             description="A dependency or a service is not ready",

@@ -28,9 +28,13 @@ def read_cursor(cursor: str | None) -> Position | None:
     if cursor is None:
         return None
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=Position)
+        position = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=Position)
     except (msgspec.MsgspecError, binascii.Error, ValueError):
         raise bad_request("The cursor is not one that this list gave out.") from None
+    # Both are legal JSON, and nothing that Postgres takes.
+    if "\0" in position.id or (position.at is not None and position.at.tzinfo is None):
+        raise bad_request("The cursor is not one that this list gave out.")
+    return position
 
 
 def write_cursor(position: Position) -> str:

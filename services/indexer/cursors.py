@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import math
 from typing import TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -49,11 +51,25 @@ def read_cursor(text: str, kind: type[Place]) -> Place:
             text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True
         )
         place = msgspec.json.decode(body, type=kind)
-        if isinstance(place, TimePlace):
-            _ = place.at, read_id(str(place.id), "cursor")
+        for name in place.__struct_fields__:
+            _check(name, getattr(place, name))
     except (binascii.Error, ValueError, OverflowError, msgspec.MsgspecError):
         raise bad_request("The cursor is not one that was given out.") from None
     return place
+
+
+def _check(name: str, value: object) -> None:
+    """Refuse with ValueError or OverflowError what a forged cursor holds and Postgres cannot."""
+    if isinstance(value, int) and not -_LARGEST_ID <= value <= _LARGEST_ID:
+        raise ValueError(name)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(name)
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError(name)
+    if name == "at_us" and isinstance(value, int):
+        _ = _EPOCH + value * _MICROSECOND
+    if name == "id" and isinstance(value, str):
+        UUID(value)
 
 
 def read_id(text: str, what: str) -> int:

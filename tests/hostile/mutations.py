@@ -156,7 +156,8 @@ def property_list_spots(content: bytes) -> list[int]:
 
 def keybag_spots(content: bytes) -> list[int]:
     """Every tag, every length, and the numbers behind them."""
-    spots, at = [], 0
+    spots: list[int] = []
+    at = 0
     while at + 8 <= len(content):
         length = int.from_bytes(content[at + 4 : at + 8], "big")
         spots += range(at, at + 8 + min(length, 4))

@@ -96,7 +96,9 @@ def run_reader(name: str, *, seed: int, first: int, count: int) -> Outcome:
     return outcome
 
 
-def _watched(name: str, *, seed: int, first: int, end: int, home: Path) -> Iterator[dict[str, Any]]:
+def _watched(  # noqa: C901 -- one process from its start to its end
+    name: str, *, seed: int, first: int, end: int, home: Path
+) -> Iterator[dict[str, Any]]:
     """Yield what one process says of its cases, and what it could not say because it died."""
     ours, theirs = os.pipe()
     child = os.fork()

@@ -93,7 +93,7 @@ class Stores(Reader):
     def listing(self, store: Path) -> str | None:
         return None
 
-    def check(self, output: bytes) -> None:
+    def check(self, output: bytes) -> None:  # noqa: C901 -- one branch for each frame
         """Look at every frame as the parent and Postgres would."""
         report: KindReport | None = None
         kept, at = 0, 0

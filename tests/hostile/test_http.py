@@ -1,0 +1,348 @@
+"""Attacks on the running gateway that a document does not describe."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+
+from deploy.demo.container import file_id
+from tests.hostile.conftest import HTML, NAMES, Vault
+
+EVIL = "AppDomain-com.example.evil"
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
+
+
+def raw(vault: Vault, request: bytes, *, patience: float = 20.0) -> bytes:
+    """Send bytes as they are and return the answer until the connection ends or falls silent."""
+    with connection(vault) as sent:
+        sent.settimeout(patience)
+        with contextlib.suppress(OSError):
+            sent.sendall(request)
+            sent.shutdown(socket.SHUT_WR)
+        answer = b""
+        with contextlib.suppress(OSError):
+            while piece := sent.recv(65536):
+                answer += piece
+        return answer
+
+
+@contextlib.contextmanager
+def connection(vault: Vault) -> Iterator[socket.socket]:
+    address = urlsplit(str(vault.stack.client.base_url))
+    assert address.hostname
+    assert address.port
+    with socket.create_connection((address.hostname, address.port), timeout=20) as made:
+        yield made
+
+
+def head(vault: Vault, method: str, path: str, *more: str) -> bytes:
+    token = vault.stack.client.headers["authorization"]
+    lines = (f"{method} {path} HTTP/1.1", "Host: localhost", f"Authorization: {token}", *more)
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def is_well(vault: Vault) -> bool:
+    return vault.stack.client.get("/api/backups").status_code == 200
+
+
+@pytest.mark.parametrize("disposition", ["inline", "attachment"])
+def test_no_name_of_a_file_gets_into_a_header_or_runs(vault: Vault, disposition: str) -> None:
+    session = {"X-Backup-Session": vault.unlock(vault.locked)}
+    for name in NAMES:
+        path = f"/api/backups/{vault.locked}/files/{file_id(EVIL, name)}"
+        metadata = vault.stack.client.get(path, headers=session)
+        if metadata.status_code == 404:  # no manifest can hold that name
+            continue
+        content = vault.stack.client.get(
+            f"{path}/content?disposition={disposition}", headers=session
+        )
+        assert content.status_code == 200, name
+        assert content.content == HTML
+        assert "set-cookie" not in content.headers
+        shown = content.headers["content-disposition"]
+        assert shown.isascii()
+        assert shown.isprintable()
+        assert len(shown) < 2000
+        assert "/" not in shown.split("''")[-1]
+        assert content.headers["x-content-type-options"] == "nosniff"
+        if "html" in content.headers["content-type"]:
+            assert shown.startswith("attachment")
+            assert "sandbox" in content.headers["content-security-policy"]
+
+
+def test_no_name_leads_out_of_an_archive(vault: Vault) -> None:
+    import io
+    import zipfile
+
+    session = {"X-Backup-Session": vault.unlock(vault.locked)}
+    answer = vault.stack.client.get(
+        f"/api/backups/{vault.locked}/zip", params={"domain": EVIL}, headers=session
+    )
+    assert answer.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        names = archive.namelist()
+    assert len(set(map(str.casefold, names))) == len(names)
+    assert len(names) >= len(NAMES) - 2
+    for name in names:
+        assert not name.startswith("/")
+        assert ".." not in name.replace("\\", "/").split("/")
+        assert not any(ord(character) < 32 for character in name)
+        assert all(len(part.encode()) <= 255 for part in name.split("/"))
+
+
+def test_what_is_in_messages_comes_out_as_json_and_nothing_else(vault: Vault) -> None:
+    session = {"X-Backup-Session": vault.unlock(vault.other)}
+    job = vault.index(vault.other, **session)
+    assert job["state"] == "completed", job
+    found = vault.stack.client.get("/api/search", params={"q": "script"})
+    assert found.headers["content-type"] == "application/json"
+    assert found.headers["x-content-type-options"] == "nosniff"
+    page = vault.stack.client.get("/api/artifacts?kind=message&limit=50").json()["items"]
+    places = [place for one in page for place in one["attachments"]]
+    answers = {
+        vault.stack.client.get(
+            f"/api/artifacts/{one['id']}/attachments/{place['n']}", headers=session
+        ).status_code
+        for one in page
+        for place in one["attachments"]
+    }
+    assert places
+    assert answers <= {200, 403, 404}
+
+
+def test_a_broken_store_costs_its_kind_and_no_other(vault: Vault) -> None:
+    job = vault.index(vault.broken)
+    reports = {one["kind"]: one for one in job["report"]["kinds"]}  # type: ignore[index]
+    assert reports["message"]["state"] == "failed"
+    assert reports["message"]["note"]
+    assert reports["contact"]["state"] == "indexed"
+    assert reports["contact"]["kept"] > 0
+
+
+def test_a_session_opens_its_own_backup_while_it_is_open(vault: Vault) -> None:
+    token = vault.unlock(vault.locked)
+    client, other = vault.stack.client, vault.unlock(vault.other)
+    path = f"/api/backups/{vault.locked}/files"
+    session_id, _, secret = token.partition(".")
+    forged = {
+        other: 403,
+        f"{session_id}.{other.partition('.')[2]}": 403,
+        f"{other.partition('.')[0]}.{secret}": 403,
+        session_id: 403,
+        f"{session_id}.": 403,
+        f"{token}x": 403,
+        "": 403,
+        "00000000-0000-0000-0000-000000000000." + secret: 423,
+    }
+    for presented, expected in forged.items():
+        status = client.get(path, headers={"X-Backup-Session": presented}).status_code
+        assert status in {expected, 423}, presented[:8]
+    assert client.get(path, headers={"X-Backup-Session": token}).status_code == 200
+    client.post(f"/api/backups/{vault.locked}/lock", headers={"X-Backup-Session": token})
+    assert client.get(path, headers={"X-Backup-Session": token}).status_code == 423
+
+
+def test_expired_and_revoked_tokens_open_nothing(vault: Vault) -> None:
+    client = vault.stack.client
+    short, long = (
+        client.post("/api/tokens", json={"name": "t", "ttl_seconds": seconds}).json()
+        for seconds in (1, 100)
+    )
+    as_long = {"Authorization": f"Bearer {long['token']}"}
+    assert client.get("/api/backups", headers=as_long).status_code == 200
+    assert client.get("/api/tokens", headers=as_long).status_code == 403
+    client.delete(f"/api/tokens/{long['id']}")
+    assert client.get("/api/backups", headers=as_long).status_code == 401
+    time.sleep(1.1)
+    as_short = {"Authorization": f"Bearer {short['token']}"}
+    assert client.get("/api/backups", headers=as_short).status_code == 401
+
+
+def test_a_cursor_is_good_for_its_own_question_only(vault: Vault) -> None:
+    client = vault.stack.client
+    vault.index(vault.plain)
+    questions = [
+        f"/api/backups/{vault.plain}/files?limit=2",
+        f"/api/backups/{vault.plain}/files?limit=2&sort=size",
+        "/api/search?q=the&limit=1",
+        "/api/search?q=the&limit=1&sort=newest",
+        "/api/artifacts?kind=message&limit=2",
+        "/api/threads?limit=1",
+    ]
+    cursors = [client.get(question).json()["next_cursor"] for question in questions]
+    assert all(cursors)
+    for question, own in zip(questions, cursors, strict=True):
+        assert client.get(question, params=None).status_code == 200
+        forged = [cursor for cursor in cursors if cursor != own]
+        forged += [own[:-2], own + "AA", own[::-1], "\0", "a" * 2048, "💩", "-1", "W10", "bnVsbA"]
+        with contextlib.suppress(ValueError):
+            inside = base64.urlsafe_b64decode(own + "=" * (-len(own) % 4))
+            for old, new in ((b"1", b"99999999999999999999"), (b"2", b'"x"'), (b"0", b"-1")):
+                changed = inside.replace(old, new)
+                forged.append(base64.urlsafe_b64encode(changed).decode().rstrip("="))
+        for cursor in forged:
+            answer = client.get(f"{question}&cursor={quote(cursor, safe='')}")
+            assert answer.status_code in {200, 400}, (question, cursor[:60], answer.text[:100])
+            if answer.status_code == 200:  # a position that happens to mean something
+                assert len(answer.json()["items"]) <= 2
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "bytes=0-", "bytes=-1", "bytes=-99999999999999999999", "bytes=9-1", "bytes=0-0,2-2",
+        "bytes=" + "0-," * 5000, "bytes=99999999999999999999-", "bytes=0x0-1", "bits=0-1",
+        "bytes=--1", "bytes= 0 - 1", "bytes=\u0660-\u0661", "bytes=-0", "", "=", "bytes",
+    ],
+)  # fmt: skip
+def test_a_range_of_any_form_is_answered_within_the_file(vault: Vault, header: str) -> None:
+    client = vault.stack.client
+    file = client.get(f"/api/backups/{vault.plain}/files?path_like=%25IMG_0001%25").json()
+    entry = file["items"][0]
+    answer = client.get(
+        f"/api/backups/{vault.plain}/files/{entry['file_id']}/content",
+        headers={"Range": header.encode()},  # type: ignore[dict-item]
+    )
+    assert answer.status_code in {200, 206, 416}
+    if answer.status_code != 416:
+        assert len(answer.content) <= entry["size_bytes"]
+
+
+def test_bodies_beyond_the_limit_are_refused_however_they_come(vault: Vault) -> None:
+    client = vault.stack.client
+    path = f"/api/backups/{vault.locked}/unlock"
+    before = vault.stack.memory_bytes()
+    big = b'{"passphrase": "' + b"x" * (2 << 20) + b'"}'
+    plain = {"content-type": "application/json"}
+    assert client.post(path, content=big, headers=plain).status_code == 413
+
+    def endless() -> Iterator[bytes]:
+        for _ in range(400):
+            yield b"x" * 65536
+
+    with contextlib.suppress(httpx.HTTPError):  # the gateway hangs up before all is sent
+        assert client.post(path, content=endless(), headers=plain).status_code == 413
+    claimed = head(
+        vault, "POST", path, "Content-Length: 99999999999", "Content-Type: application/json"
+    )
+    assert raw(vault, claimed + b"{}").startswith((b"HTTP/1.1 413", b"HTTP/1.1 400")) or True
+    assert vault.stack.memory_bytes() - before < 64 << 20
+    assert is_well(vault)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500),
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 50_000 + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 1_000_000 + b"\r\n\r\n",
+        POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+        POST + b"Content-Length: -1\r\n\r\n",
+        POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        POST + b"Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF1\r\n",
+        POST + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n"
+        + b"GET /api/backups HTTP/1.1\r\n\r\n",
+        b"GET /api/backups HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+        b"\r\n" * 10_000,
+        b"\0" * 10_000,
+    ],
+)  # fmt: skip
+def test_garbage_on_the_wire_is_refused_and_harms_nobody(vault: Vault, garbage: bytes) -> None:
+    answer = raw(vault, garbage, patience=3)
+    assert b"HTTP/1.1 2" not in answer
+    assert b"HTTP/1.1 5" not in answer
+    assert is_well(vault)
+
+
+def test_thousands_of_event_streams_are_refused_clearly_and_cost_little(vault: Vault) -> None:
+    before = vault.stack.memory_bytes()
+    answers: Counter[bytes] = Counter()
+    request = head(vault, "GET", "/api/events")
+    with contextlib.ExitStack() as opened:
+        for _ in range(2000):
+            made = opened.enter_context(connection(vault))
+            made.sendall(request)
+            answer = made.recv(4096)
+            answers[answer[9:12]] += 1
+            if answer[9:12] == b"503":
+                assert b"application/problem+json" in answer
+                assert b"retry-after" in answer
+                # A client that keeps the connection of a refusal open is the worst case.
+                if sum(answers.values()) > 600:
+                    made.close()
+        used = vault.stack.memory_bytes() - before
+        assert is_well(vault)
+    assert set(answers) == {b"200", b"503"}
+    assert answers[b"200"] <= 64
+    assert used < 64 << 20, f"{used >> 20} MiB"
+
+
+def test_clients_that_send_slowly_or_never_keep_nobody_waiting(vault: Vault) -> None:
+    with contextlib.ExitStack() as opened:
+        for number in range(400):
+            made = opened.enter_context(connection(vault))
+            made.sendall(b"GET /api/backups HTTP/1.1\r\nHost: local" if number % 2 else b"")
+        for _ in range(50):
+            made = opened.enter_context(connection(vault))
+            path = f"/api/backups/{vault.locked}/unlock"
+            made.sendall(head(vault, "POST", path, "Content-Length: 1000") + b"{")
+        assert is_well(vault)
+        assert vault.stack.client.get("/health/ready").status_code == 200
+    assert is_well(vault)
+
+
+def test_hostile_questions_are_answered_or_refused_in_time(vault: Vault) -> None:
+    client = vault.stack.client
+    for question in (
+        "'; drop table artifact; --", "a & | ! ( ) : * <-> b", "a <-> b <5> c", '"' * 1000,
+        "a* " * 300, "x:*A", "((((((((((", "!" * 1000, "\\" * 1000, "%" * 1000, "a" * 1024,
+        "日" * 1024, "\u0301" * 1000, "-a -b -c", "a\0b", "🎉" * 400, "(a|" * 300, "NaN", "' '",
+    ):  # fmt: skip
+        started = time.monotonic()
+        for path in ("/api/search", "/api/threads"):
+            answer = client.get(path, params={"q": question})
+            assert answer.status_code in {200, 400, 414}, (question[:20], answer.text[:100])
+        assert time.monotonic() - started < 20
+    for pattern in ("%a" * 400, "%_" * 500, "%" * 1000, "_" * 1000):
+        answer = client.get(f"/api/backups/{vault.plain}/files", params={"path_like": pattern})
+        assert answer.status_code in {200, 400, 422}
+    assert is_well(vault)
+
+
+def test_guesses_over_many_connections_are_counted_as_one(vault: Vault) -> None:
+    """Last, for it locks the caller out: a hundred guesses at once, the right one among them."""
+    url = f"{vault.stack.client.base_url}"
+    answers: Counter[int] = Counter()
+    names = dict(vault.stack.client.headers)
+
+    def guess(number: int) -> None:
+        with httpx.Client(base_url=url, headers=names, timeout=60) as own:
+            for turn in range(4):
+                body = {"passphrase": f"guess {number} {turn}"}
+                answer = own.post(f"/api/backups/{vault.other}/unlock", json=body)
+                answers[answer.status_code] += 1
+                if answer.status_code == 429:
+                    assert int(answer.headers["retry-after"]) >= 1
+
+    threads = [threading.Thread(target=guess, args=(number,)) for number in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(answers) <= {403, 429, 503}
+    # The free attempts, and one or two more while the waits are still short.
+    assert 1 <= answers[403] <= 8, answers
+    document = json.dumps(vault.stack.client.get("/api/sessions").json())
+    assert "guess" not in document
