@@ -8,6 +8,8 @@ IndexerError
 
 from __future__ import annotations
 
+import errno
+
 from shared.contracts.problems import ProblemError, problem
 
 
@@ -30,6 +32,25 @@ def backup_changed() -> ProblemError:
         "The backup changed while it was being read.",
         409,
         "The phone has backed up into this folder again. Unlock and index it when that is done.",
+    )
+
+
+def is_no_space(error: BaseException) -> bool:
+    """Whether a disk is full, ours or the database's."""
+    # 53100 is disk_full; domain modules do not import the driver.
+    return getattr(error, "sqlstate", None) == "53100" or (
+        isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    )
+
+
+def no_space() -> ProblemError:
+    """The copies that a run needs, or its rows, found no room."""
+    return problem(
+        "no-space",
+        "There is no room for indexing.",
+        507,
+        "Make room in the scratch folder (KEEPSAKE_SCRATCH_DIR) or for the database, then index"
+        " the backup again. What was indexed before is as it was.",
     )
 
 

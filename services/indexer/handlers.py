@@ -9,7 +9,13 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from services.indexer.errors import BackupChangedError, RunCancelledError, backup_changed
+from services.indexer.errors import (
+    BackupChangedError,
+    RunCancelledError,
+    backup_changed,
+    is_no_space,
+    no_space,
+)
 from services.indexer.index_run import IndexRunner, JobIsOverError, RunResult
 from services.indexer.metrics import JOBS
 from services.indexer.storage_history import (
@@ -83,6 +89,11 @@ class EventHandlers:
             state: JobState = "interrupted" if _can_be_retried(error.problem) else "failed"
             await self._end(delivery, job, state, error.problem)
         except Exception as error:
+            if is_no_space(error):
+                # Nothing that trying again soon would change, and a person can make room.
+                log.warning("index_without_room", error=type(error).__name__)
+                await self._end(delivery, job, "interrupted", no_space().problem)
+                return
             if not delivery.is_last_attempt:
                 raise
             log.error("index_run_broken", error=type(error).__name__)  # noqa: TRY400 -- no content
