@@ -38,7 +38,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 #: Somebody who did not answer is asked again; the run has lost nothing.
 _PASSING = (503, 504)
+#: Ten tries of 3, 6, 12 … 300 seconds: a quarter of an hour, longer than the longest run.
 _RETRY_SECONDS = 3.0
+_LONGEST_RETRY_SECONDS = 300.0
 
 
 class EventHandlers:
@@ -85,7 +87,7 @@ class EventHandlers:
                 return
         except ProblemError as error:
             if error.problem.status in _PASSING and not delivery.is_last_attempt:
-                raise Retry(_RETRY_SECONDS) from error
+                raise _later(delivery) from error
             state: JobState = "interrupted" if _can_be_retried(error.problem) else "failed"
             await self._end(delivery, job, state, error.problem)
         except Exception as error:
@@ -112,7 +114,7 @@ class EventHandlers:
                     f"indexer:{device}",
                 ):
                     # A run of this device is going on; its rows are not ours to move now.
-                    raise Retry(_RETRY_SECONDS)
+                    raise _later(delivery)
             moments = await moments_only_of(connection, event.backup_id)
             await release_backup(connection, event.backup_id)
             for moment in moments:
@@ -181,6 +183,10 @@ class EventHandlers:
 
     async def _tell(self, job: IndexJob, state: JobState) -> None:
         await self._bus.send_progress(JobProgress(job_id=job.id, state=state, progress=None))
+
+
+def _later(delivery: Delivery) -> Retry:
+    return Retry(min(_RETRY_SECONDS * 2.0 ** (delivery.attempt - 1), _LONGEST_RETRY_SECONDS))
 
 
 def _can_be_retried(error: Problem) -> bool:
