@@ -24,8 +24,7 @@ HOSTILE_NUMBERS: tuple[Value, ...] = (
 )  # fmt: skip
 _HOSTILE_SCHEMAS = (
     "create trigger t1 after insert on {table} begin delete from {table}; end",
-    "create view v1 as with recursive n(x) as (select 1 union all select x+1 from n)"
-    " select x from n",
+    "create view v1 as with recursive n(x) as (select 1 union all select x from n) select x from n",
     "create index i1 on {table}({column})",
     "create index i2 on {table}({column} desc) where {column} is not null",
     "alter table {table} add column extra as (zeroblob(1000000000)) virtual",
