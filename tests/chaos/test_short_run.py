@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.chaos.run import Options, run
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.skipif(
+    os.environ.get("KEEPSAKE_CHAOS") != "1", reason="takes a minute or two; set KEEPSAKE_CHAOS=1"
+)
+@pytest.mark.timeout(300)
 def test_nothing_is_lost_or_doubled_whatever_is_killed() -> None:
-    """Again with: ``python -m tests.chaos --seed 20 --faults 18 --seconds 10 --messages 2000``."""
-    record = run(Options(seed=20, faults=18, seconds=10, messages=2000))
+    """Again: ``python -m tests.chaos --seed 20 --faults 16 --seconds 4 --messages 1500``."""
+    record = run(Options(seed=20, faults=16, seconds=4, messages=1500))
     assert record.violations == []
     assert record.invariants
     assert sum(record.faults.values()) >= 12
