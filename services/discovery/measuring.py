@@ -22,6 +22,7 @@ from services.discovery import storage
 from services.discovery.disk import Disk
 from services.discovery.errors import FolderUnreadable, FolderVanished, Stopped
 from services.discovery.folders import reason_of
+from shared import postgres
 
 #: Hostile folders may be nested for ever; a backup has three levels.
 _MAX_DEPTH = 16
@@ -119,6 +120,6 @@ class Measurer:
                 )
                 if not is_written:
                     failed.append(record.id)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except postgres.FAILED as error:
             # The database is away; the next scan wakes us again.
             self._log.warning("measuring_interrupted", error=type(error).__name__)

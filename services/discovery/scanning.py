@@ -47,10 +47,10 @@ from services.discovery.matching import (
     remounted,
 )
 from services.discovery.records import Record
+from shared import postgres
 from shared.bus import publish
 
 SERVICE = "discovery"
-_LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class ScanReport(Struct, kw_only=True):
@@ -259,7 +259,7 @@ class _Scan:
         except asyncpg.DataError as error:
             self._log.error("folder_not_stored", error=type(error).__name__)
             self._report_unreadable(folder, "unexpected")
-        except (Stopped, OSError, asyncpg.PostgresError, *_LOST):
+        except (Stopped, *postgres.FAILED):
             raise
         except Exception as error:  # noqa: BLE001 -- disks hold anything
             self._log.error("folder_not_examined", error=type(error).__name__)

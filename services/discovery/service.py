@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 
-import asyncpg
-
 from services.discovery.commands import Commands
 from services.discovery.disk import Disk
 from services.discovery.errors import Stopped
 from services.discovery.measuring import Measurer
 from services.discovery.scanning import Scanner, ScanReport
 from services.discovery.watching import Watcher
+from shared import postgres
 from shared.cancellation import raise_if_cancelled
 from shared.contracts.discovery import (
     ForgetBackup,
@@ -31,13 +30,6 @@ _LOOKS_PER_QUIET_PERIOD = 4
 _SHORTEST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 15.0
 _RETRY_SECONDS = 1.0
-#: The last one is asyncpg 0.31's for a backend that is terminated in the middle of a reply.
-_AWAY = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
 
 
 async def start(runtime: Runtime) -> None:
@@ -108,7 +100,7 @@ class _Keeper:
             pause_seconds = _RETRY_SECONDS
             try:
                 report = await self._scanner.scan(is_thorough=is_due)
-            except _AWAY as error:
+            except postgres.FAILED as error:
                 raise_if_cancelled()
                 self._runtime.log.warning("scan_failed", error=type(error).__name__)
             except Stopped:

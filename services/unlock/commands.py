@@ -27,6 +27,7 @@ from services.unlock.opened_backups import OpenedBackups, SessionContents
 from services.unlock.sessions import LiveSession
 from services.unlock.storage import Pool, Reservation
 from services.unlock.throttle import Limit, wait_seconds
+from shared import postgres
 from shared.bus import Bus, Delivery, RequestContext
 from shared.contracts.discovery import LocateBackup, Location, ManifestMark
 from shared.contracts.events import BackupRemoved
@@ -108,7 +109,7 @@ class Commands:
             elif request.passphrase:
                 warnings.append("The backup is not encrypted; the passphrase was not needed.")
             contents = await self._opened.open(openable.folder, held)
-        except storage.AWAY as error:
+        except postgres.AWAY as error:
             log.warning("session_not_opened", error=type(error).__name__)
             raise unavailable("unlock") from None
         opened = await self._take_up(backup_id, location, contents, ttl_seconds)
@@ -165,7 +166,7 @@ class Commands:
         )
         try:
             await self._keeper.take_up(live, token_digest=minted.digest)
-        except storage.AWAY as error:
+        except postgres.AWAY as error:
             log.warning("session_not_opened", error=type(error).__name__)
             raise unavailable("unlock") from None
         return OpenedSession(

@@ -19,6 +19,7 @@ from services.unlock.replica import ReplicaLease
 from services.unlock.session_verbs import SessionVerbs
 from services.unlock.sessions import LiveSession, SessionTable
 from services.unlock.storage import CloseReason, Pool, SessionRow
+from shared import postgres
 from shared.bus import Bus, Serving
 from shared.cancellation import raise_if_cancelled
 from shared.contracts.identifiers import SessionId
@@ -133,7 +134,7 @@ class SessionKeeper:
                 await storage.record_closed(self._pool, ended, reason=reason)
                 for session_id in ended:
                     self._unrecorded.pop(session_id, None)
-        except storage.AWAY as error:
+        except postgres.AWAY as error:
             log.warning("session_rows_not_written", error=type(error).__name__)
 
     async def close_all(self) -> None:
@@ -164,7 +165,7 @@ class SessionKeeper:
             if (now - written_at).total_seconds() >= _USED_SECONDS:
                 used = self._table.used_since(written_at)
                 written_at = now
-                with contextlib.suppress(*storage.AWAY):
+                with contextlib.suppress(*postgres.AWAY):
                     await storage.record_used(self._pool, used)
 
     async def _lock(self, session_id: SessionId) -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import asyncpg
 import structlog
 
-from services.unlock.storage import AWAY, CLOSED_CHANNEL, Connection, Pool, replica_lock_name
+from services.unlock.storage import CLOSED_CHANNEL, Connection, Pool, replica_lock_name
+from shared import postgres
 from shared.cancellation import raise_if_cancelled
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ class ReplicaLease:
             try:
                 async with self._pool.acquire() as connection:
                     await self._hold(connection)
-            except (*AWAY, asyncpg.PostgresError) as error:
+            except postgres.FAILED as error:
                 raise_if_cancelled()
                 log.warning("replica_lock_lost", error=type(error).__name__)
             finally:

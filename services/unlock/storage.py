@@ -26,18 +26,6 @@ CloseReason = Literal["locked", "expired", "crashed", "stopped"]
 Connection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
 Pool: TypeAlias = "asyncpg.Pool[Any]"
 
-#: What "the database is away" looks like. asyncpg raises InternalClientError, a bare Exception,
-#: when a backend is terminated in the middle of a query.
-AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-)
-
 #: Told to every replica when rows were closed; each looks up which of its own are meant.
 CLOSED_CHANNEL = "unlock_session_closed"
 

@@ -25,6 +25,7 @@ from shared.cancellation import raise_if_cancelled
 from shared.contracts.envelope import wrap
 from shared.contracts.events import Event
 from shared.contracts.topology import EVENT_STREAM
+from shared.postgres import FAILED
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -44,17 +45,8 @@ _SWEEP_SECONDS = 3600.0
 #: Counting what waits costs a scan of it, so that a long queue is not counted at every batch.
 _COUNT_SECONDS = 5.0
 
-#: What a lost database or bus raises. asyncpg 0.31 has ``InternalClientError`` for a backend that
-#: is terminated in the middle of a reply; it is neither of the other two.
-LOST = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    nats.errors.Error,
-    nats.js.errors.Error,
-)
+#: What a lost database or bus raises.
+LOST = (*FAILED, nats.errors.Error, nats.js.errors.Error)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

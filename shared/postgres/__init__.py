@@ -1,12 +1,14 @@
 """The database as every service uses it: one pool, one migration runner, locks, provisioning."""
 
-from shared.postgres.away import is_away
+from shared.postgres.away import AWAY, FAILED, is_away
 from shared.postgres.locks import LockLostError, singleton
 from shared.postgres.migrate import MigrationError, migrate
 from shared.postgres.pool import connect, create_pool
 from shared.postgres.provision import ProvisionError, provision
 
 __all__ = [
+    "AWAY",
+    "FAILED",
     "LockLostError",
     "MigrationError",
     "ProvisionError",

@@ -8,7 +8,7 @@ import asyncpg
 
 #: asyncpg 0.31 raises ``InternalClientError``, a bare Exception, when a backend is terminated in
 #: the middle of a query, and ``InterfaceError`` for a connection that was lost before.
-_AWAY = (
+_LOST = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
@@ -18,13 +18,18 @@ _AWAY = (
     asyncpg.TooManyConnectionsError,
 )
 
+#: For ``except`` around nothing but database work: the database is away.
+AWAY = (OSError, TimeoutError, *_LOST)
+#: Everything that database work raises; for loops that must outlive all of it.
+FAILED = (*AWAY, asyncpg.PostgresError)
+
 
 def is_away(error: BaseException) -> bool:
     """Tell whether the same thing may succeed once the database is back.
 
     Refused and missing sockets count only if asyncpg met them: files may be missing, too.
     """
-    if isinstance(error, _AWAY):
+    if isinstance(error, _LOST):
         return True
     return isinstance(error, OSError | TimeoutError) and any(
         frame.f_globals.get("__name__", "").startswith("asyncpg.")
