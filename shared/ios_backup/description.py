@@ -141,7 +141,12 @@ def _apps(info: PropertyList, manifest: PropertyList) -> tuple[App, ...]:
         for name in containers
         if text(mapping(containers, name), "ContainerContentClass") == "Data/Application"
     ]
-    bundle_ids = dict.fromkeys(name for name in [*names, *described] if 0 < len(name) <= 255)
+    bundle_ids = dict.fromkeys(
+        name
+        for name in [*names, *described]
+        # Binary lists may have numbers and references for keys.
+        if isinstance(name, str) and 0 < len(name) <= 255
+    )
     return tuple(
         _app(name, mapping(described, name), mapping(containers, name))
         for name in sorted(bundle_ids)[:_MAX_APPS]

@@ -16,6 +16,7 @@ from deploy.demo.minted_keys import mint_keys, tag_value
 from services.discovery.blobs import find_missing_blobs
 from services.discovery.inspection import judge, read_plists
 from shared.ios_backup import BackupFolder
+from shared.ios_backup.description import describe
 from shared.ios_backup.errors import (
     BackupFormatError,
     DamagedKeybag,
@@ -203,6 +204,12 @@ def test_ordinary_lists_share_objects_as_ever() -> None:
     text = "com.example.app"
     value = {"a": [text] * 500, "b": {str(n): text for n in range(500)}, "c": b"x" * 70_000}
     assert read_property_list(plistlib.dumps(value, fmt=plistlib.FMT_BINARY)) == value
+
+
+def test_keys_that_are_no_text_are_no_apps() -> None:
+    odd = {plistlib.UID(3): {}, 5: {}, b"x": {}, "com.example.app": {}}
+    described = describe(info={"Applications": odd}, manifest={"Applications": odd}, status={})
+    assert [app.bundle_id for app in described.apps] == ["com.example.app"]
 
 
 def test_a_schema_that_is_no_utf8_is_damage(tmp_path: Path) -> None:
