@@ -26,6 +26,7 @@ from shared.postgres import connect
 ADMIN = "keepsake_admin"
 DATABASE = "keepsake"
 START_SECONDS = 60.0
+_START_TRIES = 3
 #: What is heard of a server that starts, or that dies again while it is asked.
 _NOT_YET = (
     OSError,
@@ -119,11 +120,22 @@ class EmbeddedPostgres:
             await self._make_cluster()
         self._end_leftover()
         self._write_access_rules()
-        await self.restart()
+        await self._start_unless_it_refuses()
         await self._create_database()
         origin = "" if self._binaries.origin == "system" else f" ({self._binaries.origin})"
         user = f", as user {self._run_as.user}" if self._run_as else ""
         self._say(f"Postgres {self._binaries.major}{origin} on a unix socket{user}")
+
+    async def _start_unless_it_refuses(self) -> None:
+        """Start, again if somebody killed it meanwhile: that is no reason to give up."""
+        for tries_left in reversed(range(_START_TRIES)):
+            try:
+                await self.restart()
+            except StartError:
+                if not tries_left or (self.child.exit_code or 0) >= 0:
+                    raise
+            else:
+                return
 
     async def restart(self) -> None:
         """Start the server on the same socket; what it knew, passwords included, is still there."""
