@@ -63,6 +63,7 @@ _UNSPACED = re.compile(
 _SYMBOL = re.compile("[\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]")
 # Compounds are split after looking for one joint: a pattern of whole compounds takes quadratic
 # time on a long text without any.
+_JOINING = re.compile(r"[@./:_+&=?#%~-]")
 _JOINT = re.compile(r"\w[@./:_+&=?#%~-]+\w")
 _PIECE = re.compile(r"[^\W_]+")
 _WORD = re.compile(r"\w+")
@@ -74,15 +75,40 @@ def fold(text: str) -> str:
     if text.isascii():
         folded = text.lower()
         return folded.replace("\0", "") if "\0" in folded else folded
+    if "ß" in text:
+        text = text.replace("ß", "ss")
+    try:
+        latin = text.encode("latin-1")
+    except UnicodeEncodeError:
+        return _fold_any(text)
+    if len(latin.translate(None, _UNLIKE_LATIN)) != len(latin):
+        return _fold_any(text)
+    return latin.translate(_LATIN).decode("ascii")
+
+
+def _replace(found: re.Match[str]) -> str:
+    return _REPLACED[found[0]]
+
+
+def _fold_any(text: str) -> str:
     replaced = _REPLACEABLE.sub(_replace, text) if _REPLACEABLE.search(text) else text
+    if replaced.isascii():  # quotation marks and dashes, which phones put in by themselves
+        return replaced.lower().replace("\0", "")
     decomposed = unicodedata.normalize("NFKD", replaced)
     stripped = _DROPPED.sub("", decomposed).casefold()
     # Back together: Hangul syllables and Kana with voicing marks are one letter each.
     return unicodedata.normalize("NFC", stripped)
 
 
-def _replace(found: re.Match[str]) -> str:
-    return _REPLACED[found[0]]
+# Western European text, many times quicker: letters that fold to one of ASCII each, by table. What
+# folds to several letters, to none or to itself takes the long way.
+_FOLDED_LATIN = [_fold_any(chr(code)) for code in range(256)]
+_LATIN = bytes(
+    ord(folded) if len(folded) == 1 and folded.isascii() else 0 for folded in _FOLDED_LATIN
+)
+_UNLIKE_LATIN = bytes(
+    code for code, folded in enumerate(_FOLDED_LATIN) if len(folded) != 1 or not folded.isascii()
+)
 
 
 def fold_with_offsets(text: str) -> tuple[str, list[int]]:
@@ -132,7 +158,7 @@ def search_words(text: str) -> str:
             extra.extend(run)
             extra.extend(run[i : i + 2] for i in range(len(run) - 1))
         extra.extend(f"u{ord(symbol):x}" for symbol in _SYMBOL.findall(folded))
-    if _JOINT.search(folded):
+    if _JOINING.search(folded) and _JOINT.search(folded):
         for word in folded.split():
             if _JOINT.search(word):
                 extra.extend(_PIECE.findall(word))

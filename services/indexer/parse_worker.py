@@ -56,7 +56,7 @@ class FrameSink:
         self.tally = Tally()
         self._output = output
         self._rows = bytearray()
-        self._named = Threads(device=device, kind=kind)
+        self.named_threads: Threads | None = Threads(device=device, kind=kind)
         self._threads: list[StagedThread] = []
         self._described: set[str] = set()
 
@@ -65,7 +65,12 @@ class FrameSink:
         if len(artifact.key) * 4 > MOST_KEY_BYTES and len(_bytes(artifact.key)) > MOST_KEY_BYTES:
             self.tally.skipped += 1
             return
-        self._rows += encode_row(artifact, self._named)
+        assert self.named_threads is not None
+        self.row(encode_row(artifact, self.named_threads))
+
+    def row(self, row: bytes) -> None:
+        """Take one artifact that is encoded already."""
+        self._rows += row
         self.tally.kept += 1
         if len(self._rows) >= _ROWS_PER_FRAME_BYTES:
             self._write(ROWS, self._rows)
@@ -105,7 +110,8 @@ class FrameSink:
         self._output.flush()
 
     def _describe_rest(self) -> None:
-        for key in self._named.keys:
+        assert self.named_threads is not None
+        for key in self.named_threads.keys:
             if key not in self._described:
                 self.thread(
                     StagedThread(

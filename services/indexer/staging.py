@@ -28,8 +28,9 @@ ARTIFACT_COLUMNS: tuple[tuple[str, str], ...] = (
     ("folded", "text"),
     ("sender_handle", "text"),
     ("is_me", "boolean"),
-    ("payload", "jsonb"),
-    ("attachments", "jsonb"),
+    # Passed on as it is: json is checked, but not taken apart as jsonb would be.
+    ("payload", "json"),
+    ("attachments", "json"),
     ("has_attachment", "boolean"),
     ("has_link", "boolean"),
 )
@@ -51,7 +52,7 @@ _LATEST_US = 253_402_300_799_999_999  # 9999-12-31
 _NULL = b"\xff\xff\xff\xff"
 _TRUE = b"\0\0\0\x01\x01"
 _FALSE = b"\0\0\0\x01\0"
-_EMPTY_LIST = struct.pack(">i", 3) + b"\x01[]"
+_EMPTY_LIST = struct.pack(">i", 2) + b"[]"
 _COLUMN_COUNT = struct.pack(">h", len(ARTIFACT_COLUMNS))
 _DIGEST_LENGTH = struct.pack(">i", 16)
 _length = struct.Struct(">i").pack
@@ -127,7 +128,7 @@ def _mend_value(value: Any) -> Any:
 
 
 def encode_json(value: object) -> bytes:
-    """Return *value* as JSON that jsonb accepts."""
+    """Return *value* as JSON that Postgres takes, also when somebody makes jsonb of it."""
     try:
         body = _encode_json(value)
     except UnicodeEncodeError:
@@ -197,9 +198,9 @@ class Threads:
 _NO_DEVICE = Threads()
 
 
-def _jsonb(value: object) -> bytes:
+def _json(value: object) -> bytes:
     body = encode_json(value)
-    return _length(len(body) + 1) + b"\x01" + body
+    return _length(len(body)) + body
 
 
 def encode_row(artifact: StagedArtifact, threads: Threads = _NO_DEVICE) -> bytes:
@@ -219,8 +220,8 @@ def encode_row(artifact: StagedArtifact, threads: Threads = _NO_DEVICE) -> bytes
     text = _text(words)
     sender = _sender(artifact.sender_handle)
     is_me = _TRUE if artifact.is_me else _FALSE
-    payload = _jsonb(artifact.payload)
-    attachments = _jsonb(artifact.attachments) if artifact.attachments else _EMPTY_LIST
+    payload = _json(artifact.payload)
+    attachments = _json(artifact.attachments) if artifact.attachments else _EMPTY_LIST
     has_link = _TRUE if artifact.has_link else _FALSE
     counts = artifact.has_attachment
     has_attachment = _TRUE if (artifact.attachments if counts is None else counts) else _FALSE

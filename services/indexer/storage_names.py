@@ -17,8 +17,8 @@ async def rebuild_address_book(connection: Connection, device: str) -> None:
     """
     rows = await connection.fetch(
         "select distinct on (h.handle) h.handle, a.title, a.key from artifact a"
-        " cross join lateral jsonb_array_elements_text("
-        "   case when jsonb_typeof(a.payload -> 'handles') = 'array'"
+        " cross join lateral json_array_elements_text("
+        "   case when json_typeof(a.payload -> 'handles') = 'array'"
         "   then a.payload -> 'handles' else '[]' end) h (handle)"
         " where a.device = $1 and a.kind = 'contact' and a.title <> ''"
         " order by h.handle, a.removed_at desc nulls first, a.key",

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from services.indexer.staging import StagedArtifact, StagedThread
+from services.indexer.staging import StagedArtifact, StagedThread, Threads
 
 
 class NeededFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,9 +112,14 @@ class Sink(Protocol):
     """Where a parser puts what it finds."""
 
     tally: Tally
+    #: For parsers that encode rows themselves; None: give artifacts only.
+    named_threads: Threads | None
 
     def artifact(self, artifact: StagedArtifact) -> None:
         """Take one artifact; counts it as kept."""
+
+    def row(self, row: bytes) -> None:
+        """Take one artifact as ``encode_row`` would give it; counts it as kept."""
 
     def thread(self, thread: StagedThread) -> None:
         """Take one thread; at any time, before or after its artifacts."""

@@ -21,6 +21,8 @@ IMAGES = "HomeDomain/Library/AddressBook/AddressBookImages.sqlitedb"
 class Collected:
     """A list for a sink; every artifact is encoded too, because the real one does it."""
 
+    named_threads = None
+
     def __init__(self) -> None:
         self.tally = Tally()
         self.artifacts: list[StagedArtifact] = []
@@ -30,6 +32,9 @@ class Collected:
         assert encode_row(artifact)
         self.artifacts.append(artifact)
         self.tally.kept += 1
+
+    def row(self, row: bytes) -> None:
+        raise AssertionError("rows are for sinks that name threads")
 
     def thread(self, thread: StagedThread) -> None:
         self.threads.append(thread)

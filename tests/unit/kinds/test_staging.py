@@ -40,8 +40,8 @@ def test_a_row_has_every_column_in_order() -> None:
     assert found["folded"] == b"grosse"
     assert found["occurred_at"] == struct.pack(">q", 1)
     assert found["is_me"] == found["has_link"] == b"\x01"
-    assert found["payload"] == b'\x01{"note":""}'
-    assert found["attachments"] == b"\x01[]"
+    assert found["payload"] == b'{"note":""}'
+    assert found["attachments"] == b"[]"
     assert found["thread_id"] is None
 
 

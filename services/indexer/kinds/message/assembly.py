@@ -46,7 +46,7 @@ _LINK = re.compile(
     r"(?![\w@])",
     re.IGNORECASE,
 )
-_NAMED_FLAGS = sum(bit for bit, _ in FLAG_NAMES)
+NAMED_FLAGS = sum(bit for bit, _ in FLAG_NAMES)
 _NO_TEXT = RichText(text="")
 
 
@@ -133,7 +133,7 @@ class Assembly:
             reactions=reacted,
             effect=EFFECTS.get(effect, effect) if isinstance(effect, str) and effect else None,
             event=event,
-            status=_status(
+            status=status_of(
                 flags, from_me=from_me, error=error, read=date_read, delivered=date_delivered
             ),
             deleted_at=None if deleted is None else cocoa_utc(deleted),
@@ -332,7 +332,8 @@ def _read_text(text: Any, body: Any) -> tuple[str | None, RichText, bool, bool]:
     return rich.text, rich, False, False
 
 
-def _status(flags: int, *, from_me: bool, error: Any, read: Any, delivered: Any) -> str:
+def status_of(flags: int, *, from_me: bool, error: Any, read: Any, delivered: Any) -> str:
+    """Return how far a message has come."""
     if flags & IS_SCHEDULED and not flags & IS_SENT:
         return "scheduled"
     if not from_me:
@@ -345,7 +346,7 @@ def _status(flags: int, *, from_me: bool, error: Any, read: Any, delivered: Any)
 
 
 def _flag_names(flags: int, chat_flags: tuple[str, ...], *, has_date: bool) -> tuple[str, ...]:
-    if not flags & _NAMED_FLAGS and has_date:
+    if not flags & NAMED_FLAGS and has_date:
         return chat_flags
     names = [name for bit, name in FLAG_NAMES if flags & bit]
     names.extend(flag for flag in chat_flags if flag not in names)

@@ -22,11 +22,12 @@ _STRING_HEAD = re.compile(
 )
 # One run whose only attribute is "part 0".
 _PLAIN_TAIL = re.compile(
-    rb"\x86\x84\x02iI\x01(?:[\x00-\x7f]|\x81..|\x82....)\x92\x84\x84\x84\x0cNSDictionary\x00."
+    rb"\x86\x84\x02iI\x01([\x00-\x7f]|\x81..|\x82....)\x92\x84\x84\x84\x0cNSDictionary\x00."
     rb"\x84\x01i\x01\x92\x84..\x1d__kIMMessagePartAttributeName\x86"
     rb"\x92\x84\x84\x84\x08NSNumber\x00\x84\x84\x07NSValue\x00.\x84\x01\*\x84..\x00\x86\x86\x86\Z",
     re.DOTALL,
 )
+_RUN_HEAD = b"\x86\x84\x02iI\x01"
 _MOST_RUNS = 20_000
 
 
@@ -44,6 +45,43 @@ class AttributedText(msgspec.Struct, frozen=True):
     text: str
     runs: tuple[Run, ...] = ()
     is_whole: bool = True
+
+
+class PlainBodies:
+    """Reads plain texts by comparing what surrounds them with what surrounded the last one.
+
+    On a phone that is the same for nearly all of them but for two lengths.
+    """
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._head = self._tail = b""
+
+    def text_of(self, data: bytes) -> bytes | None:
+        """Return the bytes of a plain one-part text, or None for anything else."""
+        head, tail = self._head, self._tail
+        if head and data.startswith(head) and data.endswith(tail):
+            start = len(head) + 1
+            length = data[start - 1]
+            if length < 0x81:
+                end = start + length
+                # What comes between text and tail: where the run begins, and its length.
+                if data[end : end + 6] == _RUN_HEAD and (
+                    len(data) == end + 7 + len(tail) and data[end + 6] < 0x80
+                ):
+                    return data[start:end]
+        return self._learn(data)
+
+    def _learn(self, data: bytes) -> bytes | None:
+        head = _STRING_HEAD.match(data)
+        found = None if head is None else _counted(data, head.end())
+        if head is None or found is None:
+            return None
+        tail = _PLAIN_TAIL.match(data, found[1])
+        if tail is None:
+            return None
+        self._head, self._tail = data[: head.end()], data[tail.end(1) :]
+        return data[found[0] : found[1]]
 
 
 def decode_attributed_text(data: bytes) -> AttributedText | None:

@@ -14,6 +14,7 @@ from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.message.assembly import Assembly
 from services.indexer.kinds.message.attachment_files import AttachmentRow, BackupFiles
+from services.indexer.kinds.message.plain import Encode, plain_encoder
 from services.indexer.kinds.message.reactions import (
     ReactionRow,
     Reactions,
@@ -46,6 +47,7 @@ class _Pass:
         self, store: MessageStore, handles: Handles, files: BackupFiles, sink: Sink
     ) -> None:
         self._store = store
+        self._handles = handles
         self._sink = sink
         self._tally = sink.tally
         self._people: dict[int, Handle] = store.read_handles()
@@ -61,16 +63,27 @@ class _Pass:
         self._assembly = Assembly(
             store=store, handles=handles, people=self._people, files=files, tally=sink.tally
         )
-        self._assembly.deleted_parts = store.read_recoverable_parts()
+        self._deleted_parts = store.read_recoverable_parts()
+        self._assembly.deleted_parts = self._deleted_parts
 
     def run(self) -> None:
         """Walk through everything."""
         order = self._store.order()
         chats = self._store.read_chat_of_messages(order)
+        encode_plain = self._plain_encoder(chats)
         for batch in self._store.batches(order):
             attachments = self._store.read_attachments(self._numbers(batch))
             for row in batch:
                 self._tally.read += 1
+                if encode_plain is not None:
+                    try:
+                        encoded = encode_plain(row, attachments)
+                    except Exception:  # noqa: BLE001 -- an odd value, which is not plain
+                        encoded = None
+                    if encoded is not None:
+                        self._sink.row(encoded)
+                        self._ordinal += 1
+                        continue
                 try:
                     self._take(row, chats, attachments)
                 except Exception as error:  # noqa: BLE001 -- one bad record costs one record
@@ -82,6 +95,20 @@ class _Pass:
         if self._folded:
             self._tally.note(f"{self._folded} reactions are shown with their messages.")
         self._sink.progress(len(order), len(order))
+
+    def _plain_encoder(self, chats: ChatOfMessage) -> Encode | None:
+        if self._sink.named_threads is None:
+            return None
+        return plain_encoder(
+            threads=self._sink.named_threads,
+            conversations=self._conversations,
+            used=self._used,
+            chats=chats,
+            people=self._people,
+            handles=self._handles,
+            special_rows={*self._recoverable, *self._deleted_parts, *chats.in_several},
+            special_keys=(self._reactions.targets, self._duplicates),
+        )
 
     def _numbers(self, batch: list[Row]) -> array[int]:
         """Row numbers whose attachments are needed: the batch's, and those of its stickers."""

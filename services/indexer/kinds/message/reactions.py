@@ -7,7 +7,7 @@ backup does not hold stays for ``remaining``, so that nothing is dropped.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 
@@ -87,6 +87,11 @@ class Reactions:
         """Take one row; rows must come in the order of time."""
         self._by_target.setdefault(target, []).append(row)
         self.count += 1
+
+    @property
+    def targets(self) -> Collection[str]:
+        """The keys of messages that rows are about, as long as nobody took those."""
+        return self._by_target.keys()
 
     def take(self, target: str) -> list[ReactionRow] | None:
         """Return the rows about a message, once."""

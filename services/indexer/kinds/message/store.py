@@ -6,9 +6,11 @@ batch that SQLite or UTF-8 refuses is read again row by row, so that a bad row c
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -136,7 +138,7 @@ class MessageStore:
             "select rowid from message not indexed",
         ):
             try:
-                rows.extend(row[0] for row in self._database.rows(statement))
+                rows.extend(map(itemgetter(0), self._database.numbers(statement)))
             except sqlite3.Error:  # a damaged index or page
                 self._tally.note("Part of the messages table is damaged.")
                 continue
@@ -239,11 +241,11 @@ class MessageStore:
     def read_chat_of_messages(self, order: array[int]) -> ChatOfMessage:
         """Return which chats each message is in."""
         found = ChatOfMessage(order)
-        for chat_id, message_id in self._database.select(
-            "chat_message_join", ("chat_id", "message_id")
-        ):
-            if isinstance(chat_id, int) and isinstance(message_id, int):
-                found.add(message_id, chat_id)
+        if {"chat_id", "message_id"} <= self._database.columns("chat_message_join"):
+            with contextlib.suppress(sqlite3.Error):  # what was read until then counts
+                found.fill(
+                    self._database.numbers("select chat_id, message_id from chat_message_join")
+                )
         return found
 
     def read_recoverable(self) -> dict[int, tuple[int, Any]]:
@@ -321,6 +323,18 @@ class ChatOfMessage:
         self._sparse: dict[int, int] = {}
         self._further: dict[int, list[int]] = {}
 
+    def fill(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Take rows of chat and message."""
+        dense = self._dense
+        size = len(dense)
+        for chat_id, message_id in rows:
+            if type(chat_id) is not int or type(message_id) is not int:
+                continue
+            if 0 <= message_id < size and 0 <= chat_id < 2**31 and dense[message_id] == _NO_THREAD:
+                dense[message_id] = chat_id
+            else:
+                self.add(message_id, chat_id)
+
     def add(self, message_id: int, chat_id: int) -> None:
         """Put a message into a chat; its first one counts most."""
         if not -(2**31) <= chat_id < 2**31:
@@ -337,6 +351,11 @@ class ChatOfMessage:
         if 0 <= message_id < len(self._dense):
             return self._dense[message_id]
         return self._sparse.get(message_id, _NO_THREAD)
+
+    @property
+    def in_several(self) -> Iterable[int]:
+        """The messages that are in more than one chat."""
+        return self._further.keys()
 
     def further(self, message_id: int) -> list[int]:
         """Return the message's other chats."""
