@@ -252,7 +252,7 @@ def use_manifest(
     for sort in ("path", "size", "modified"):
         after, pages = None, 0
         while pages < 4:
-            page = manifest.page(sort=sort, limit=30, after=after)  # type: ignore[arg-type]
+            page = manifest.page(sort=sort, limit=30, after=after)
             encode_json([[e.domain, e.relative_path, e.target, e.mode] for e in page.entries])
             after, pages = page.next_after, pages + 1
             if after is None:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from deploy.demo.attributed_body import attributed_body
 from deploy.demo.container import PhoneApp, PhoneFile, mint_backup
@@ -70,7 +71,9 @@ def property_lists(folder: Path) -> list[bytes]:
     own = [
         (folder / name).read_bytes() for name in ("Info.plist", "Manifest.plist", "Status.plist")
     ]
-    many: object = {"a": [1, -1, 2.5, True, b"x", "é", plistlib.UID(3), _AT.replace(tzinfo=None)]}
+    many: dict[str, Any] = {
+        "a": [1, -1, 2.5, True, b"x", "é", plistlib.UID(3), _AT.replace(tzinfo=None)]
+    }
     for _ in range(20):
         many = {"deeper": [many]}
     own.append(plistlib.dumps(many, fmt=plistlib.FMT_BINARY))

@@ -9,8 +9,15 @@ import pytest
 from tests.hostile.readers import all_readers
 from tests.hostile.trial import Outcome, run_reader
 
-#: Parsers run in processes of their own, which takes longer.
-SLOW = {"messages (worker)": 100, "contacts (worker)": 100}
+#: Manifests are opened and read through, parsers run in processes of their own.
+SLOW = {
+    "Manifest.db": 80,
+    "Manifest.db, encrypted": 80,
+    "Manifest.mbdb": 120,
+    "backup folder": 120,
+    "messages (worker)": 80,
+    "contacts (worker)": 80,
+}
 
 
 def trial(name: str, count: int) -> Outcome:

@@ -59,7 +59,7 @@ class Document:
     def request(
         self, method: str, path: str, operation: dict[str, Any], chance: random.Random
     ) -> httpx.Request:
-        query: list[tuple[str, str]] = []
+        query: list[tuple[str, str | int | float | bool | None]] = []
         headers: dict[str, str] = {}
         for parameter in operation.get("parameters", []):
             name, place = parameter["name"], parameter["in"]

@@ -207,7 +207,7 @@ def test_ordinary_lists_share_objects_as_ever() -> None:
 
 
 def test_keys_that_are_no_text_are_no_apps() -> None:
-    odd = {plistlib.UID(3): {}, 5: {}, b"x": {}, "com.example.app": {}}
+    odd: dict[object, object] = {plistlib.UID(3): {}, 5: {}, b"x": {}, "com.example.app": {}}
     described = describe(info={"Applications": odd}, manifest={"Applications": odd}, status={})
     assert [app.bundle_id for app in described.apps] == ["com.example.app"]
 

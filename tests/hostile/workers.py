@@ -177,12 +177,12 @@ def _forked(request: ParseRequest) -> bytes:
             os._exit(code)
     os.close(theirs)
     with os.fdopen(ours, "rb") as pipe:
-        output = pipe.read()
+        said = pipe.read()
     _, status, usage = os.wait4(child, 0)
     Stores.peak_bytes = max(Stores.peak_bytes, usage.ru_maxrss * 1024)
     if status:
         raise Unclear(f"the worker ended with {os.waitstatus_to_exitcode(status)}")
-    return output
+    return said
 
 
 def _started(request: ParseRequest) -> bytes:
