@@ -21,6 +21,7 @@ from services.indexer.storage_rows import (
     to_artifacts,
     to_attachment,
 )
+from services.indexer.storage_shards import fetch_shards
 from shared.contracts.identifiers import BackupId, FileId, Udid
 from shared.contracts.indexer import (
     AttachmentLocation,
@@ -48,6 +49,9 @@ async def list_artifacts(
     place = None if request.cursor is None else read_cursor(request.cursor, TimePlace)
     backward = place is not None and place.backward
     where = Conditions()
+    # Without it, asking for what there is little of would mean to read everything in order.
+    shards = await fetch_shards(connection, device=request.device, kind=request.kind)
+    where.add("a.shard = any({shards})", shards=[shard.number for shard in shards])
     if request.device is not None:
         where.add("a.device = {device}", device=request.device)
     if request.kind is not None:

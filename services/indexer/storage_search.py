@@ -74,7 +74,11 @@ async def search(
     place = None if request.cursor is None else read_cursor(request.cursor, HitPlace)
     try:
         async with connection.transaction(readonly=True):
-            await connection.execute(f"set local statement_timeout = {STATEMENT_TIMEOUT_MS}")
+            await connection.execute(
+                f"set local statement_timeout = {STATEMENT_TIMEOUT_MS};"
+                # A plan for any words at all is one for very many hits, and reads whole tables.
+                " set local plan_cache_mode = force_custom_plan"
+            )
             return await _search(
                 connection,
                 request,

@@ -107,6 +107,8 @@ create index artifact_added on artifact (device, kind, added_at);
 create index artifact_removed on artifact (device, kind, removed_at) where removed_at is not null;
 create index artifact_search on artifact using gin (search);
 create table artifact_0 partition of artifact for values in (0);
+-- The other tables hold one kind each.
+create index artifact_0_kind on artifact_0 (kind, sort_at, id);
 
 -- The tables behind `artifact`. A row in state `loading` is a table that no run may have finished.
 create sequence artifact_shard_number as integer;
