@@ -33,7 +33,7 @@ Way = Literal["asc", "desc"]
 
 #: The small walk, and how many hits in it make a longer one quicker than the index.
 _SAMPLE = 1_000
-_OFTEN = 40
+_OFTEN = 70
 _SURPLUS = 1.4
 
 

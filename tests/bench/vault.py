@@ -1,104 +1,109 @@
-"""The whole product on a generated phone: unlock, index, search, threads, gateway, second start."""
+"""The whole product on a generated phone: unlock, index, index again, search, threads, start."""
 
 from __future__ import annotations
 
-import datetime as dt
-import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import httpx
-
-from deploy.demo.container import PhoneFile, mint_backup
-from deploy.demo.messages import write_bulk_messages
-from tests.bench.figures import Figure, median_seconds, percentile
+from tests.bench import reading_history, serving
+from tests.bench.figures import Figure, median_seconds
+from tests.bench.phones import PASSPHRASE, Phone
+from tests.bench.processes import Usage, watched
 from tests.running_stack import RunningStack, running_stack
 
-PASSPHRASE = "bench"
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="ks-bench-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _mint(root: Path, messages: int, folder: Path) -> None:
-    database = folder / "sms.db"
-    write_bulk_messages(database, messages)
-    mint_backup(
-        root,
-        files=[PhoneFile("HomeDomain", "Library/SMS/sms.db", database.read_bytes())],
-        passphrase=PASSPHRASE,
-        dpic=10_000_000,
-        iterations=10_000,
-        taken_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
-    )
-    database.unlink()
+def _unlock(stack: RunningStack) -> tuple[str, dict[str, str]]:
+    backup = stack.client.post("/api/backups/refresh").json()["items"][0]["id"]
+    opened = stack.client.post(
+        f"/api/backups/{backup}/unlock", json={"passphrase": PASSPHRASE}
+    ).json()
+    return backup, {"X-Backup-Session": opened["session_token"]}
 
 
-def _timed(ask: Callable[[], httpx.Response], rounds: int) -> list[float]:
-    times = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        answer = ask()
-        times.append(time.perf_counter() - started)
-        assert answer.status_code == 200, answer.text
-    return times
-
-
-def _index(stack: RunningStack, backup: str, session: dict[str, str]) -> float:
-    started = time.perf_counter()
-    accepted = stack.client.post(f"/api/backups/{backup}/index", headers=session)
-    job = stack.wait_for_job(accepted.json()["job_id"])
+def _index(
+    stack: RunningStack, backup: str, session: dict[str, str]
+) -> tuple[Usage, dict[str, Any]]:
+    with watched(stack) as usage:
+        accepted = stack.client.post(f"/api/backups/{backup}/index", headers=session)
+        job = stack.wait_for_job(accepted.json()["job_id"])
     assert job["state"] == "completed", job
+    listed: Any = job["report"]
+    kinds = {report["kind"]: report for report in listed["kinds"]}
+    return usage, kinds["message"]
+
+
+def _wait_for_parts(stack: RunningStack) -> float:
+    started = time.perf_counter()
+    while "being built" in str(stack.client.get("/api/kinds").json()):
+        time.sleep(0.1)
     return time.perf_counter() - started
 
 
-def _searches(stack: RunningStack) -> list[Figure]:
-    questions = {
-        "search, a common word": "river",
-        "search, two words and a prefix": "lemon gard",
-        "search, a phrase": '"quiet later"',
-        "search, inside words": "icycl",
-        "search, CJK": "東京駅",
-        "search, nothing found": "xylophonist",
-    }
-    figures = []
-    for name, question in questions.items():
-        times = _timed(
-            lambda question=question: stack.client.get(  # type: ignore[misc]
-                "/api/search", params={"q": question, "limit": 50}
-            ),
-            30,
-        )
-        figures.append(
-            Figure(
-                path=f"{name}, p50 over HTTP",
-                value=percentile(times, 0.5) * 1000,
-                unit="ms",
-                note=f"p95 {percentile(times, 0.95) * 1000:.1f} ms",
-                goal="<=15",
-            )
-        )
-    return figures
-
-
-def _thread_pages(stack: RunningStack) -> Figure:
-    dice = random.Random(3)
-    threads = stack.client.get("/api/threads", params={"limit": 50}).json()["items"]
-    first, last = dt.datetime(2016, 2, 1, tzinfo=dt.UTC), dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
-
-    def ask() -> httpx.Response:
-        thread = dice.choice(threads)["id"]
-        at = first + (last - first) * dice.random()
-        return stack.client.get(
-            f"/api/threads/{thread}/artifacts", params={"at": at.isoformat(), "limit": 100}
-        )
-
-    return Figure(
-        path="thread page anywhere, p95 over HTTP",
-        value=percentile(_timed(ask, 100), 0.95) * 1000,
-        unit="ms",
-        goal="<=10",
+def _indexing(stack: RunningStack, phone: Phone, messages: int) -> list[Figure]:
+    backup, session = _unlock(stack)
+    first, report = _index(stack, backup, session)
+    assert report["read"] == messages
+    parts = _wait_for_parts(stack)
+    skipped, _ = _index(stack, backup, session)
+    phone.change()
+    phone.back_up()
+    backup, session = _unlock(stack)
+    again, report = _index(stack, backup, session)
+    changed = report["added"] + report["removed"]
+    assert 0 < changed < messages / 300 + 10, report
+    largest = max(
+        (peak, role) for role, peak in first.peak_bytes.items() if role in {"parser", "indexer"}
     )
+    return [
+        Figure(
+            path=f"index {messages:,} messages until searchable",
+            value=messages / first.wall_seconds,
+            unit="messages/s",
+            note=first.describe(),
+            goal=">=60000",
+        ),
+        Figure(
+            path="the same, processor time of everything",
+            value=sum(first.cpu_seconds.values()) / messages * 1e6,
+            unit="us/message",
+        ),
+        Figure(
+            path=f"the same, peak memory ({largest[1]})",
+            value=largest[0] / 1e6,
+            unit="MB",
+            note=", ".join(f"{role} {peak / 1e6:.0f}" for role, peak in first.peak_bytes.items()),
+            goal="<=400",
+        ),
+        Figure(path="until parts of words are indexed too", value=parts, unit="s"),
+        Figure(
+            path="ask again for what is indexed: skipped",
+            value=skipped.wall_seconds,
+            unit="s",
+        ),
+        Figure(
+            path=f"index the next backup, 0.1 % changed ({changed} rows)",
+            value=again.wall_seconds,
+            unit="s",
+            reference=first.wall_seconds,
+            reference_name=f"first index, s ({again.describe()})",
+            goal="<=0.35",
+        ),
+    ]
 
 
 def _start_again(data: Path, root: Path) -> list[Figure]:
@@ -116,42 +121,44 @@ def _start_again(data: Path, root: Path) -> list[Figure]:
 
 def measure(messages: int) -> list[Figure]:
     """Everything above on a phone of *messages* messages."""
-    folder = Path(tempfile.mkdtemp(prefix="ks-bench-"))
-    folder.chmod(0o711)
-    root = folder / "phones"
-    root.mkdir()
-    try:
-        _mint(root, messages, folder)
+    with _folder() as folder:
+        root = folder / "phones"
+        root.mkdir()
+        phone = Phone(folder, root, messages)
+        phone.back_up()
         data = folder / "data"
         with running_stack(data, root) as stack:
-            backup = stack.client.post("/api/backups/refresh").json()["items"][0]["id"]
             started = time.perf_counter()
-            opened = stack.client.post(
-                f"/api/backups/{backup}/unlock", json={"passphrase": PASSPHRASE}
-            ).json()
-            unlocking = time.perf_counter() - started
-            session = {"X-Backup-Session": opened["session_token"]}
-            first = _index(stack, backup, session)
-            again = _index(stack, backup, session)
+            _unlock(stack)
             figures = [
-                Figure(path="unlock over HTTP, 10M rounds", value=unlocking, unit="s"),
                 Figure(
-                    path=f"index {messages:,} messages until searchable",
-                    value=messages / first,
-                    unit="messages/s",
-                    goal=">=60000",
-                ),
-                Figure(
-                    path="index again, nothing changed",
-                    value=again,
+                    path="unlock over HTTP, 10M rounds",
+                    value=time.perf_counter() - started,
                     unit="s",
-                    reference=first,
-                    reference_name="first index, s",
-                    goal="<=0.35",
                 ),
-                *_searches(stack),
-                _thread_pages(stack),
+                *_indexing(stack, phone, messages),
+                *reading_history.measure(stack),
+                *serving.list_route(stack),
             ]
         return figures + _start_again(data, root)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+def curve(sizes: list[int]) -> list[Figure]:
+    """What one message costs on phones of several sizes."""
+    figures = []
+    for size in sizes:
+        with _folder() as folder:
+            root = folder / "phones"
+            root.mkdir()
+            Phone(folder, root, size).back_up()
+            with running_stack(folder / "data", root) as stack:
+                usage, _ = _index(stack, *_unlock(stack))
+            figures.append(
+                Figure(
+                    path=f"first index of {size:,} messages",
+                    value=usage.wall_seconds / size * 1e6,
+                    unit="us/message",
+                    note=usage.describe(),
+                )
+            )
+    return figures
