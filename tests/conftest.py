@@ -47,4 +47,5 @@ def samples() -> Path:
     folder = os.environ.get("KEEPSAKE_SAMPLES")
     if not folder or not Path(folder).is_dir():
         pytest.skip("KEEPSAKE_SAMPLES does not name the folder of public samples")
-    return Path(folder)
+    # Discovery tells paths without links.
+    return Path(folder).resolve()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gateway.cli.ambiguity import AmbiguousError
 from gateway.cli.client import Client
 from gateway.cli.failure import NOT_FOUND, Failure
 from gateway.cli.formats import moment
@@ -39,28 +40,14 @@ def choose_backup(backups: Sequence[dict[str, Any]], wanted: str) -> dict[str, A
         if len(matches) == 1:
             return matches[0]
         if matches:
-            lines = "\n".join(
-                f"  {one['id']}  {plain(one.get('name') or '-')}  {moment(one['last_backup_at'])}"
-                for one in matches
+            raise AmbiguousError(
+                "Several backups match; use one of these ids:",
+                [
+                    f"{one['id']}  {plain(one.get('name') or '-')}  {moment(one['last_backup_at'])}"
+                    for one in matches
+                ],
             )
-            raise AmbiguousError(lines)
     raise Failure("There is no such backup.", "`keepsake backups` lists them.", exit_code=NOT_FOUND)
-
-
-class AmbiguousError(Failure):
-    """Several backups match; the lines name them."""
-
-    def __init__(self, lines: str) -> None:
-        super().__init__("Several backups match; use one of these ids:", exit_code=2)
-        self.lines = lines
-
-    def tell(self, *, as_json: bool) -> None:
-        """Print the candidates too."""
-        super().tell(as_json=as_json)
-        if not as_json:
-            import click
-
-            click.echo(self.lines, err=True)
 
 
 def _label(backup: dict[str, Any]) -> str:

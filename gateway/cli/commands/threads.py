@@ -11,6 +11,7 @@ from gateway.cli.formats import count, moment
 from gateway.cli.options import ListingGroup, json_option
 from gateway.cli.output import console, print_json, print_table, say
 from gateway.cli.plain_text import plain, plain_lines
+from gateway.cli.thread_names import find_thread_id
 
 _INDENT = (0, 0, 0, 4)
 
@@ -80,9 +81,10 @@ def show_thread(
     include_removed: bool,
     as_json: bool,
 ) -> None:
-    """Read THREAD, oldest line first."""
-    page = connect(context).get(
-        f"/api/threads/{thread}/artifacts",
+    """Read THREAD (an id, or a part of its title), oldest line first."""
+    client = connect(context)
+    page = client.get(
+        f"/api/threads/{find_thread_id(client, thread)}/artifacts",
         params={
             "at": at,
             "direction": "forward" if at else "backward",

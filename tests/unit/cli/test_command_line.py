@@ -16,6 +16,7 @@ from gateway.cli.failure import Failure, failure_of
 from gateway.cli.formats import moment, size
 from gateway.cli.main import run
 from gateway.cli.session_tokens import drop_token, keep_token, read_secret, store_folder
+from gateway.cli.thread_names import choose_thread
 
 
 def backup(number: int, **fields: Any) -> dict[str, Any]:
@@ -98,6 +99,33 @@ def test_without_a_running_vault_the_exit_code_is_3_also_as_json(
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "address.json").write_text('{"url": "http://127.0.0.1:1", "pid": 1}')
     assert run(["threads"]) == 3
+
+
+def thread(number: int, title: str, *, is_group: bool = False) -> dict[str, Any]:
+    return {"id": str(number), "title": title, "is_group": is_group, "last_at": None}
+
+
+THREADS = [
+    thread(1, "Jonas Ahl"),
+    thread(2, "Boat with Jonas", is_group=True),
+    thread(3, "Lake", is_group=True),  # matched by a participant
+]
+
+
+@pytest.mark.parametrize(("wanted", "number"), [("jonas", 0), ("boat", 1), ("LAKE", 2)])
+def test_a_thread_is_meant_by_its_title_a_conversation_of_two_before_groups(
+    wanted: str, number: int
+) -> None:
+    assert choose_thread(THREADS, wanted) is THREADS[number]
+
+
+@pytest.mark.parametrize(("found", "code"), [([], 4), (THREADS, 2), ([*THREADS, THREADS[0]], 2)])
+def test_no_thread_or_several_are_said_by_the_exit_code(
+    found: list[dict[str, Any]], code: int
+) -> None:
+    with pytest.raises(Failure) as failure:
+        choose_thread(found, "elsewhere" if code == 4 or len(found) == 3 else "jonas")
+    assert failure.value.exit_code == code
 
 
 @pytest.mark.parametrize("word", ["-winter", "-hello", "-V"])

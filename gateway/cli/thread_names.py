@@ -1,0 +1,38 @@
+"""Which thread a person means: by id, or by a part of its title or of a participant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.cli.ambiguity import AmbiguousError
+from gateway.cli.client import Client
+from gateway.cli.failure import NOT_FOUND, Failure
+from gateway.cli.formats import moment
+from gateway.cli.plain_text import plain
+
+
+def find_thread_id(client: Client, wanted: str) -> str:
+    """Return the id of the thread that is meant; numbers are ids already. Raises ``Failure``."""
+    if wanted.isascii() and wanted.isdigit():
+        return wanted
+    found = client.get("/api/threads", params={"q": wanted, "limit": 1000})["items"]
+    return str(choose_thread(found, wanted)["id"])
+
+
+def choose_thread(threads: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any]:
+    """Return the only match of the strictest rule that matches. Raises ``Failure``."""
+    folded = wanted.strip().casefold()
+    titled = [one for one in threads if folded in one["title"].casefold()]
+    for matches in ([one for one in titled if not one["is_group"]], titled, threads):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise AmbiguousError(
+                "Several threads match; use one of these ids:",
+                [
+                    f"{one['id']}  {plain(one['title'])}  {moment(one['last_at'])}"
+                    for one in matches
+                ],
+            )
+    raise Failure("There is no such thread.", "`keepsake threads` lists them.", exit_code=NOT_FOUND)
