@@ -52,11 +52,11 @@ class EventHandlers:
         pool: asyncpg.Pool[Any],
         bus: Bus,
         runner: IndexRunner,
-        on_rows: Callable[[], None],
+        on_run_over: Callable[[], None],
     ) -> None:
-        """Call *on_rows* when a run may have brought new rows."""
+        """Call *on_run_over* whenever a run has ended, however it did."""
         self._pool = pool
-        self._on_rows = on_rows
+        self._on_run_over = on_run_over
         self._bus = bus
         self._runner = runner
 
@@ -77,7 +77,7 @@ class EventHandlers:
             try:
                 result = await self._runner.run(job)
             finally:
-                self._on_rows()
+                self._on_run_over()
         except RunCancelledError:
             await self._end(delivery, job, "cancelled", None)
         except BackupChangedError:

@@ -27,7 +27,7 @@ from services.indexer.storage_history import (
     record_revision,
 )
 from services.indexer.storage_jobs import IndexJob, is_cancel_requested, start_job
-from services.indexer.storage_shards import SMALL_BYTES, drop_abandoned
+from services.indexer.storage_shards import DEVICE_LOCK, SMALL_BYTES, drop_abandoned
 from shared.bus import Bus
 from shared.contracts.discovery import LocateBackup, Location
 from shared.contracts.identifiers import BackupId
@@ -219,9 +219,7 @@ class IndexRunner:
         """
         while True:
             async with self._room, self._pool.acquire() as connection:
-                if await connection.fetchval(
-                    "select pg_try_advisory_lock(hashtextextended($1, 1))", f"indexer:{device}"
-                ):
+                if await connection.fetchval(DEVICE_LOCK, f"indexer:{device}"):
                     # asyncpg gives all advisory locks back when the connection is released.
                     yield connection
                     return

@@ -10,7 +10,7 @@ from services.indexer.commands import Commands
 from services.indexer.handlers import EventHandlers
 from services.indexer.index_run import IndexRunner
 from services.indexer.queries import PAGED, Queries
-from services.indexer.substring_indexing import SubstringIndexing
+from services.indexer.table_upkeep import TableUpkeep
 from shared.contracts.events import BackupRemoved, IndexRequested
 from shared.contracts.indexer import (
     GetIndexStates,
@@ -43,8 +43,8 @@ async def start(runtime: Runtime) -> None:
 
     runtime.tasks.create_task(hold_scratch(), name="indexer scratch")
 
-    substrings = SubstringIndexing(pool=runtime.pool, connect=runtime.connect)
-    runtime.tasks.create_task(substrings.run(), name="indexer substrings")
+    upkeep = TableUpkeep(pool=runtime.pool, connect=runtime.connect)
+    runtime.tasks.create_task(upkeep.run(), name="indexer table upkeep")
 
     async def keep_asking() -> None:
         await abandoned.keep_asking(runtime.pool)
@@ -60,7 +60,7 @@ async def start(runtime: Runtime) -> None:
         connect=runtime.connect,
     )
     events = EventHandlers(
-        pool=runtime.pool, bus=runtime.bus, runner=runner, on_rows=substrings.wake
+        pool=runtime.pool, bus=runtime.bus, runner=runner, on_run_over=upkeep.wake
     )
     commands = Commands(pool=runtime.pool, bus=runtime.bus)
     queries = Queries(pool=runtime.pool, bus=runtime.bus)

@@ -4,7 +4,7 @@ Writing a million rows into live indexes takes ten times as long as building the
 So rows that nobody can see yet go into bare tables of their own, a piece of the stream each; while
 one is being indexed the next one is filled. All are attached at once, in the transaction that puts
 the kind on its timeline, and no reader waits for any of it. What a run that died leaves behind is
-a row in state ``loading`` and its table; the next run of the device removes both.
+a row in state ``loading`` and its table, which table_upkeep removes.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ _BUILD_SETTINGS = (
     # Nothing here is planned by the frequency of words; a small sample is enough.
     " set local default_statistics_target = 10"
 )
+#: Whoever writes rows of a device holds it; the parameter is ``indexer:<device>``.
+DEVICE_LOCK = "select pg_try_advisory_lock(hashtextextended($1, 1))"
 _DROP_LOCK_TIMEOUT = "300ms"
 
 
@@ -211,6 +213,14 @@ async def drop_abandoned(connection: Connection, device: str) -> int:
             await connection.execute(f"drop table if exists {table_name(row['shard'])}")
             await connection.execute("delete from artifact_shard where shard = $1", row["shard"])
     return len(rows)
+
+
+async def find_abandoned(connection: asyncpg.Pool[Any]) -> list[str]:
+    """Return the devices of which there are tables that are not attached (yet, or ever)."""
+    rows = await connection.fetch(
+        "select distinct device from artifact_shard where state = 'loading' order by device"
+    )
+    return [row["device"] for row in rows]
 
 
 async def drop_empty(connection: Connection) -> None:

@@ -16,6 +16,7 @@ from services.indexer.staging import StagedArtifact, StagedThread, Threads, enco
 from services.indexer.storage_history import Moment, forget_moment
 from services.indexer.storage_search import search
 from services.indexer.storage_shards import (
+    DEVICE_LOCK,
     Pieces,
     ShardLoader,
     attach_shards,
@@ -25,6 +26,7 @@ from services.indexer.storage_shards import (
     fetch_shards,
     find_without_substring,
 )
+from services.indexer.table_upkeep import drop_all_abandoned
 from shared.contracts.indexer import Search, SearchPage
 
 FAMILY = StagedThread(
@@ -114,6 +116,20 @@ async def test_a_first_run_that_breaks_off_leaves_nothing(connection: Any, conne
     assert await connection.fetchval(left) == 0
     report = await load_staged(connection, connect, device="d", moment=1, artifacts=messages(40))
     assert report.added == 40
+
+
+async def test_what_a_cancelled_run_left_goes_unless_the_device_is_being_read(
+    pool: Any, connect: Any
+) -> None:
+    at = Moment(device="d", taken_at=day(1))
+    await ShardLoader(connect, at=at, kind="message").load(Pieces(rows("d", 10)))
+    left = "select count(*) from artifact_shard where state = 'loading'"
+    async with pool.acquire() as busy:
+        assert await busy.fetchval(DEVICE_LOCK, "indexer:d")
+        await drop_all_abandoned(pool)
+        assert await pool.fetchval(left) == 1
+    await drop_all_abandoned(pool)
+    assert await pool.fetchval(left) == 0
 
 
 async def test_rows_that_cannot_be_stored_are_an_error_of_the_data(

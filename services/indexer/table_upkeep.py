@@ -1,7 +1,8 @@
-"""Building the indexes by which parts of words are found, after the rows are searchable by word.
+"""What runs leave to do: the slow indexes, and the tables of runs that were given up.
 
-They take as long as all the rest together, so no run waits for them. Searches for parts look at
-recent artifacts only until the last one is there, and say so.
+The indexes by which parts of words are found take as long as all the rest together, so no run
+waits for them. Searches for parts look at recent artifacts only until the last one is there, and
+say so.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import structlog
 
-from services.indexer.storage_shards import build_substring_index, find_without_substring
+from services.indexer.storage_shards import (
+    DEVICE_LOCK,
+    build_substring_index,
+    drop_abandoned,
+    find_abandoned,
+    find_without_substring,
+)
 
 if TYPE_CHECKING:
     from services.indexer.storage_rows import Connection
@@ -25,7 +32,7 @@ _POLL_SECONDS = 30.0
 _LOCK = "select pg_try_advisory_lock(hashtextextended('indexer:substring', 1))"
 
 
-class SubstringIndexing:
+class TableUpkeep:
     """One per process; of several replicas one builds at a time."""
 
     def __init__(self, *, pool: asyncpg.Pool[Any], connect: Connect) -> None:
@@ -38,14 +45,15 @@ class SubstringIndexing:
         self._wanted.set()
 
     async def run(self) -> None:
-        """Build what is missing, for ever. Crash-safe: what is half built is built anew."""
+        """Build and remove, for ever. Crash-safe: what is half built is built anew."""
         while True:
             try:
+                await drop_all_abandoned(self._pool)
                 if await find_without_substring(self._pool) is not None:
                     await self._build_all()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 # The database is away, or a table has gone in between.
-                log.warning("substring_index_interrupted", error=type(error).__name__)
+                log.warning("table_upkeep_interrupted", error=type(error).__name__)
             try:
                 async with asyncio.timeout(_POLL_SECONDS):
                     await self._wanted.wait()
@@ -68,3 +76,12 @@ async def _build_missing(connection: Connection) -> None:
         if not await build_substring_index(connection, number):
             return
         log.info("substring_index_built", shard=number)
+
+
+async def drop_all_abandoned(pool: asyncpg.Pool[Any]) -> None:
+    """Remove what no run will attach, of every device that no run is going on of."""
+    for device in await find_abandoned(pool):
+        # The pool gives the lock back with the connection.
+        async with pool.acquire() as connection:
+            if await connection.fetchval(DEVICE_LOCK, f"indexer:{device}"):
+                await drop_abandoned(connection, device)
