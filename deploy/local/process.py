@@ -148,17 +148,6 @@ async def _readable(descriptor: int) -> None:
         os.close(descriptor)
 
 
-def is_alive(pid: int) -> bool:
-    """Tell whether a process of that id exists, whoever owns it."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def command_of(pid: int) -> str:
     """Return the command line of a process; empty when there is none to see."""
     try:

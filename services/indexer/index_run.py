@@ -199,7 +199,7 @@ class IndexRunner:
 
     async def _record(
         self, connection: asyncpg.pool.PoolConnectionProxy[Any], revision: Revision
-    ) -> Any:
+    ) -> Moment:
         assert revision.location.taken_at is not None
         return await record_revision(
             connection,

@@ -28,11 +28,6 @@ def next_traceparent(parent: str | None = None) -> str:
     return f"{parent[:36]}{secrets.token_hex(8)}{parent[52:]}"
 
 
-def current_traceparent() -> str | None:
-    """Return the trace context of the message that is being handled, if any."""
-    return _current.get()
-
-
 def is_valid(traceparent: str | None) -> bool:
     """Whether *traceparent* is one that this version understands."""
     return traceparent is not None and _FORMAT.fullmatch(traceparent) is not None

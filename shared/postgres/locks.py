@@ -14,12 +14,8 @@ from typing import Any
 import asyncpg
 
 from shared.credentials import PostgresCredentials
+from shared.postgres.away import FAILED
 from shared.postgres.pool import connect
-
-#: What "the connection is gone" looks like. asyncpg may raise InternalClientError when a backend is
-#: terminated under it (0.31: "cannot switch to state…").
-CONNECTION_LOST = (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError)
-_GONE = (*CONNECTION_LOST, asyncpg.InternalClientError, asyncpg.PostgresError, TimeoutError)
 
 #: A silent peer (a cable pulled, a node lost) is noticed after at most this long.
 PROBE_SECONDS = 10.0
@@ -61,7 +57,7 @@ async def singleton(credentials: PostgresCredentials, name: str) -> AsyncIterato
         connection.remove_termination_listener(lose)
         probe.cancel()
         await asyncio.gather(probe, return_exceptions=True)
-        with suppress(*_GONE):
+        with suppress(*FAILED):
             await connection.close(timeout=1.0)
 
 
@@ -71,7 +67,7 @@ async def _acquire(credentials: PostgresCredentials, name: str) -> asyncpg.Conne
         try:
             connection = await connect(credentials)
             await connection.execute("select pg_advisory_lock(hashtextextended($1, 0))", name)
-        except _GONE:
+        except FAILED:
             if connection is not None:
                 connection.terminate()
             await asyncio.sleep(RETRY_SECONDS)
@@ -89,6 +85,6 @@ async def _probe(connection: asyncpg.Connection[Any], lose: Callable[[], None]) 
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 await connection.execute("select 1")
-        except _GONE:
+        except FAILED:
             lose()
             return
