@@ -16,10 +16,13 @@ import nats.errors
 import nats.js.errors
 import structlog
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
+from shared.bus.beats import BEAT_HEADER, WATCHED_SECONDS, Listening, SilenceError
 from shared.bus.errors import BusUnavailable
 from shared.bus.follow import StoredEvent, follow_events
+from shared.bus.metrics import subject_label
 from shared.bus.serving import (
     STATUS_HEADER,
     RawReply,
@@ -27,6 +30,7 @@ from shared.bus.serving import (
     RequestT,
     Serving,
     nobody_there,
+    service_of,
 )
 from shared.bus.trace import TRACEPARENT, next_traceparent
 from shared.contracts.jobs import JobProgress
@@ -55,6 +59,7 @@ class Bus:
         self.jetstream: JetStreamContext = client.jetstream(timeout=5)
         self._on_connection = on_connection
         self._reconnected = asyncio.Event()
+        self._beats = Listening(client, service=service)
 
     @classmethod
     async def connect(
@@ -143,18 +148,22 @@ class Bus:
         """Ask and return the reply as it came. Raises ``ProblemError`` for everything that fails.
 
         Nobody there: ``locked`` for a session, else ``service-unavailable``. No answer in time
-        (also when the server refuses us the subject, which a client is not told): ``timeout``.
+        (also when the server refuses us the subject, which a client is not told): ``timeout``. Long
+        requests are given up as ``service-unavailable`` when whoever took them has died.
         """
         subject = subject or request.subject
         if "." not in subject:
             raise ValueError(f"{type(request).__name__} needs the subject it is asked on")
         sent = {**(headers or {}), TRACEPARENT: next_traceparent()}
         try:
-            message = await self.client.request(
-                subject, msgspec.json.encode(request), timeout=timeout_seconds, headers=sent
+            message = await self._ask(
+                subject, msgspec.json.encode(request), sent, timeout_seconds=timeout_seconds
             )
         except nats.errors.NoRespondersError:
             raise nobody_there(subject) from None
+        except SilenceError:
+            log.warning("request_forsaken", subject=subject_label(subject))
+            raise unavailable(service_of(subject)) from None
         except TimeoutError:
             raise problem(
                 "timeout",
@@ -172,6 +181,18 @@ class Bus:
         if received.get(STATUS_HEADER) != "200":
             raise ProblemError(_decode_problem(message.data))
         return RawReply(body=message.data, headers=received)
+
+    async def _ask(
+        self, subject: str, body: bytes, headers: dict[str, str], *, timeout_seconds: float
+    ) -> Msg:
+        if timeout_seconds < WATCHED_SECONDS:
+            return await self.client.request(
+                subject, body, timeout=timeout_seconds, headers=headers
+            )
+        async with self._beats.expect() as address:
+            return await self.client.request(
+                subject, body, timeout=timeout_seconds, headers={**headers, BEAT_HEADER: address}
+            )
 
     async def serve(
         self,

@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from shared.bus.beats import BEAT_HEADER, Beating
 from shared.bus.errors import frames
 from shared.bus.flushing import flush_in_order
 from shared.bus.metrics import REQUEST_SECONDS, REQUESTS, subject_label
@@ -31,8 +32,10 @@ from shared.postgres import is_away
 
 STATUS_HEADER = "Keepsake-Status"
 
-#: Requests that one subscription works on at once; more wait in its queue.
+#: Requests that one subscription works on at once; more wait.
 MAX_CONCURRENT_REQUESTS = 64
+#: Requests that are known to be here, so that whoever asked hears beats while they wait.
+_MAX_TAKEN_REQUESTS = 1024
 #: Room for the header lines that a reply carries beside its body.
 _HEADER_ROOM_BYTES = 1024
 
@@ -81,6 +84,7 @@ class Serving:
         self._handler: Callable[[Any, RequestContext], Awaitable[object]] = handler
         self._subscription: Subscription | None = None
         self._running: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(_MAX_TAKEN_REQUESTS)
         self._room = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
     async def start(self, *, queue: str | None) -> None:
@@ -118,24 +122,28 @@ class Serving:
 
     async def _take(self, message: Msg) -> None:
         # nats-py waits for the callback before it hands over the next message, hence a task each.
-        await self._room.acquire()
+        await self._places.acquire()
         task = asyncio.create_task(self._answer(message), name=f"answer {self.subject}")
         self._running.add(task)
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        self._room.release()
+        self._places.release()
 
     async def _answer(self, message: Msg) -> None:
         started = time.monotonic()
         headers = message.headers or {}
         traceparent = enter_trace(headers.get(TRACEPARENT), subject=message.subject)
         status, reply_headers = 200, {}
+        beating = Beating(
+            self._client, service=service_of(self.subject), address=headers.get(BEAT_HEADER)
+        )
         try:
-            reply = await self._handle(
-                message.data, RequestContext(headers=headers, traceparent=traceparent)
-            )
+            async with self._room:
+                reply = await self._handle(
+                    message.data, RequestContext(headers=headers, traceparent=traceparent)
+                )
             body, reply_headers = reply.body, reply.headers
         except ProblemError as error:
             status, body = error.problem.status, msgspec.json.encode(error.problem)
@@ -147,13 +155,15 @@ class Serving:
             gone = nobody_there(self.subject).problem
             await self._reply(message, gone.status, msgspec.json.encode(gone), {}, started)
             raise
+        finally:
+            beating.stop()
         await self._reply(message, status, body, reply_headers, started)
 
     def _failed(self, error: Exception) -> tuple[int, bytes]:
         """Say what an error means to the asker: that trying again helps, or that we are wrong."""
         if is_away(error) or self._subscription is None:
             log.warning("request_not_answered", error=type(error).__name__)
-            away = unavailable(self.subject.split(".")[1]).problem
+            away = unavailable(service_of(self.subject)).problem
             return away.status, msgspec.json.encode(away)
         # Not the message: it may quote what was asked.
         log.error("request_failed", error=type(error).__name__, frames=frames(error))
@@ -193,6 +203,12 @@ class Serving:
                 "Ask for less at once: a smaller limit, or fewer bytes.",
             )
         return reply
+
+
+def service_of(subject: str) -> str:
+    """Return the service that answers on *subject*."""
+    first, second, *_ = subject.split(".")
+    return second if first == "cmd" else first
 
 
 def nobody_there(subject: str) -> ProblemError:

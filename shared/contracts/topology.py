@@ -64,7 +64,8 @@ class ConsumerDeclaration(msgspec.Struct, frozen=True, kw_only=True):
     filter_subjects: tuple[str, ...]
     #: A handler that lives sends a beat every third of it.
     ack_wait_seconds: float = 30.0
-    #: After so many deliveries a message becomes a dead letter.
+    #: After so many deliveries a message becomes a dead letter. Consumers count, not the server:
+    #: a delivery that ended because a service was stopped says nothing against the message.
     max_deliver: int = 10
     max_ack_pending: int = 1000
 
@@ -82,6 +83,14 @@ def schedule_subject(noun: str, schedule_id: str) -> str:
 def progress_subject(service: str, job_id: str) -> str:
     """Return the core NATS subject of one job's progress."""
     return f"progress.{service}.{job_id}"
+
+
+def beat_subject(service: str, address: str) -> str:
+    """Return where *service* says that it still works on a request (see shared.bus.beats).
+
+    An address begins with the name of the service that asked.
+    """
+    return f"beat.{service}.{address}"
 
 
 STREAMS: tuple[StreamDeclaration, ...] = (
@@ -138,9 +147,12 @@ def permissions(user: str) -> Permissions:
             if participle == "requested"
         ),
         progress_subject(user, "*"),
+        beat_subject(user, ">"),
         *MAY_REQUEST[user],
     ]
     subscribe = [inbox, f"cmd.{user}.>", *ALSO_ANSWERS.get(user, ())]
+    if MAY_REQUEST[user]:
+        subscribe.append(beat_subject("*", f"{user}.>"))
     if user in CONSUMERS:
         publish += [
             f"$JS.API.CONSUMER.MSG.NEXT.{EVENT_STREAM}.{user}",

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.bus import RequestContext, Serialized
+from shared.bus import RequestContext, Serialized, beats
 from shared.bus.flushing import flush_in_order
+from shared.bus.serving import MAX_CONCURRENT_REQUESTS
 from shared.contracts.discovery import GetBackup, ListBackups, LocateBackup, Location
 from shared.contracts.problems import ProblemError, not_found
 from shared.contracts.requests import Done, Page
@@ -247,3 +248,70 @@ async def test_replicas_share_requests_unless_every_one_is_asked(room: Room) -> 
 
     await eventually(both)
     assert sorted(asked) == ["one", "two"]
+
+
+async def test_nobody_waits_for_a_service_that_died_with_the_request(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = asyncio.Event()
+
+    async def locate(_: LocateBackup, __: RequestContext) -> Location:
+        taken.set()
+        await asyncio.Event().wait()
+        return LOCATION
+
+    monkeypatch.setattr(beats, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(beats, "BEAT_SECONDS", 0.1)
+    discovery, gateway = await room.bus("discovery"), await room.bus("gateway")
+    await discovery.serve(LocateBackup, locate)
+    asking = asyncio.create_task(
+        gateway.request(LocateBackup(backup_id="b1"), timeout_seconds=3600)
+    )
+    await taken.wait()
+    await discovery.client.close()
+    with pytest.raises(ProblemError) as caught:
+        await asking
+    assert caught.value.problem.status == 503
+    assert caught.value.problem.retry_after_seconds is not None
+    assert caught.value.problem.fields == {"service": "discovery"}
+
+
+async def test_a_service_that_is_still_at_it_is_waited_for(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def locate(_: LocateBackup, __: RequestContext) -> Location:
+        await asyncio.sleep(2 * beats.SILENCE_SECONDS)
+        return LOCATION
+
+    monkeypatch.setattr(beats, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(beats, "BEAT_SECONDS", 0.1)
+    discovery, gateway = await room.bus("discovery"), await room.bus("gateway")
+    await discovery.serve(LocateBackup, locate)
+    asked = [
+        gateway.request(LocateBackup(backup_id="b1"), timeout_seconds=3600)
+        # More than are worked on at once: those that wait their turn are not given up either.
+        for _ in range(MAX_CONCURRENT_REQUESTS + 1)
+    ]
+    assert await asyncio.gather(*asked) == [LOCATION] * len(asked)
+
+
+async def test_a_request_cannot_name_another_subject_for_its_beats(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def locate(_: LocateBackup, __: RequestContext) -> Location:
+        await asyncio.sleep(0.3)
+        return LOCATION
+
+    monkeypatch.setattr(beats, "BEAT_SECONDS", 0.05)
+    discovery, gateway = await room.bus("discovery"), await room.bus("gateway")
+    await discovery.serve(LocateBackup, locate)
+    for address in ("", ">", "gateway.>", "gateway.a b.1", "gateway.a.1\r\nx", "a.b.c.1"):
+        reply = await gateway.client.request(
+            LocateBackup.subject,
+            b'{"backup_id":"b1"}',
+            headers={"Keepsake-Beat": address},
+            timeout=5,
+        )
+        assert reply.headers is not None
+        assert reply.headers["Keepsake-Status"] == "200"
+    assert discovery.client.last_error is None
