@@ -72,6 +72,7 @@ class Runtime:
         self._servings: list[Serving] = []
         self._consumers: list[asyncio.Task[None]] = []
         self._at_stop: list[Callable[[], Awaitable[None]]] = []
+        self._has_parked = False
 
     async def serve(
         self,
@@ -142,14 +143,22 @@ class Runtime:
 
     async def tell_health(self, _request: GetHealth, _context: RequestContext) -> ServiceHealth:
         """Answer ``cmd.<service>.health``; the database is asked, not remembered."""
-        try:
-            async with asyncio.timeout(1.0):
-                await self.pool.execute("select 1")
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            self.report("postgres", ready=False, detail="The database does not answer.")
-        else:
-            self.report("postgres", ready=True)
+        match await postgres.probe(self.pool, self._credentials.postgres, schema=self.service):
+            case "away":
+                self.report("postgres", ready=False, detail="The database does not answer.")
+            case "busy":
+                detail = "All connections of this service are in use; requests wait for one."
+                self.report("postgres", ready=True, detail=detail)
+            case "ready":
+                self.report("postgres", ready=True)
         return self._health.describe()
+
+    def tell_parked(self, count: int) -> None:
+        """Show events that cannot be published. The service works without them, hence ready."""
+        if count or self._has_parked:
+            self._has_parked = True
+            detail = f"{count} events could not be published; see the log." if count else ""
+            self.report("outbox", ready=True, detail=detail)
 
     async def stop(self) -> None:
         """Take nothing new, then let running handlers finish. Called once, by ``running``."""
@@ -215,7 +224,7 @@ async def running(
                 health=health,
             )
             relay_stopping = asyncio.Event()
-            relay = OutboxRelay(bus=bus, pool=pool, service=service)
+            relay = OutboxRelay(bus=bus, pool=pool, service=service, on_parked=runtime.tell_parked)
             own = _tasks_of(tasks)
             relay_task = tasks.create_task(relay.run(relay_stopping), name=f"{service} relay")
             await start(runtime)

@@ -2,6 +2,9 @@
 
 Every handler may run twice for the same event (a crash, a lost ack); the inbox decides. Each of
 the workers pulls one message at a time, so a message in hand is always one that is worked on.
+
+Attempts are counted here: the server's count of deliveries less those that our own stops ended.
+Whoever dies with a message in hand has used up an attempt.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import msgspec
 import nats.errors
@@ -21,7 +25,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from shared.bus.connection import Bus
-from shared.bus.delivery import Delivery
+from shared.bus.delivery import Delivery, count_stops, record_stop
 from shared.bus.errors import AlreadyHandled, Reject, Retry, frames
 from shared.bus.messages import ReceivedEvent, read_event
 from shared.bus.metrics import CONSUMER_LAG, EVENT_SECONDS, EVENTS, UNKNOWN, EventOutcome
@@ -29,6 +33,7 @@ from shared.bus.trace import enter_trace
 from shared.contracts.envelope import decode_data
 from shared.contracts.events import Event
 from shared.contracts.topology import CONSUMERS, CONSUMES, EVENT_STREAM, ConsumerDeclaration
+from shared.postgres import FAILED
 
 if TYPE_CHECKING:
     from shared.bus.outbox import Pool
@@ -42,6 +47,11 @@ _LAG_SECONDS = 15.0
 #: How long handlers may go on when the service stops.
 GRACE_SECONDS = 3.0
 _LONGEST_DELAY_SECONDS = 300.0
+_FLUSH_SECONDS = 1
+_HAND_OVER_SECONDS = 0.05
+#: Before a message that was let go at a stop is delivered again; others may be stopping as well.
+_AFTER_STOP_SECONDS = 1.0
+_NOBODY_LIVED = "deliveries ran out: no handler lived to answer"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -107,13 +117,49 @@ class EventConsumer:
                         if message is not None:
                             await self._handle_within(message, stopping)
                 finally:
-                    # With its inbox the server forgets the pull, so it attracts nothing more.
-                    with contextlib.suppress(nats.errors.Error):
-                        await subscription.unsubscribe()
+                    await self._let_go(subscription)
             except (nats.errors.Error, nats.js.errors.Error) as error:
                 if not stopping.is_set():
                     log.info("consumer_waits", error=type(error).__name__)
                 await _pause(stopping, reconnected)
+
+    async def _let_go(self, subscription: JetStreamContext.PullSubscription) -> None:
+        """Stop pulling, and give back what arrived in the same moment.
+
+        It was delivered and nobody will work on it: without a word from us it would wait for
+        ack_wait.
+        """
+        await self._stop_pulling(subscription)
+        waiting = subscription._sub._pending_queue  # noqa: SLF001 -- nats-py drops what is in it
+        while not waiting.empty():
+            message = waiting.get_nowait()
+            if JetStreamContext.is_status_msg(message) is None:
+                await self._give_back(message)
+        with contextlib.suppress(nats.errors.Error):
+            await subscription.unsubscribe()
+
+    async def _stop_pulling(self, subscription: JetStreamContext.PullSubscription) -> None:
+        """Make the server forget the pull, and take in what it sent before.
+
+        Not Subscription.unsubscribe(), which forgets at once and drops what still comes. What was
+        sent before comes before the answer to the ping.
+        """
+        with contextlib.suppress(nats.errors.Error, TimeoutError):
+            if self._bus.is_connected:
+                number = subscription._sub._id  # noqa: SLF001
+                await self._bus.client._send_unsubscribe(number)  # noqa: SLF001
+                await self._bus.client.flush(_FLUSH_SECONDS)
+
+    async def _give_back(self, message: Msg) -> None:
+        """Let somebody else have *message* soon, and do not count this delivery."""
+        await _settle(message.nak(delay=_AFTER_STOP_SECONDS))
+        with contextlib.suppress(msgspec.MsgspecError):
+            await self._forgive(_read(message).event_id)
+
+    async def _forgive(self, event_id: UUID) -> None:
+        # A database that is away at this moment costs the event one of its attempts.
+        with contextlib.suppress(*FAILED):
+            await record_stop(self._pool, event_id)
 
     async def _pull(
         self,
@@ -131,6 +177,11 @@ class EventConsumer:
         started = asyncio.get_running_loop().time()
         try:
             await asyncio.wait({fetch, *causes}, return_when=asyncio.FIRST_COMPLETED)
+            if not fetch.done():
+                # Cancelled while it hands a message over, fetch() drops it (nats-py 2.16): make
+                # sure first that none is on its way, and let it finish if one was.
+                await self._stop_pulling(subscription)
+                await asyncio.wait({fetch}, timeout=_HAND_OVER_SECONDS)
         finally:
             for task in (fetch, *causes):
                 task.cancel()
@@ -138,12 +189,16 @@ class EventConsumer:
         if fetch.cancelled():
             return None
         try:
-            return fetch.result()[0]
+            message: Msg = fetch.result()[0]
         except TimeoutError:
             # Also what a conflict looks like, at once: do not spin.
             if asyncio.get_running_loop().time() - started < _PULL_SECONDS / 2:
                 await _pause(stopping, reconnected)
             return None
+        if stopping.is_set():
+            await self._give_back(message)
+            return None
+        return message
 
     async def _handle_within(self, message: Msg, stopping: asyncio.Event) -> None:
         """Handle *message* in a context of its own; cancel it some time after *stopping*."""
@@ -160,16 +215,13 @@ class EventConsumer:
             handling.result()
 
     async def _handle(self, message: Msg) -> None:
-        place = message.metadata
+        attempt = message.metadata.num_delivered
         try:
-            received = read_event(
-                message.data,
-                message.headers,
-                sequence=place.sequence.stream,
-                stored_at=place.timestamp,
-            )
+            received = _read(message)
         except msgspec.MsgspecError:
-            log.error("event_unreadable", sequence=place.sequence.stream)  # noqa: TRY400
+            log.error(  # noqa: TRY400
+                "event_unreadable", sequence=message.metadata.sequence.stream
+            )
             await _reject(message, "not an event envelope")
             self._count(UNKNOWN, "rejected")
             return
@@ -185,32 +237,37 @@ class EventConsumer:
         beats = asyncio.create_task(self._beat(message), name=f"beat {event_type}")
         how: EventOutcome = "done"
         try:
-            await self._run_handler(received, attempt=place.num_delivered, traceparent=traceparent)
+            if attempt > 1:
+                # Of a dead letter that is tried again, former stops are known as well.
+                attempt = max(1, attempt - await count_stops(self._pool, received.event_id))
+            await self._run_handler(received, attempt=attempt, traceparent=traceparent)
         except AlreadyHandled:
             log.info("event_already_handled")
             how, outcome = "duplicate", message.ack()
         except Retry as retry:
-            how = "retried" if not self._is_last(message) else "rejected"
-            outcome = self._again(message, retry.after_seconds, "it asked for another try")
+            how = "retried" if not self._is_last(attempt) else "rejected"
+            outcome = self._again(message, attempt, retry.after_seconds, "it asked for another try")
         except Reject as reject:
             log.warning("event_rejected", reason=reject.reason)
             how, outcome = "rejected", _reject(message, reject.reason)
         except asyncio.CancelledError:
             # Stopping: somebody else, or we after the restart, should not wait for ack_wait.
             self._count(known_type, "retried")
-            await _settle(message.nak(delay=1.0))
+            # In this order: a second cancellation may come at any time.
+            await _settle(message.nak(delay=_AFTER_STOP_SECONDS))
+            await self._forgive(received.event_id)
             raise
         except Exception as error:  # noqa: BLE001 -- a bug is retried and counted
             # Not the message: database errors quote values.
             log.error(  # noqa: TRY400
                 "event_failed",
                 error=type(error).__name__,
-                attempt=place.num_delivered,
+                attempt=attempt,
                 frames=frames(error),
             )
-            how = "failed" if not self._is_last(message) else "rejected"
-            delay = retry_delay(place.num_delivered, jitter=random.random())  # noqa: S311
-            outcome = self._again(message, delay, type(error).__name__)
+            how = "failed" if not self._is_last(attempt) else "rejected"
+            delay = retry_delay(attempt, jitter=random.random())  # noqa: S311
+            outcome = self._again(message, attempt, delay, type(error).__name__)
         else:
             outcome = message.ack()
         finally:
@@ -222,12 +279,14 @@ class EventConsumer:
     def _count(self, event_type: str, outcome: EventOutcome) -> None:
         EVENTS.labels(self._service, event_type, outcome).inc()
 
-    def _is_last(self, message: Msg) -> bool:
-        return message.metadata.num_delivered >= self._declaration.max_deliver
+    def _is_last(self, attempt: int) -> bool:
+        return attempt >= self._declaration.max_deliver
 
     async def _run_handler(
         self, received: ReceivedEvent, *, attempt: int, traceparent: str
     ) -> None:
+        if attempt > self._declaration.max_deliver:
+            raise Reject(_NOBODY_LIVED)
         envelope = received.envelope
         handler = self._handlers.get(envelope.type)
         if handler is None:
@@ -245,15 +304,13 @@ class EventConsumer:
                 subject=envelope.type,
                 occurred_at=envelope.time,
                 attempt=attempt,
-                is_last_attempt=attempt >= self._declaration.max_deliver,
+                is_last_attempt=self._is_last(attempt),
                 traceparent=traceparent,
             ),
         )
 
-    async def _again(self, message: Msg, delay_seconds: float, why: str) -> None:
-        if self._is_last(message):
-            attempt = message.metadata.num_delivered
-            # Said here, with the reason; the server would only count, and only at the next pull.
+    async def _again(self, message: Msg, attempt: int, delay_seconds: float, why: str) -> None:
+        if self._is_last(attempt):
             log.error("event_given_up", attempts=attempt, why=why)
             await _reject(message, f"gave up after {attempt} attempts: {why}")
         else:
@@ -264,6 +321,13 @@ class EventConsumer:
             await asyncio.sleep(self._declaration.ack_wait_seconds / 3)
             with contextlib.suppress(nats.errors.Error):
                 await message.in_progress()
+
+
+def _read(message: Msg) -> ReceivedEvent:
+    place = message.metadata
+    return read_event(
+        message.data, message.headers, sequence=place.sequence.stream, stored_at=place.timestamp
+    )
 
 
 async def _reject(message: Msg, reason: str) -> None:

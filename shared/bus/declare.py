@@ -92,6 +92,7 @@ def _consumer_config(consumer: ConsumerDeclaration) -> ConsumerConfig:
         deliver_policy=DeliverPolicy.ALL,
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=consumer.ack_wait_seconds,
-        max_deliver=consumer.max_deliver,
+        # The server would count stops as well; see shared.bus.consumer.
+        max_deliver=-1,
         max_ack_pending=consumer.max_ack_pending,
     )

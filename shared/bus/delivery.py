@@ -1,4 +1,8 @@
-"""One delivery of one event: the inbox that makes handling it happen once, and its own events."""
+"""One delivery of one event: the inbox that makes handling it happen once, and its own events.
+
+Deliveries that a stop of the service ended are written down as well, so that restarts do not use
+up an event's attempts.
+"""
 
 from __future__ import annotations
 
@@ -90,3 +94,18 @@ class Delivery:
             event_id=uuid5(self.event_id, name),
             traceparent=self.traceparent,
         )
+
+
+async def record_stop(pool: Pool, event_id: UUID) -> None:
+    """Write down that a delivery of the event ended because the service was stopped."""
+    await pool.execute(
+        "insert into stopped_delivery (event_id) values ($1) on conflict (event_id)"
+        " do update set stops = stopped_delivery.stops + 1, stopped_at = now()",
+        event_id,
+    )
+
+
+async def count_stops(pool: Pool, event_id: UUID) -> int:
+    """Return how many deliveries of the event ended that way."""
+    stops = await pool.fetchval("select stops from stopped_delivery where event_id = $1", event_id)
+    return int(stops or 0)

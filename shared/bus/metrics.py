@@ -37,6 +37,11 @@ CONSUMER_LAG = Gauge(
 OUTBOX_UNPUBLISHED = Gauge(
     "keepsake_outbox_unpublished_rows", "Events that wait to be published.", ("service",)
 )
+OUTBOX_PARKED = Gauge(
+    "keepsake_outbox_parked_rows",
+    "Events that could not be published and are tried again at the next start.",
+    ("service",),
+)
 OUTBOX_PUBLISHED = Counter(
     "keepsake_outbox_published_total", "Events that the stream has taken.", ("service", "subject")
 )

@@ -2,6 +2,9 @@
 
 Order is commit order, not the order of ids, and an event may be published twice; the message id
 makes the stream store it once. Whoever needs an order puts a revision into the event.
+
+A row that the stream does not take steps back behind the others. After some failures that are its
+own, and not the bus's, it is parked: told by health and metrics, and tried again at the next start.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -19,7 +22,7 @@ import nats.js.errors
 import structlog
 
 from shared.bus.connection import Bus
-from shared.bus.metrics import OUTBOX_PUBLISHED, OUTBOX_UNPUBLISHED
+from shared.bus.metrics import OUTBOX_PARKED, OUTBOX_PUBLISHED, OUTBOX_UNPUBLISHED
 from shared.bus.trace import next_traceparent
 from shared.cancellation import raise_if_cancelled
 from shared.contracts.envelope import wrap
@@ -44,9 +47,17 @@ _LONGEST_PAUSE_SECONDS = 5.0
 _SWEEP_SECONDS = 3600.0
 #: Counting what waits costs a scan of it, so that a long queue is not counted at every batch.
 _COUNT_SECONDS = 5.0
+#: Tries of a row that the stream refuses while it takes others: some four minutes.
+MOST_FAILURES = 8
 
 #: What a lost database or bus raises.
 LOST = (*FAILED, nats.errors.Error, nats.js.errors.Error)
+#: What is wrong with the one message, whatever the state of the bus.
+_REFUSED = (
+    nats.errors.BadSubjectError,
+    nats.errors.MaxPayloadError,
+    nats.js.errors.BadRequestError,
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -89,13 +100,23 @@ async def publish(
 class OutboxRelay:
     """Publishes the outbox of one schema. Several may run; rows are skipped while locked."""
 
-    def __init__(self, *, bus: Bus, pool: Pool, service: str) -> None:
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        pool: Pool,
+        service: str,
+        on_parked: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """Tell *on_parked* now and then how many rows are parked."""
         self._bus = bus
         self._pool = pool
         self._service = service
+        self._on_parked = on_parked
         self._wake = asyncio.Event()
         self._swept_at = float("-inf")
         self._counted_at = float("-inf")
+        self._has_unparked = False
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Publish until *stopping*, then once more what is left, and return.
@@ -110,6 +131,7 @@ class OutboxRelay:
                     async with self._listening() as listener:
                         while not (stopping.is_set() or listener.is_closed()):
                             self._wake.clear()
+                            await self._unpark()
                             await self._sweep()
                             await self._count_waiting()
                             if await self.publish_waiting():
@@ -131,14 +153,18 @@ class OutboxRelay:
             stopped.cancel()
 
     async def publish_waiting(self) -> int:
-        """Publish one batch and return how many rows it had.
+        """Publish one batch and return how many rows the stream took.
 
-        Raises what the first failed row raised, after recording the others.
+        Raises what the first failed row raised when it took none, after recording why.
         """
         async with self._pool.acquire() as connection, connection.transaction():
+            # Who failed last comes last, however old it is: a hundred rows that cannot be
+            # published would hold up all others for ever.
             rows = await connection.fetch(
-                "select id, event_id, subject, payload from outbox where published_at is null"
-                " order by id limit $1 for update skip locked",
+                "select id, event_id, subject, payload, failures from outbox"
+                " where published_at is null and parked_at is null"
+                " and (retry_at is null or retry_at <= now())"
+                " order by retry_at nulls first, id limit $1 for update skip locked",
                 _BATCH,
             )
             results = await asyncio.gather(
@@ -154,30 +180,70 @@ class OutboxRelay:
                 ),
                 return_exceptions=True,
             )
-            sent = [
-                row["id"]
-                for row, result in zip(rows, results, strict=True)
-                if not isinstance(result, BaseException)
+            outcomes = list(zip(rows, results, strict=True))
+            sent = [row for row, result in outcomes if not isinstance(result, BaseException)]
+            failed = [
+                (row, result) for row, result in outcomes if isinstance(result, BaseException)
             ]
             if sent:
                 await connection.execute(
-                    "update outbox set published_at = now() where id = any($1::bigint[])", sent
+                    "update outbox set published_at = now() where id = any($1::bigint[])",
+                    [row["id"] for row in sent],
                 )
-        failure: BaseException | None = None
-        for row, result in zip(rows, results, strict=True):
-            if not isinstance(result, BaseException):
-                OUTBOX_PUBLISHED.labels(self._service, row["subject"]).inc()
-            elif failure is None:
-                failure = result
-                log.warning(
-                    "event_not_published",
-                    event_id=str(row["event_id"]),
-                    event_type=row["subject"],
-                    error=type(result).__name__,
-                )
-        if failure is not None:
-            raise failure
-        return len(rows)
+            if failed and self._bus.is_connected:
+                await self._put_back(connection, failed, is_bus_well=bool(sent))
+        for row in sent:
+            OUTBOX_PUBLISHED.labels(self._service, row["subject"]).inc()
+        if failed and not sent:
+            raise failed[0][1]
+        return len(sent)
+
+    async def _put_back(
+        self,
+        connection: Connection,
+        failed: list[tuple[asyncpg.Record, BaseException]],
+        *,
+        is_bus_well: bool,
+    ) -> None:
+        """Let rows step back; count the failure where it is the row's own.
+
+        A message that is not answered may be one that nobody may send, or the stream has no leader
+        just now: it is the row's own failure only if others of the batch were taken.
+        """
+        log.warning(
+            "events_not_published",
+            count=len(failed),
+            event_id=str(failed[0][0]["event_id"]),
+            event_type=failed[0][0]["subject"],
+            error=type(failed[0][1]).__name__,
+        )
+        own = [row for row, error in failed if is_bus_well or isinstance(error, _REFUSED)]
+        parked = await connection.fetch(
+            "update outbox set failures = failures + 1,"
+            " retry_at = now() + least(60, 2 ^ (failures + 1)) * interval '1 second',"
+            " parked_at = case when failures + 1 >= $2 then now() end"
+            " where id = any($1::bigint[]) returning event_id, subject, parked_at",
+            [row["id"] for row in own],
+            MOST_FAILURES,
+        )
+        others = {row["id"] for row, _ in failed} - {row["id"] for row in own}
+        await connection.execute(
+            "update outbox set retry_at = now() where id = any($1::bigint[])", list(others)
+        )
+        for row in parked:
+            if row["parked_at"] is not None:
+                self._counted_at = float("-inf")
+                log.error("event_parked", event_id=str(row["event_id"]), event_type=row["subject"])
+
+    async def _unpark(self) -> None:
+        """Once in a life: whatever was wrong may be mended in this version, or on this server."""
+        if self._has_unparked:
+            return
+        await self._pool.execute(
+            "update outbox set parked_at = null, failures = 0, retry_at = now()"
+            " where parked_at is not null"
+        )
+        self._has_unparked = True
 
     @contextlib.asynccontextmanager
     async def _listening(self) -> AsyncIterator[Connection]:
@@ -212,15 +278,23 @@ class OutboxRelay:
             await connection.execute(
                 "delete from inbox where received_at < now() - interval '35 days'"
             )
+            await connection.execute(
+                "delete from stopped_delivery where stopped_at < now() - interval '35 days'"
+            )
 
     async def _count_waiting(self) -> None:
         now = asyncio.get_running_loop().time()
         if now - self._counted_at < _COUNT_SECONDS:
             return
         self._counted_at = now
-        OUTBOX_UNPUBLISHED.labels(self._service).set(
-            await self._pool.fetchval("select count(*) from outbox where published_at is null")
+        row = await self._pool.fetchrow(
+            "select (select count(*) from outbox where published_at is null and parked_at is null)"
+            " as waiting, (select count(*) from outbox where parked_at is not null) as parked"
         )
+        assert row is not None
+        OUTBOX_UNPUBLISHED.labels(self._service).set(row["waiting"])
+        OUTBOX_PARKED.labels(self._service).set(row["parked"])
+        self._on_parked(row["parked"])
 
     async def _wake_when(self, stopping: asyncio.Event) -> None:
         await stopping.wait()

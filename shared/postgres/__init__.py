@@ -4,6 +4,7 @@ from shared.postgres.away import AWAY, FAILED, is_away
 from shared.postgres.locks import LockLostError, singleton
 from shared.postgres.migrate import MigrationError, migrate
 from shared.postgres.pool import connect, create_pool
+from shared.postgres.probe import probe
 from shared.postgres.provision import ProvisionError, provision
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "create_pool",
     "is_away",
     "migrate",
+    "probe",
     "provision",
     "singleton",
 ]

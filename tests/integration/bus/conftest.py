@@ -13,11 +13,12 @@ import pytest
 from shared.bus import Bus, EventConsumer, Handler, OutboxRelay, declare_topology
 from shared.contracts.events import Event
 from shared.contracts.topology import PROVISIONER
+from shared.postgres.migrate import load
 from tests.integration.bus.servers import NatsServer
 from tests.stack import Engines
 
 Pool = asyncpg.Pool
-MIGRATION = files("shared.bus.migrations").joinpath("0001_outbox_inbox.sql").read_text()
+MIGRATIONS = [one.sql for one in load("bus", files("shared.bus.migrations"))]
 
 
 @pytest.fixture
@@ -54,7 +55,8 @@ async def make_pool(engines: Engines) -> AsyncIterator[Callable[[], Awaitable[Po
 
             await pool.execute(f"create schema {schema}")
             pools.push_async_callback(end)
-            await pool.execute(MIGRATION)
+            for migration in MIGRATIONS:
+                await pool.execute(migration)
             await pool.execute("create table effect (event_id uuid, worker text)")
             return pool
 

@@ -82,7 +82,7 @@ async def test_an_event_that_is_retried_too_often_becomes_a_dead_letter(
 async def test_an_event_that_kills_every_consumer_becomes_a_dead_letter(
     room: Room, pool: Pool, gateway_pool: Pool
 ) -> None:
-    """Nobody lives to reject it; the server counts, and says so at the next pull."""
+    """Nobody lives to reject it; who gets it next counts, and lets it go untried."""
     gateway, indexer = await room.bus("gateway"), await room.bus("indexer")
     room.relay(gateway, gateway_pool)
     await request_index(gateway_pool)
@@ -95,7 +95,7 @@ async def test_an_event_that_kills_every_consumer_becomes_a_dead_letter(
     room.consume(indexer, pool, handlers(recorder(pool)))
     (letter,) = await letters_of(gateway, 1)
     assert letter.reason == "deliveries ran out: no handler lived to answer"
-    assert letter.deliveries == 10
+    assert letter.deliveries == 11
     assert await pool.fetchval("select count(*) from effect") == 0
 
 

@@ -178,7 +178,8 @@ async def test_an_event_in_the_hands_of_a_consumer_that_dies_goes_to_another(
     room.consume(survivor, pool, handlers(on_index_requested))
     await eventually(count_is(pool, 1))
     assert await pool.fetchval("select worker from effect") == "w"
-    assert attempts == [2]
+    # It could still give the event back, which is no attempt.
+    assert attempts == [1]
 
 
 async def test_consuming_goes_on_at_once_after_the_server_was_killed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ import pytest
 from shared.bus import Delivery, RequestContext, declare_topology, publish
 from shared.contracts.discovery import GetBackup
 from shared.contracts.events import BackupRemoved, IndexRequested
-from shared.contracts.health import GetHealth, health_subject
+from shared.contracts.health import DependencyHealth, GetHealth, health_subject
 from shared.contracts.identifiers import BackupId, JobId
 from shared.contracts.problems import ProblemError, not_found
 from shared.contracts.topology import PROVISIONER
@@ -43,6 +44,54 @@ async def test_a_service_tells_its_health_and_notices_when_the_database_is_away(
         health = await bus.request(GetHealth(), subject=health_subject("discovery"))
         assert health.state == "degraded"
         assert health.dependencies["watcher"].detail == "No folder is configured."
+
+
+async def test_a_service_whose_connections_are_all_in_use_does_not_say_that_the_database_is_away(
+    stack: Stack,
+) -> None:
+    async with (
+        running(
+            "discovery",
+            nothing,
+            settings=stack.settings(),
+            credentials=stack.credentials("discovery"),
+            migrations=None,
+        ) as runtime,
+        stack.bus("gateway") as bus,
+        AsyncExitStack() as held,
+    ):
+        size = runtime.pool.get_max_size()
+        # One belongs to the relay, which listens.
+        for _ in range(size - 1):
+            await held.enter_async_context(runtime.pool.acquire())
+        health = await bus.request(GetHealth(), subject=health_subject("discovery"))
+        assert health.state == "ready"
+        assert "in use" in health.dependencies["postgres"].detail
+        await held.aclose()
+        health = await bus.request(GetHealth(), subject=health_subject("discovery"))
+        assert health.dependencies["postgres"] == DependencyHealth(state="ready")
+
+
+async def test_events_that_cannot_be_published_show_in_the_health_and_degrade_nothing(
+    stack: Stack,
+) -> None:
+    async with (
+        running(
+            "discovery",
+            nothing,
+            settings=stack.settings(),
+            credentials=stack.credentials("discovery"),
+            migrations=None,
+        ) as runtime,
+        stack.bus("gateway") as bus,
+    ):
+        runtime.tell_parked(0)
+        health = await bus.request(GetHealth(), subject=health_subject("discovery"))
+        assert "outbox" not in health.dependencies
+        runtime.tell_parked(2)
+        health = await bus.request(GetHealth(), subject=health_subject("discovery"))
+        assert health.state == "ready"
+        assert health.dependencies["outbox"].detail.startswith("2 events")
 
 
 async def test_after_the_stop_nobody_answers(stack: Stack) -> None:

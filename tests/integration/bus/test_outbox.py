@@ -1,0 +1,103 @@
+"""Rows that the stream does not take, among rows that it does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+
+from shared.bus import OutboxRelay
+from shared.bus.metrics import OUTBOX_PARKED
+from shared.bus.outbox import MOST_FAILURES
+from tests.integration.bus.conftest import eventually
+from tests.integration.bus.test_events import count_is, request_index
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from tests.integration.bus.conftest import Room
+
+    Pool = asyncpg.Pool
+
+PUBLISHED = "outbox where published_at is not null"
+PARKED = "outbox where parked_at is not null"
+
+
+async def poison(
+    pool: Any, n: int, *, subject: str = "index.requested", size: int = 2 << 20
+) -> None:
+    """Write rows that the server does not take: too large, or of a subject that is not ours."""
+    await pool.executemany(
+        "insert into outbox (event_id, subject, payload) values ($1, $2, $3)",
+        [(uuid4(), subject, bytes(size)) for _ in range(n)],
+    )
+
+
+async def let_time_pass(pool: Any) -> None:
+    """Make every row that steps back due again."""
+    await pool.execute("update outbox set retry_at = now() where retry_at is not null")
+
+
+async def test_a_hundred_rows_that_cannot_be_published_do_not_hold_up_the_next(
+    room: Room, gateway_pool: Pool
+) -> None:
+    gateway = await room.bus("gateway")
+    await poison(gateway_pool, 130)
+    await request_index(gateway_pool, n=5)
+    room.relay(gateway, gateway_pool)
+    await eventually(count_is(gateway_pool, 5, PUBLISHED))
+    assert await gateway.last_sequence() == 5
+
+
+async def test_rows_that_nobody_answers_do_not_hold_up_the_others_either(
+    room: Room, gateway_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server says nothing to who publishes what he may not: that looks like a lost bus."""
+    monkeypatch.setattr("shared.bus.outbox._PUBLISH_SECONDS", 0.3)
+    gateway = await room.bus("gateway")
+    await poison(gateway_pool, 120, subject="backup.discovered", size=10)
+    await request_index(gateway_pool, n=3)
+    # As after a loss of the bus: the good ones have stepped back, too.
+    await gateway_pool.execute("update outbox set retry_at = now() - interval '1 minute'")
+    room.relay(gateway, gateway_pool)
+    await eventually(count_is(gateway_pool, 3, PUBLISHED))
+
+
+async def test_a_row_is_parked_after_enough_failures_and_tried_again_at_the_next_start(
+    room: Room, gateway_pool: Pool
+) -> None:
+    gateway = await room.bus("gateway")
+    await poison(gateway_pool, 2)
+    told: list[int] = []
+    relay = OutboxRelay(bus=gateway, pool=gateway_pool, service="gateway", on_parked=told.append)
+    for _ in range(MOST_FAILURES):
+        assert await gateway_pool.fetchval(f"select count(*) from {PARKED}") == 0
+        await request_index(gateway_pool)
+        assert await relay.publish_waiting() == 1
+        await let_time_pass(gateway_pool)
+    assert await gateway_pool.fetchval(f"select count(*) from {PARKED}") == 2
+    assert await relay.publish_waiting() == 0
+    await relay._count_waiting()
+    assert told == [2]
+    assert OUTBOX_PARKED.labels("gateway")._value.get() == 2
+    # Somebody mended what was wrong with one of them, and restarts.
+    await gateway_pool.execute(
+        "update outbox set payload = '{}' where id = (select min(id) from outbox)"
+    )
+    room.relay(gateway, gateway_pool)
+    await eventually(count_is(gateway_pool, MOST_FAILURES + 1, PUBLISHED))
+    assert await gateway_pool.fetchval(f"select count(*) from {PARKED}") == 0
+
+
+async def test_a_lost_bus_is_nobodys_failure(room: Room, gateway_pool: Pool) -> None:
+    gateway = await room.bus("gateway")
+    room.relay(gateway, gateway_pool)
+    room.server.kill()
+    await request_index(gateway_pool, n=5)
+    # Tried meanwhile, again and again.
+    await asyncio.sleep(1.5)
+    room.server.start()
+    await eventually(count_is(gateway_pool, 5, PUBLISHED))
+    assert await gateway_pool.fetchval("select sum(failures) from outbox") == 0
