@@ -20,7 +20,6 @@ from gateway.content import ContentSource
 from gateway.front import Front
 from gateway.live_events import LiveEvents
 from gateway.openapi import openapi_config
-from gateway.parameters import refuse_unknown_parameters
 from gateway.problems import on_exception, on_http_exception, on_problem, on_recursion
 from gateway.routes import (
     backups,
@@ -115,7 +114,6 @@ def build_app(parts: Parts, *, hosts: Iterable[str]) -> ASGIApp:
         [handler for module in _ROUTES for handler in module.HANDLERS],
         dependencies={**dependencies, "caller": Provide(_caller, sync_to_thread=False)},
         middleware=[DefineMiddleware(Authentication, tokens=parts.tokens)],
-        guards=[refuse_unknown_parameters],
         exception_handlers={
             ProblemError: on_problem,
             HTTPException: on_http_exception,

@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -23,8 +24,6 @@ from shared.contracts.problems import Problem, unavailable
 #: Longest path with its query. Cursors and search texts fit.
 MAX_ADDRESS_BYTES = 8192
 
-_log = structlog.get_logger("gateway")
-
 _PROBED = frozenset({"/health/live", "/health/ready"})
 
 _SAFE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
@@ -36,6 +35,7 @@ _SAFE_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+_SAFE_NAMES = frozenset(name for name, _ in _SAFE_HEADERS)
 #: What the framework would answer with a page of its own.
 _SCHEMA_PATHS = frozenset({"/schema", "/schema/", "/schema/openapi.json"})
 #: Our own page has its style inside, and no script.
@@ -51,6 +51,8 @@ class Front:
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str]) -> None:
         self._app = app
         self._hosts = frozenset(host.lower() for host in hosts if host)
+        # Bound once: structlog's lazy logger assembles itself anew for every line, written or not.
+        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("gateway").bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check, hand on, and write the access line."""
@@ -105,7 +107,7 @@ class Front:
         template = scope.get("path_template")
         caller = scope.get("user")
         # Probes ask every few seconds; what they are told is in the metrics as well.
-        log = _log.debug if template in _PROBED and status < 400 else _log.info
+        log = self._log.debug if template in _PROBED and status < 400 else self._log.info
         log(
             "request",
             method=scope["method"],
@@ -117,6 +119,7 @@ class Front:
         metrics.observe_request(scope["method"], template, status, seconds)
 
 
+@lru_cache(maxsize=256)
 def is_host_served(header: str, names: frozenset[str]) -> bool:
     """Whether a Host header may be ours.
 
@@ -145,6 +148,8 @@ def _with_safe_headers(
     if path == "/schema":
         given.append(_PAGE_POLICY)
     present = {name.lower() for name, _ in given}
+    if present.isdisjoint(_SAFE_NAMES):
+        return [*given, *_SAFE_HEADERS]
     return [*given, *((name, value) for name, value in _SAFE_HEADERS if name not in present)]
 
 

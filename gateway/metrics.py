@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import Counter, Gauge, Histogram
 
 _REQUESTS = Counter(
@@ -25,6 +27,13 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 def observe_request(method: str, route: str | None, status: int, seconds: float) -> None:
     """Count one answered request."""
     # Methods are free text on the wire: unknown ones share a label.
-    method = method if method in _METHODS else "other"
-    _REQUESTS.labels(method, route or "none", str(status)).inc()
-    _SECONDS.labels(route or "none").observe(seconds)
+    count, times = _figures(method if method in _METHODS else "other", route or "none", status)
+    count.inc()
+    times.observe(seconds)
+
+
+@cache
+def _figures(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    # Finding them by their labels takes longer than counting. There are as many as there are routes
+    # and statuses.
+    return _REQUESTS.labels(method, route, str(status)), _SECONDS.labels(route)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Annotated, Any, Literal
 
 from litestar import Response
@@ -15,6 +14,7 @@ from litestar.params import (
     PathParameter,
     QueryParameter,
 )
+from litestar.types import ASGIApp, Receive, Scope, Send
 
 from shared.bus import RawReply
 from shared.contracts.problems import Problem, bad_request
@@ -110,18 +110,41 @@ CONTENT = problems(409, 416, 422, 423, 429, 507) | {
 }
 
 
+class PassedThrough(Response[Any]):
+    """A service's JSON on its way out: no headers to merge, nothing to encode."""
+
+    __slots__ = ("body", "status")
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    def to_asgi_response(  # type: ignore[override]
+        self, *_: object, status_code: int | None = None, **__: object
+    ) -> ASGIApp:
+        """Return itself; *status_code* is the route's."""
+        self.status = status_code or 200
+        return self
+
+    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
+        """Send it."""
+        length = str(len(self.body)).encode()
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status,
+                "headers": [(b"content-type", b"application/json"), (b"content-length", length)],
+            }
+        )
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
 def passed_through(reply: RawReply) -> Response[Any]:
     """Return a service's JSON as it came, without decoding it."""
-    return Response(content=reply.body, media_type="application/json")
+    return PassedThrough(reply.body)
 
 
-def refuse_unknown_parameters(
-    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
-) -> None:
-    """Refuse names that the route does not know, and names given twice (a guard of the app)."""
-    if not connection.scope["query_string"]:
-        return
-    known = _query_names(handler)
+def refuse_unknown(connection: ASGIConnection[Any, Any, Any, Any], known: frozenset[str]) -> None:
+    """Refuse names that are not *known*, and names given twice."""
     seen: set[str] = set()
     for name, _ in connection.query_params.multi_items():
         if name not in known:
@@ -135,8 +158,8 @@ def refuse_unknown_parameters(
         seen.add(name)
 
 
-@cache
-def _query_names(handler: BaseRouteHandler) -> frozenset[str]:
+def query_names(handler: BaseRouteHandler) -> frozenset[str]:
+    """Return the query parameters that *handler* takes."""
     return frozenset(
         field.kwarg_definition.name or name
         for name, field in handler.parsed_fn_signature.parameters.items()

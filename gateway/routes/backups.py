@@ -52,7 +52,7 @@ class BackupChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     notes: Annotated[str, msgspec.Meta(max_length=10000)] | msgspec.UnsetType | None = msgspec.UNSET
 
 
-@get("/api/backups", guards=[needs("read")], responses=PROBLEMS, tags=["backups"])
+@get("/api/backups", opt=needs("read"), responses=PROBLEMS, tags=["backups"])
 async def list_backups(
     *,
     bus: NamedDependency[Bus],
@@ -80,7 +80,7 @@ async def list_backups(
 @post(
     "/api/backups/refresh",
     status_code=200,
-    guards=[needs("write")],
+    opt=needs("write"),
     responses=PROBLEMS,
     tags=["backups"],
 )
@@ -98,7 +98,7 @@ async def refresh_backups(
     return Response(msgspec.structs.replace(report, items=items), headers=headers)
 
 
-@get("/api/backups/{backup_id:str}", guards=[needs("read")], responses=PROBLEMS, tags=["backups"])
+@get("/api/backups/{backup_id:str}", opt=needs("read"), responses=PROBLEMS, tags=["backups"])
 async def get_backup(
     *,
     bus: NamedDependency[Bus],
@@ -116,7 +116,7 @@ async def get_backup(
 
 @patch(
     "/api/backups/{backup_id:str}",
-    guards=[needs("write")],
+    opt=needs("write"),
     responses=problems(409),
     tags=["backups"],
 )
@@ -136,7 +136,7 @@ async def update_backup(
 @delete(
     "/api/backups/{backup_id:str}",
     status_code=200,
-    guards=[needs("write")],
+    opt=needs("write"),
     responses=problems(409),
     tags=["backups"],
 )

@@ -24,7 +24,7 @@ from shared.contracts.requests import DEFAULT_LIMIT, Done, Page
 Sequence = Annotated[int, PathParameter(ge=1, le=2**62, description="Place in the dead letters")]
 
 
-@get("/api/dead-letters", guards=[needs("admin")], responses=PROBLEMS, tags=["dead letters"])
+@get("/api/dead-letters", opt=needs("admin"), responses=PROBLEMS, tags=["dead letters"])
 async def list_letters(
     *, bus: NamedDependency[Bus], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Response[Page[DeadLetter]]:
@@ -35,7 +35,7 @@ async def list_letters(
 @post(
     "/api/dead-letters/{sequence:int}/retry",
     status_code=200,
-    guards=[needs("admin")],
+    opt=needs("admin"),
     responses=problems(409),
     tags=["dead letters"],
 )
@@ -54,7 +54,7 @@ async def retry_letter(
 @delete(
     "/api/dead-letters/{sequence:int}",
     status_code=200,
-    guards=[needs("admin")],
+    opt=needs("admin"),
     responses=PROBLEMS,
     tags=["dead letters"],
 )

@@ -24,7 +24,7 @@ from shared.contracts.indexer import (
 from shared.contracts.requests import DEFAULT_LIMIT, Page
 
 
-@get("/api/devices", guards=[needs("read")], responses=PROBLEMS, tags=["devices"])
+@get("/api/devices", opt=needs("read"), responses=PROBLEMS, tags=["devices"])
 async def list_devices(
     *,
     bus: NamedDependency[Bus],
@@ -41,7 +41,7 @@ async def list_devices(
     )
 
 
-@get("/api/devices/{udid:str}", guards=[needs("read")], responses=PROBLEMS, tags=["devices"])
+@get("/api/devices/{udid:str}", opt=needs("read"), responses=PROBLEMS, tags=["devices"])
 async def get_device(
     *,
     bus: NamedDependency[Bus],
@@ -57,7 +57,7 @@ async def get_device(
 
 @get(
     "/api/devices/{udid:str}/revisions",
-    guards=[needs("read")],
+    opt=needs("read"),
     responses=PROBLEMS,
     tags=["devices"],
 )
@@ -76,7 +76,7 @@ async def list_revisions(
 
 @get(
     "/api/devices/{udid:str}/diff",
-    guards=[needs("read")],
+    opt=needs("read"),
     responses=problems(409),
     tags=["devices"],
 )

@@ -24,7 +24,7 @@ LastEventId = Annotated[
 ]
 
 
-@get("/api/events", guards=[needs("read")], responses=PROBLEMS, tags=["events"])
+@get("/api/events", opt=needs("read"), responses=PROBLEMS, tags=["events"])
 async def follow_events(
     *, live: NamedDependency[LiveEvents], last_event_id: LastEventId = None
 ) -> ASGIResponse:

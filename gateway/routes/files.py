@@ -56,7 +56,7 @@ DispositionQuery = Annotated[
 
 @get(
     "/api/backups/{backup_id:str}/domains",
-    guards=[needs("read")],
+    opt=needs("read"),
     responses=INSIDE,
     tags=["files"],
 )
@@ -72,7 +72,7 @@ async def list_domains(
     )
 
 
-@get("/api/backups/{backup_id:str}/apps", guards=[needs("read")], responses=INSIDE, tags=["files"])
+@get("/api/backups/{backup_id:str}/apps", opt=needs("read"), responses=INSIDE, tags=["files"])
 async def list_apps(
     *,
     sessions: NamedDependency[SessionAccess],
@@ -87,7 +87,7 @@ async def list_apps(
 
 @get(
     "/api/backups/{backup_id:str}/files",
-    guards=[needs("read")],
+    opt=needs("read"),
     responses=INSIDE,
     tags=["files"],
 )
@@ -122,7 +122,7 @@ async def list_files(
 
 @get(
     "/api/backups/{backup_id:str}/files/{file_id:str}",
-    guards=[needs("read")],
+    opt=needs("read"),
     responses=INSIDE,
     tags=["files"],
 )
@@ -145,7 +145,7 @@ async def get_file(
     "/api/backups/{backup_id:str}/files/{file_id:str}/content",
     http_method=[HttpMethod.GET, HttpMethod.HEAD],
     status_code=200,
-    guards=[needs("read")],
+    opt=needs("read"),
     responses=CONTENT,
     tags=["files"],
 )
@@ -168,7 +168,7 @@ async def get_content(
     )
 
 
-@get("/api/backups/{backup_id:str}/zip", guards=[needs("read")], responses=INSIDE, tags=["files"])
+@get("/api/backups/{backup_id:str}/zip", opt=needs("read"), responses=INSIDE, tags=["files"])
 async def get_zip(
     *,
     sessions: NamedDependency[SessionAccess],

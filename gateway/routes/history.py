@@ -50,7 +50,7 @@ At = Annotated[
 ]
 
 
-@get("/api/threads", guards=[needs("read")], responses=PROBLEMS, tags=["history"])
+@get("/api/threads", opt=needs("read"), responses=PROBLEMS, tags=["history"])
 async def list_threads(
     *,
     bus: NamedDependency[Bus],
@@ -80,7 +80,7 @@ async def list_threads(
 
 @get(
     "/api/threads/{thread_id:str}/artifacts",
-    guards=[needs("read")],
+    opt=needs("read"),
     responses=PROBLEMS,
     tags=["history"],
 )
@@ -114,7 +114,7 @@ async def list_thread_artifacts(
     )
 
 
-@get("/api/artifacts", guards=[needs("read")], responses=PROBLEMS, tags=["history"])
+@get("/api/artifacts", opt=needs("read"), responses=PROBLEMS, tags=["history"])
 async def list_artifacts(
     *,
     bus: NamedDependency[Bus],
@@ -144,9 +144,7 @@ async def list_artifacts(
     )
 
 
-@get(
-    "/api/artifacts/{artifact_id:str}", guards=[needs("read")], responses=PROBLEMS, tags=["history"]
-)
+@get("/api/artifacts/{artifact_id:str}", opt=needs("read"), responses=PROBLEMS, tags=["history"])
 async def get_artifact(*, bus: NamedDependency[Bus], artifact_id: RowPath) -> Response[Artifact]:
     """Show one artifact."""
     return passed_through(await bus.request_bytes(GetArtifact(artifact_id=ArtifactId(artifact_id))))
@@ -154,7 +152,7 @@ async def get_artifact(*, bus: NamedDependency[Bus], artifact_id: RowPath) -> Re
 
 @get(
     "/api/artifacts/{artifact_id:str}/versions",
-    guards=[needs("read")],
+    opt=needs("read"),
     responses=PROBLEMS,
     tags=["history"],
 )
@@ -171,7 +169,7 @@ async def list_versions(
     "/api/artifacts/{artifact_id:str}/attachments/{n:int}",
     http_method=[HttpMethod.GET, HttpMethod.HEAD],
     status_code=200,
-    guards=[needs("read")],
+    opt=needs("read"),
     responses=CONTENT,
     tags=["history"],
 )

@@ -31,7 +31,7 @@ class IndexBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 @post(
     "/api/backups/{backup_id:str}/index",
     status_code=202,
-    guards=[needs("write")],
+    opt=needs("write"),
     responses=INSIDE,
     tags=["index"],
 )
@@ -60,7 +60,7 @@ async def index_backup(
     return passed_through(reply)
 
 
-@get("/api/kinds", guards=[needs("read")], responses=PROBLEMS, tags=["index"])
+@get("/api/kinds", opt=needs("read"), responses=PROBLEMS, tags=["index"])
 async def list_kinds(
     *, bus: NamedDependency[Bus], device: UdidQuery = None
 ) -> Response[Page[KindSummary]]:

@@ -26,7 +26,7 @@ from shared.contracts.jobs import CancelJob, GetJob, Job, JobState, ListJobs, Re
 from shared.contracts.requests import DEFAULT_LIMIT, Page
 
 
-@get("/api/jobs", guards=[needs("read")], responses=PROBLEMS, tags=["jobs"])
+@get("/api/jobs", opt=needs("read"), responses=PROBLEMS, tags=["jobs"])
 async def list_jobs(
     *,
     bus: NamedDependency[Bus],
@@ -42,7 +42,7 @@ async def list_jobs(
     )
 
 
-@get("/api/jobs/{job_id:str}", guards=[needs("read")], responses=PROBLEMS, tags=["jobs"])
+@get("/api/jobs/{job_id:str}", opt=needs("read"), responses=PROBLEMS, tags=["jobs"])
 async def get_job(*, bus: NamedDependency[Bus], job_id: UuidPath) -> Response[Job]:
     """Show one job."""
     return passed_through(await bus.request_bytes(GetJob(job_id=JobId(job_id))))
@@ -51,7 +51,7 @@ async def get_job(*, bus: NamedDependency[Bus], job_id: UuidPath) -> Response[Jo
 @post(
     "/api/jobs/{job_id:str}/cancel",
     status_code=200,
-    guards=[needs("write")],
+    opt=needs("write"),
     responses=problems(409),
     tags=["jobs"],
 )
@@ -63,7 +63,7 @@ async def cancel_job(*, bus: NamedDependency[Bus], job_id: UuidPath) -> Response
 @post(
     "/api/jobs/{job_id:str}/retry",
     status_code=200,
-    guards=[needs("write")],
+    opt=needs("write"),
     responses=problems(409),
     tags=["jobs"],
 )

@@ -28,7 +28,7 @@ from shared.contracts.requests import DEFAULT_LIMIT
 _SEARCH_SECONDS = 30.0
 
 
-@get("/api/search", guards=[needs("read")], responses=PROBLEMS, tags=["search"])
+@get("/api/search", opt=needs("read"), responses=PROBLEMS, tags=["search"])
 async def search(
     *,
     bus: NamedDependency[Bus],

@@ -55,7 +55,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 @post(
     "/api/backups/{backup_id:str}/unlock",
     status_code=200,
-    guards=[needs("unlock")],
+    opt=needs("unlock"),
     responses=problems(409, 422, 429, 507),
     tags=["sessions"],
 )
@@ -85,7 +85,7 @@ async def unlock_backup(
 @post(
     "/api/backups/{backup_id:str}/lock",
     status_code=200,
-    guards=[needs("unlock")],
+    opt=needs("unlock"),
     responses=PROBLEMS,
     tags=["sessions"],
 )
@@ -105,7 +105,7 @@ async def lock_backup(
     return Done(changed=await _close(bus, session_id, headers))
 
 
-@get("/api/sessions", guards=[needs("read")], responses=PROBLEMS, tags=["sessions"])
+@get("/api/sessions", opt=needs("read"), responses=PROBLEMS, tags=["sessions"])
 async def list_sessions(*, bus: NamedDependency[Bus]) -> Response[Page[Session]]:
     """List open sessions, newest first. Tokens are not among it."""
     return passed_through(await bus.request_bytes(ListSessions()))
@@ -114,7 +114,7 @@ async def list_sessions(*, bus: NamedDependency[Bus]) -> Response[Page[Session]]
 @delete(
     "/api/sessions/{session_id:str}",
     status_code=200,
-    guards=[needs("unlock")],
+    opt=needs("unlock"),
     responses=PROBLEMS,
     tags=["sessions"],
 )
@@ -135,7 +135,7 @@ async def lock_session(
 @delete(
     "/api/sessions",
     status_code=200,
-    guards=[needs("unlock")],
+    opt=needs("unlock"),
     responses=PROBLEMS,
     tags=["sessions"],
 )

@@ -41,7 +41,7 @@ class CreatedToken(TokenRow, frozen=True, kw_only=True):
         return f"CreatedToken(id={self.id!r})"
 
 
-@get("/api/tokens", guards=[needs("admin")], responses=PROBLEMS, tags=["tokens"])
+@get("/api/tokens", opt=needs("admin"), responses=PROBLEMS, tags=["tokens"])
 async def list_tokens(
     *,
     pool: NamedDependency[asyncpg.Pool],
@@ -56,7 +56,7 @@ async def list_tokens(
 @post(
     "/api/tokens",
     status_code=201,
-    guards=[needs("admin")],
+    opt=needs("admin"),
     responses=PROBLEMS,
     tags=["tokens"],
 )
@@ -83,7 +83,7 @@ async def create_token(
 @delete(
     "/api/tokens/{token_id:str}",
     status_code=200,
-    guards=[needs("admin")],
+    opt=needs("admin"),
     responses=PROBLEMS,
     tags=["tokens"],
 )

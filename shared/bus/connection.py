@@ -19,6 +19,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
+from shared.bus.asking import Asking
 from shared.bus.beats import BEAT_HEADER, WATCHED_SECONDS, Listening, SilenceError
 from shared.bus.errors import BusUnavailable
 from shared.bus.follow import StoredEvent, follow_events
@@ -59,6 +60,7 @@ class Bus:
         self.jetstream: JetStreamContext = client.jetstream(timeout=5)
         self._on_connection = on_connection
         self._reconnected = asyncio.Event()
+        self._asking = Asking(client)
         self._beats = Listening(client, service=service)
 
     @classmethod
@@ -96,6 +98,7 @@ class Bus:
                     disconnected_cb=bus._note_disconnected,
                     reconnected_cb=bus._note_reconnected,
                 )
+                await bus._asking.start()
         except (TimeoutError, OSError, nats.errors.Error) as error:
             with contextlib.suppress(Exception):
                 await client.close()
@@ -186,12 +189,15 @@ class Bus:
         self, subject: str, body: bytes, headers: dict[str, str], *, timeout_seconds: float
     ) -> Msg:
         if timeout_seconds < WATCHED_SECONDS:
-            return await self.client.request(
-                subject, body, timeout=timeout_seconds, headers=headers
+            return await self._asking.request(
+                subject, body, timeout_seconds=timeout_seconds, headers=headers
             )
         async with self._beats.expect() as address:
-            return await self.client.request(
-                subject, body, timeout=timeout_seconds, headers={**headers, BEAT_HEADER: address}
+            return await self._asking.request(
+                subject,
+                body,
+                timeout_seconds=timeout_seconds,
+                headers={**headers, BEAT_HEADER: address},
             )
 
     async def serve(
