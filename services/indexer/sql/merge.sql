@@ -203,10 +203,11 @@ update thread t
 set artifact_count = f.current, removed_count = f.removed, first_at = f.first_at,
     last_at = f.last_at, sort_at = coalesce(f.last_at, '1900-01-01 00:00:00+00'),
     last_text = (
+        -- A range of one: were it an equality, a table of one long thread would be walked by time.
         select left(coalesce(a.text, a.title), 300) from artifact a
-        where a.thread_id = t.id and (a.removed_at is null or f.current = 0)
+        where a.thread_id between t.id and t.id and (a.removed_at is null or f.current = 0)
           and coalesce(a.text, a.title) is not null
-        order by a.sort_at desc, a.id desc limit 1
+        order by a.thread_id desc, a.sort_at desc, a.id desc limit 1
     )
 from figures f where t.id = f.thread_id
 
