@@ -33,7 +33,7 @@ from services.discovery.records import (
     shown_backup,
     shown_device,
 )
-from services.discovery.scanning import SERVICE, Scanner, ScanReport
+from services.discovery.scanning import SERVICE, SILENT, Scanner, ScanReport
 from shared.bus import RequestContext, publish
 from shared.contracts.discovery import (
     Backup,
@@ -230,6 +230,6 @@ def _shown_root(place: Unreadable) -> dict[str, Any]:
         "path": place.root.decode("utf-8", "replace"),
         "reason": place.reason,
     }
-    if not place.is_root:
+    if not place.is_root or (place.reason == SILENT and place.path != place.root):
         shown["folder"] = place.path.decode("utf-8", "replace")
     return shown

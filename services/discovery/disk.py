@@ -1,47 +1,77 @@
-"""The one executor for all work on disks: a network mount may hang, the event loop may not."""
+"""All work on disks, by root: a network mount may hang, the event loop and other roots may not."""
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
-from services.discovery.errors import Stopped
+from services.discovery.errors import FolderSilent, Stopped
+from shared.disks import LOOK_SECONDS, PATIENCE_SECONDS, Disks, DiskSilentError
 
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
 
-#: One scan, one measurement, one watch, and one for whoever asks for a refresh.
-_THREADS = 4
+#: What a root has one thread for each, so that a long measurement does not hold up a scan.
+Purpose = Literal["scan", "measure", "watch"]
 
 
 class Disk:
-    """Runs blocking work in its threads, and tells the work when to give up."""
+    """Runs blocking work in threads of the root it is for, and tells the work when to give up."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        look_seconds: float = LOOK_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         #: Long work looks at it and raises ``Stopped``.
         self.stopping = threading.Event()
-        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="discovery-disk")
+        #: Called when a root that did not answer does so again.
+        self.on_return: Callable[[], None] = lambda: None
+        self._disks = Disks(
+            name="discovery-disk",
+            threads=1,
+            look_seconds=look_seconds,
+            patience_seconds=patience_seconds,
+            on_return=self._tell_return,
+        )
 
     async def run(
         self,
+        root: bytes,
         work: Callable[Parameters, Result],
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Result:
-        """Run *work* in a thread. When cancelled, the thread finishes by itself, unheeded.
+        """Scan below *root*: run *work* in its thread.
 
-        Raises ``Stopped`` after ``stop``.
+        Raises ``Stopped`` after ``stop``, ``FolderSilent`` when the root does not answer; then, and
+        when cancelled, the thread finishes by itself, unheeded.
         """
+        return await self.run_at(root, lambda: root, partial(work, *args, **kwargs))
+
+    async def run_at(
+        self,
+        root: bytes,
+        place: Callable[[], bytes] | None,
+        work: Callable[[], Result],
+        *,
+        purpose: Purpose = "scan",
+    ) -> Result:
+        """The same for work that goes from *place* to place; no look is taken without one."""
         if self.stopping.is_set():
             raise Stopped
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, partial(work, *args, **kwargs))
+        try:
+            return await self._disks.run((root, purpose), work, place=place)
+        except DiskSilentError as error:
+            raise FolderSilent(error.place) from None
 
     async def stop(self) -> None:
         """Let running work give up; a thread that hangs on a dead mount is not waited for."""
         self.stopping.set()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._disks.stop()
+
+    def _tell_return(self) -> None:
+        self.on_return()

@@ -3,10 +3,13 @@
 DiscoveryError
 ├── FolderVanished    the folder went away, or stopped being a backup, while it was looked at
 ├── FolderUnreadable  the folder is there and cannot be read (permissions, a failing disk)
+│   └── FolderSilent  its disk or network mount does not answer at all
 └── Stopped           the service is stopping; the work is taken up again at the next start
 """
 
 from __future__ import annotations
+
+import os
 
 
 class DiscoveryError(Exception):
@@ -23,6 +26,14 @@ class FolderUnreadable(DiscoveryError):  # noqa: N818
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class FolderSilent(FolderUnreadable):
+    """A call to the file system does not come back. ``place`` is where, as a path."""
+
+    def __init__(self, place: object) -> None:
+        super().__init__("not-answering")
+        self.place = place if isinstance(place, bytes) else os.fsencode(str(place))
 
 
 class Stopped(DiscoveryError):  # noqa: N818

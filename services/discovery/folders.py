@@ -55,6 +55,7 @@ class Folder(Struct, frozen=True, kw_only=True):
     root: bytes
     #: Number of the file system it lies on, to tell "deleted" from "not mounted".
     file_system: int
+    is_below_link: bool = False
 
 
 class Unreadable(Struct, frozen=True, kw_only=True):
@@ -71,8 +72,8 @@ class Survey(Struct, frozen=True, kw_only=True):
 
     folders: list[Folder]
     unreadable: list[Unreadable]
-    #: Folders on the way, to be watched for new neighbours.
-    containers: list[bytes]
+    #: Folders on the way, to be watched for new neighbours, each with its root.
+    containers: dict[bytes, bytes]
 
 
 class _Place(Struct, frozen=True, kw_only=True):
@@ -88,20 +89,23 @@ def survey(
     *,
     max_folders: int = MAX_FOLDERS,
     is_stopping: Callable[[], bool] = lambda: False,
+    on_place: Callable[[bytes], None] = lambda _path: None,
 ) -> Survey:
     """Find every backup below *roots*, each real folder once, real folders before links to them.
 
-    Raises ``Stopped``; a walk that was cut short would make what it had not reached look removed.
+    *on_place* hears what is looked at next. Raises ``Stopped``; a walk that was cut short would
+    make what it had not reached look removed.
     """
     folders: list[Folder] = []
     unreadable: list[Unreadable] = []
-    containers: list[bytes] = []
+    containers: dict[bytes, bytes] = {}
     seen: set[bytes] = set()
     opened = 0
-    places = deque(
-        _Place(path=os.path.realpath(root), shown_path=root, root=root, depth_left=MAX_DEPTH)
-        for root in roots
-    )
+    places: deque[_Place] = deque()
+    for root in roots:
+        on_place(root)
+        path = os.path.realpath(root)
+        places.append(_Place(path=path, shown_path=root, root=root, depth_left=MAX_DEPTH))
     links: deque[_Place] = deque()
     while places or links:
         if is_stopping():
@@ -114,6 +118,7 @@ def survey(
         if opened > max_folders:
             unreadable.append(_unreadable(place, "too-many-folders"))
             continue
+        on_place(place.path)
         try:
             file_system = file_system_of(place.path)
             below, linked, is_backup = _read(place)
@@ -130,14 +135,41 @@ def survey(
                     shown_path=place.shown_path,
                     root=place.root,
                     file_system=file_system,
+                    is_below_link=place.is_below_link,
                 )
             )
             continue
-        containers.append(place.path)
+        containers[place.path] = place.root
         if place.depth_left > 0:
             places.extend(below)
             links.extend(linked)
     return Survey(folders=folders, unreadable=unreadable, containers=containers)
+
+
+def merged(surveys: Sequence[Survey]) -> Survey:
+    """Make one of several: a folder belongs to the nearest root, if a real path leads there."""
+
+    def distance(folder: Folder) -> tuple[bool, int]:
+        return folder.is_below_link, len(folder.shown_path) - len(folder.root)
+
+    folders: dict[bytes, Folder] = {}
+    unreadable: dict[bytes, Unreadable] = {}
+    containers: dict[bytes, bytes] = {}
+    for one in surveys:
+        for folder in one.folders:
+            other = folders.get(folder.path)
+            if other is None or distance(folder) < distance(other):
+                folders[folder.path] = folder
+        for place in one.unreadable:
+            if place.is_root or place.path not in unreadable:
+                unreadable[place.path] = place
+        for path, root in one.containers.items():
+            containers.setdefault(path, root)
+    return Survey(
+        folders=sorted(folders.values(), key=lambda folder: folder.is_below_link),
+        unreadable=list(unreadable.values()),
+        containers=containers,
+    )
 
 
 def file_system_of(path: bytes) -> int:

@@ -22,6 +22,7 @@ from services.discovery import storage
 from services.discovery.disk import Disk
 from services.discovery.errors import FolderUnreadable, FolderVanished, Stopped
 from services.discovery.folders import reason_of
+from services.discovery.records import Record
 from shared import postgres
 
 #: Hostile folders may be nested for ever; a backup has three levels.
@@ -104,9 +105,7 @@ class Measurer:
         try:
             while record := await storage.find_unmeasured(self._pool, but=failed):
                 try:
-                    size = await self._disk.run(
-                        measure, record.path, is_stopping=self._disk.stopping.is_set
-                    )
+                    size = await self._measure(record)
                 except (FolderVanished, FolderUnreadable) as error:
                     failed.append(record.id)
                     self._log.warning(
@@ -123,3 +122,11 @@ class Measurer:
         except postgres.FAILED as error:
             # The database is away; the next scan wakes us again.
             self._log.warning("measuring_interrupted", error=type(error).__name__)
+
+    async def _measure(self, record: Record) -> Size:
+        return await self._disk.run_at(
+            record.root,
+            lambda: record.path,
+            lambda: measure(record.path, is_stopping=self._disk.stopping.is_set),
+            purpose="measure",
+        )

@@ -27,12 +27,13 @@ from services.discovery.deciding import (
     decide_unreachable,
 )
 from services.discovery.disk import Disk
-from services.discovery.errors import FolderUnreadable, FolderVanished, Stopped
+from services.discovery.errors import FolderSilent, FolderUnreadable, FolderVanished, Stopped
 from services.discovery.examination import Examined, examine
 from services.discovery.folders import (
     Folder,
     Survey,
     Unreadable,
+    merged,
     remaining_file_system,
     survey,
 )
@@ -51,6 +52,8 @@ from shared import postgres
 from shared.bus import publish
 
 SERVICE = "discovery"
+#: Why a root is unreadable whose disk does not answer.
+SILENT = "not-answering"
 
 
 class ScanReport(Struct, kw_only=True):
@@ -61,12 +64,17 @@ class ScanReport(Struct, kw_only=True):
     removed: list[UUID] = []
     moved: list[UUID] = []
     unreadable: list[Unreadable] = []
-    #: Folders whose direct children are worth watching.
-    containers: list[bytes] = []
+    #: Folders whose direct children are worth watching, each with its root.
+    containers: dict[bytes, bytes] = {}
     backups: list[Record] = []
     #: Something is running, or waits to be quiet: look again soon.
     is_unsettled: bool = False
     seconds: float = 0.0
+
+    @property
+    def silent_roots(self) -> set[bytes]:
+        """Roots that did not answer: nothing is known of what is below them now."""
+        return {place.root for place in self.unreadable if place.reason == SILENT and place.is_root}
 
 
 class Scanner:
@@ -154,9 +162,11 @@ class _Scan:
         records = await storage.fetch_records(self._connection)
         self._records = {record.id: record for record in records}
         self._forgotten = await storage.fetch_forgotten(self._connection)
-        walk = await self._disk.run(survey, roots, is_stopping=self._disk.stopping.is_set)
+        # Each root by itself and all at once: one that does not answer holds up none of the others.
+        found = await asyncio.gather(*(self._survey(root) for root in dict.fromkeys(roots)))
+        walk = merged(found)
         self.report.unreadable.extend(walk.unreadable)
-        self.report.containers.extend(walk.containers)
+        self.report.containers.update(walk.containers)
         known = by_path(record.as_known() for record in records)
         await self._find_missing(walk, known)
         # Known ones first: what is missing then may be among the new ones.
@@ -183,6 +193,27 @@ class _Scan:
         if gone and not walk.unreadable:
             await storage.remember(self._connection, gone)
 
+    async def _survey(self, root: bytes) -> Survey:
+        at, is_given_up = root, False
+
+        def on_place(path: bytes) -> None:
+            nonlocal at
+            at = path
+
+        def is_stopping() -> bool:
+            return is_given_up or self._disk.stopping.is_set()
+
+        try:
+            return await self._disk.run_at(
+                root,
+                lambda: at,
+                lambda: survey([root], is_stopping=is_stopping, on_place=on_place),
+            )
+        except FolderSilent as error:
+            is_given_up = True
+            place = Unreadable(root=root, path=error.place, reason=error.reason, is_root=True)
+            return Survey(folders=[], unreadable=[place], containers={})
+
     async def _find_missing(self, walk: Survey, known: dict[bytes, KnownFolder]) -> None:
         """Tell deleted folders from those that nobody can see at the moment."""
         found = {folder.path: folder.file_system for folder in walk.folders}
@@ -198,7 +229,7 @@ class _Scan:
             elif backup.path not in found:
                 if is_removed(
                     backup,
-                    remaining_file_system=await self._disk.run(remaining_file_system, backup.path),
+                    remaining_file_system=await self._remaining_file_system(backup),
                     remounted=numbers,
                     unreadable=walk.unreadable,
                 ):
@@ -211,6 +242,12 @@ class _Scan:
             Unreadable(root=root, path=root, reason="not-mounted", is_root=True)
             for root in sorted(out_of_sight - told)
         )
+
+    async def _remaining_file_system(self, backup: KnownFolder) -> int | None:
+        try:
+            return await self._disk.run(backup.root, remaining_file_system, backup.path)
+        except FolderSilent:
+            return None
 
     async def _known(self, folder: Folder, backup: KnownFolder) -> bool:
         """Examine a folder that is known; False when it is another device's by now."""
@@ -273,6 +310,7 @@ class _Scan:
     async def _examine(self, folder: Folder, record: Record | None) -> Examined | None:
         try:
             return await self._disk.run(
+                folder.root,
                 examine,
                 folder,
                 record,

@@ -75,6 +75,7 @@ class _Keeper:
         self._wake = asyncio.Event()
         self._measurer = Measurer(pool=runtime.pool, disk=disk, log=runtime.log)
         self._watcher = Watcher(disk=disk, on_change=self._wake.set, log=runtime.log)
+        disk.on_return = self._wake.set
         self._unreadable: set[tuple[bytes, str]] = set()
 
     async def run(self) -> None:
@@ -86,8 +87,7 @@ class _Keeper:
 
     def take_over(self, report: ScanReport) -> None:
         """Use the report of a scan that somebody asked for."""
-        self._watcher.watch_these(report.containers, report.backups)
-        self._measurer.wake()
+        self._use(report)
         if report.is_unsettled:
             self._wake.set()
 
@@ -109,8 +109,7 @@ class _Keeper:
                 if is_due:
                     next_rescan = loop.time() + self._settings.rescan_seconds
                 self._tell_unreadable(report)
-                self._watcher.watch_these(report.containers, report.backups)
-                self._measurer.wake()
+                self._use(report)
                 pause_seconds = next_rescan - loop.time()
                 if report.is_unsettled:
                     pause_seconds = min(pause_seconds, self._look_again_seconds())
@@ -119,6 +118,10 @@ class _Keeper:
                     await self._wake.wait()
             except TimeoutError:
                 continue
+
+    def _use(self, report: ScanReport) -> None:
+        self._watcher.watch_these(report.containers, report.backups, silent=report.silent_roots)
+        self._measurer.wake()
 
     def _tell_unreadable(self, report: ScanReport) -> None:
         """Log folders that cannot be read, when that changes; their paths may hold names."""

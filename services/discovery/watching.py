@@ -1,23 +1,28 @@
 """Watch roots, folders on the way and the backups' own plists; never the blob folders.
 
-One ``watchfiles`` watch, not recursive, so half a million blobs being written make no event that
-reaches us: they lie one level deeper. Backups of iOS 9 and before keep their blobs beside the
-plists, so there only the plists are watched. Network mounts stay silent; the rescan covers them.
+One ``watchfiles`` watch per root, not recursive, so half a million blobs being written make no
+event that reaches us: they lie one level deeper. Backups of iOS 9 and before keep their blobs
+beside the plists, so there only the plists are watched. Network mounts stay silent; the rescan
+covers them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import structlog
 from watchfiles import Change, watch
 
 from services.discovery.disk import Disk
+from services.discovery.errors import Stopped
 from services.discovery.folders import is_clutter
 from services.discovery.records import Record
+from shared.disks import mount_of
 
 #: Changes are gathered for so long; a quiet moment of STEP ends the gathering.
 _GATHER_MILLISECONDS = 1000
@@ -54,7 +59,7 @@ def is_telling(path: str, *, backups: frozenset[str], watched: frozenset[str]) -
 
 
 class Watcher:
-    """Holds one watch in a disk thread, and renews it when there is something else to watch."""
+    """Holds one watch per root, so that a root that does not answer costs only its own."""
 
     def __init__(
         self,
@@ -66,14 +71,64 @@ class Watcher:
         self._disk = disk
         self._on_change = on_change
         self._log = log
+        self._roots: dict[bytes, _RootWatch] = {}
+        self._added = asyncio.Event()
+
+    def watch_these(
+        self, containers: Mapping[bytes, bytes], backups: Iterable[Record], *, silent: set[bytes]
+    ) -> None:
+        """Watch what a scan found: containers with their roots, and backups.
+
+        Roots that were *silent* are left as they are.
+        """
+        backups = [backup for backup in backups if backup.is_reachable]
+        roots = {*containers.values(), *(backup.root for backup in backups), *self._roots}
+        for root in roots - silent:
+            watch = self._roots.get(root)
+            if watch is None:
+                watch = self._roots[root] = _RootWatch(
+                    root, disk=self._disk, on_change=self._on_change, log=self._log
+                )
+                self._added.set()
+            watch.watch_these(
+                [path for path, its in containers.items() if its == root],
+                [backup for backup in backups if backup.root == root],
+            )
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        running: set[bytes] = set()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                for root in self._roots.keys() - running:
+                    running.add(root)
+                    tasks.create_task(self._roots[root].run(), name="discovery watch of a root")
+                self._added.clear()
+                await self._added.wait()
+
+
+class _RootWatch:
+    """One watch in a thread of its root, renewed when there is something else to watch."""
+
+    def __init__(
+        self,
+        root: bytes,
+        *,
+        disk: Disk,
+        on_change: Callable[[], None],
+        log: structlog.typing.FilteringBoundLogger,
+    ) -> None:
+        self._root = root
+        self._disk = disk
+        self._on_change = on_change
+        self._log = log
         self._paths: frozenset[str] = frozenset()
         self._backups: frozenset[str] = frozenset()
         self._renew = threading.Event()
         self._changed = asyncio.Event()
 
-    def watch_these(self, containers: Iterable[bytes], backups: Iterable[Record]) -> None:
-        """Watch what the last scan found. Nothing happens when that is what is watched already."""
-        backups = list(backups)
+    def watch_these(self, containers: Iterable[bytes], backups: Sequence[Record]) -> None:
+        """Watch these. Nothing happens when that is what is watched already."""
         paths = paths_to_watch(containers, backups)
         if paths == self._paths:
             return
@@ -89,24 +144,25 @@ class Watcher:
         def tell() -> None:
             loop.call_soon_threadsafe(self._on_change)
 
-        try:
-            while not self._disk.stopping.is_set():
-                self._changed.clear()
-                self._renew = threading.Event()
-                if self._paths:
-                    is_watched = await self._disk.run(
-                        self._watch, self._paths, self._backups, self._renew, tell
-                    )
+        with contextlib.suppress(Stopped):
+            try:
+                while not self._disk.stopping.is_set():
+                    self._changed.clear()
+                    self._renew = threading.Event()
+                    watch = partial(self._watch, self._paths, self._backups, self._renew, tell)
+                    is_watched = False
+                    if self._paths:
+                        is_watched = await self._disk.run_at(
+                            self._root, None, watch, purpose="watch"
+                        )
                     if is_watched:
                         continue
-                # Nothing to watch, or it cannot be: wait for other folders, or try again.
-                try:
-                    async with asyncio.timeout(_RETRY_SECONDS):
-                        await self._changed.wait()
-                except TimeoutError:
-                    continue
-        finally:
-            self._renew.set()
+                    # Nothing to watch, or it cannot be: wait for other folders, or try again.
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(_RETRY_SECONDS):
+                            await self._changed.wait()
+            finally:
+                self._renew.set()
 
     def _watch(
         self,
@@ -116,7 +172,12 @@ class Watcher:
         tell: Callable[[], None],
     ) -> bool:
         """Watch until *renew* is set; False when the watch cannot be set up."""
-        there = sorted(path for path in paths if os.path.lexists(path))
+        # watchfiles 1.3 asks the file system while it holds Python's lock: a mount that does not
+        # answer would stop the whole process. So no mount is watched that is somebody else's (the
+        # rescan covers them), and of the others each path is asked for by ourselves first.
+        there = sorted(
+            path for path in paths if not mount_of(path).is_remote and os.path.lexists(path)
+        )
         if not there:
             return False
 
