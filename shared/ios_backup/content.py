@@ -1,10 +1,9 @@
 """The plaintext of one file of a backup: exact length, any range, whole copies.
 
-Stored bytes of an encrypted backup are AES-256-CBC with an IV of zeros and PKCS#7 padding. In CBC
-the IV of any block is the ciphertext block before it, so a range costs what the range is long.
-The padding decides the length: the manifest's size is often wrong for databases that were open
-during the backup (both too small and too large), and cutting at it has destroyed databases in
-other tools.
+Stored bytes of an encrypted backup end with PKCS#7 padding. In CBC the IV of any block is the
+ciphertext block before it, so a range costs what the range is long. The padding decides the length:
+the manifest's size is often wrong for databases that were open during the backup (both too small
+and too large), and cutting at it has destroyed databases in other tools.
 """
 
 from __future__ import annotations
@@ -14,13 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
+from shared.ios_backup.decryption import (
+    BLOCK_BYTES,
+    ZERO_IV,
+    decryptor,
+    plain_pieces,
+    write_all,
+)
 from shared.ios_backup.errors import DamagedFile
 from shared.ios_backup.media_types import HEAD_BYTES, media_type
 
-_BLOCK = 16
-_ZERO_IV = bytes(_BLOCK)
+#: A file of up to so many stored bytes is decrypted once, when it is opened. Its type, its length
+#: and its content are asked for next to each other; most files of a phone are this small.
+_SMALL_BYTES = 32 * 1024
 _CHUNK_BYTES = 1024 * 1024
 #: Differences of up to a block are how phones count.
 _USUAL_DIFFERENCE_BYTES = 16
@@ -36,6 +41,8 @@ class FileReader:
         """
         self._descriptor = descriptor
         self._cipher_key = key
+        #: All of a small file's plaintext, padding included.
+        self._plain: bytes | None = None
         self.warnings: list[str] = []
         try:
             status = None if descriptor is None else os.fstat(descriptor)
@@ -64,8 +71,10 @@ class FileReader:
             return b""
         if self._cipher_key is None:
             return self._stored(offset, end - offset)
-        first = offset - offset % _BLOCK
-        last = end + -end % _BLOCK
+        if (whole := self._plain) is not None:
+            return whole[offset:end]
+        first = offset - offset % BLOCK_BYTES
+        last = end + -end % BLOCK_BYTES
         plain = self._decrypted(first, last)
         return bytes(plain[offset - first : end - first])
 
@@ -82,10 +91,7 @@ class FileReader:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         target = os.open(path, flags, 0o600)
         try:
-            for chunk in self.chunks():
-                rest = memoryview(chunk)
-                while rest:
-                    rest = rest[os.write(target, rest) :]
+            self._write_to(target)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -99,7 +105,8 @@ class FileReader:
 
     def close(self) -> None:
         """Close the stored file. Safe to call twice; not while another thread reads."""
-        descriptor, self._descriptor, self._cipher_key = self._descriptor, None, None
+        descriptor, self._descriptor = self._descriptor, None
+        self._cipher_key = self._plain = None
         if descriptor is not None:
             os.close(descriptor)
 
@@ -119,29 +126,51 @@ class FileReader:
             if claimed:
                 raise DamagedFile("The stored file is empty but should not be.")
             return 0
-        if self.stored_bytes % _BLOCK:
+        if self.stored_bytes % BLOCK_BYTES:
             raise DamagedFile("The stored file is cut off.")
-        block = self._decrypted(self.stored_bytes - _BLOCK, self.stored_bytes)
+        if self.stored_bytes <= _SMALL_BYTES:
+            stored = self._stored(0, self.stored_bytes)
+            self._plain = decryptor(self._cipher_key).update(stored)
+            block = self._plain[-BLOCK_BYTES:]
+        else:
+            block = bytes(self._decrypted(self.stored_bytes - BLOCK_BYTES, self.stored_bytes))
         padding = block[-1]
-        if 1 <= padding <= _BLOCK and block[-padding:] == bytes([padding]) * padding:
+        if 1 <= padding <= BLOCK_BYTES and block[-padding:] == bytes([padding]) * padding:
             return self.stored_bytes - padding
-        if claimed is not None and 0 <= self.stored_bytes - claimed < _BLOCK:
+        if claimed is not None and 0 <= self.stored_bytes - claimed < BLOCK_BYTES:
             self.warnings.append("The file's padding is invalid; its size is the manifest's.")
             return claimed
         raise DamagedFile("The end of the stored file is damaged.")
+
+    def _write_to(self, target: int) -> None:
+        left = self.size_bytes
+        for piece in self._pieces():
+            write_all(target, piece[:left])
+            left -= min(left, len(piece))
+            if not left:
+                return
+        if left:
+            raise DamagedFile("The stored file became shorter while it was read.")
+
+    def _pieces(self) -> Iterator[memoryview]:
+        """Return the whole plaintext with its padding, through buffers that are used again."""
+        if self._plain is not None:
+            return iter((memoryview(self._plain),))
+        if self._descriptor is None:
+            return iter(())
+        return plain_pieces(self._descriptor, key=self._cipher_key)
 
     def _decrypted(self, first: int, last: int) -> memoryview:
         """Decrypt the whole blocks from *first* up to *last*."""
         key = self._cipher_key
         if key is None:
             raise ValueError("the reader is closed")
-        lead = _BLOCK if first else 0
+        lead = BLOCK_BYTES if first else 0
         stored = self._stored(first - lead, last - first + lead)
-        iv = stored[:lead] or _ZERO_IV
         # One allocation for the result: update() would add one per call and copy.
-        plain = bytearray(last - first + _BLOCK)
-        decryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
-        written = decryptor.update_into(memoryview(stored)[lead:], plain)
+        plain = bytearray(last - first + BLOCK_BYTES)
+        cipher = decryptor(key, stored[:lead] or ZERO_IV)
+        written = cipher.update_into(memoryview(stored)[lead:], plain)
         return memoryview(plain)[:written]
 
     def _stored(self, offset: int, length: int) -> bytes:

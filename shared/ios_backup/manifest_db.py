@@ -50,6 +50,8 @@ from shared.ios_backup.safe_files import FILE_ID
 MAX_PAGE = 5_000
 #: A pattern may be made to look hard at every path; nobody waits longer than this for a page.
 _QUERY_SECONDS = 20.0
+#: Sizes are claims; the sum of forged ones must still be a number that others can take.
+_MOST_BYTES = 2**63 - 1
 _KINDS: dict[int, Kind] = {flags: kind for kind, flags in FLAGS.items()}
 
 
@@ -88,7 +90,7 @@ class Manifest:
         self._lock = threading.Lock()
         self._measuring = threading.Lock()
         self._measured = False
-        self._domains: list[DomainCount] | None = None
+        self._domains: list[DomainCount] = []
         self.warnings: list[str] = []
         connection = None
         try:
@@ -113,16 +115,6 @@ class Manifest:
     def domains(self) -> list[DomainCount]:
         """Return all domains by name. Measures first, if nobody did."""
         self.measure()
-        if self._domains is None:
-            rows = self._all(
-                "select d.name, s.files, s.bytes from domain d join (select domain_id,"
-                " sum(flags = 1) files, sum(case when flags = 1 and size > 0 then size else 0 end)"
-                " bytes from sizes.size group by domain_id) s on s.domain_id = d.id order by d.name"
-            )
-            self._domains = [
-                DomainCount(domain=name, file_count=files, size_bytes=size)
-                for name, files, size in rows
-            ]
         return self._domains
 
     def page(
@@ -200,7 +192,7 @@ class Manifest:
             if self._measured:
                 return
             with _as_damage():
-                build_sizes(
+                sums = build_sizes(
                     self._sizes,
                     self._staged,
                     self._order,
@@ -211,6 +203,16 @@ class Manifest:
                     self._connection.execute(
                         "attach database ? as sizes", (self._sizes.absolute().as_uri(),)
                     )
+                names = self._all("select id, name from domain order by name")
+            self._domains = [
+                DomainCount(
+                    domain=name,
+                    file_count=sums[number].file_count,
+                    size_bytes=min(sums[number].size_bytes, _MOST_BYTES),
+                )
+                for number, name in names
+                if number in sums
+            ]
             self._measured = True
 
     def close(self) -> None:

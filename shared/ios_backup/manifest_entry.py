@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime as dt
 import plistlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -38,7 +38,7 @@ _NAMES = {
 #: What the reader raises on garbage, all of it.
 GARBAGE = (LookupError, ValueError, TypeError, OverflowError, struct.error)
 #: The numbers of an archive's objects, and the number of each known value of its root.
-Layout = tuple[list[int], dict[str, int]]
+Layout = tuple[Sequence[int], dict[str, int]]
 
 
 class ManifestEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,21 +126,23 @@ def utc(seconds: int | None) -> dt.datetime | None:
 class Archive:
     """A binary property list, read object by object. Raises LookupError and the like on garbage."""
 
-    __slots__ = ("_blob", "_count", "_offset_bytes", "_ref_bytes", "_table")
+    __slots__ = ("_blob", "_offsets", "_ref_bytes")
 
     def __init__(self, blob: bytes) -> None:
         if not blob.startswith(b"bplist00") or len(blob) > MAX_ARCHIVE_BYTES:
             raise ValueError("not an archive")
         self._blob = blob
         trailer = _TRAILER.unpack_from(blob, len(blob) - _TRAILER.size)
-        self._offset_bytes, self._ref_bytes, self._count, _, self._table = trailer
+        offset_bytes, self._ref_bytes, count, _, table = trailer
         if not (
-            1 <= self._offset_bytes <= 8
+            1 <= offset_bytes <= 8
             and 1 <= self._ref_bytes <= 8
-            and self._count <= _MAX_OBJECTS
-            and self._table + self._count * self._offset_bytes <= len(blob)
+            and count <= _MAX_OBJECTS
+            and table + count * offset_bytes <= len(blob)
         ):
             raise ValueError("impossible trailer")
+        #: Where each object begins.
+        self._offsets = _numbers(blob, table, count, width=offset_bytes)
 
     def layout(self) -> Layout:
         """Find the archive's objects, and the root object's values that ``_NAMES`` knows."""
@@ -156,12 +158,12 @@ class Archive:
         objects, numbers = layout
         return {name: self._resolved(number, objects) for name, number in numbers.items()}
 
-    def _resolved(self, reference: int, objects: list[int]) -> object:
+    def _resolved(self, reference: int, objects: Sequence[int]) -> object:
         """Return a scalar; through at most one UID, one data object and one more UID."""
         value = self._scalar(reference)
         if isinstance(value, plistlib.UID):
             reference = objects[value.data]
-            if self._blob[self._offset(reference)] & 0xF0 != 0xD0:
+            if self._blob[self._offsets[reference]] & 0xF0 != 0xD0:
                 return self._scalar(reference)
             for key, inner in self._items(reference):
                 if key == _NS_DATA:
@@ -178,12 +180,6 @@ class Archive:
             raise TypeError("not a UID")
         return value.data
 
-    def _offset(self, index: int) -> int:
-        if not 0 <= index < self._count:
-            raise LookupError("no such object")
-        start = self._table + index * self._offset_bytes
-        return int.from_bytes(self._blob[start : start + self._offset_bytes], "big")
-
     def _sized(self, offset: int) -> tuple[int, int]:
         """Return the count of the object at *offset* and where its content begins."""
         low = self._blob[offset] & 0x0F
@@ -193,22 +189,15 @@ class Archive:
         begin = offset + 2 + width
         return int.from_bytes(self._blob[offset + 2 : begin], "big"), begin
 
-    def _references(self, index: int, marker: int) -> list[int]:
-        offset = self._offset(index)
+    def _references(self, index: int, marker: int) -> Sequence[int]:
+        offset = self._offsets[index]
         if self._blob[offset] & 0xF0 != marker:
             raise TypeError("another type of object")
         count, begin = self._sized(offset)
-        width = self._ref_bytes
         count *= 2 if marker == 0xD0 else 1
-        if count > _MAX_OBJECTS or begin + count * width > len(self._blob):
+        if count > _MAX_OBJECTS or begin + count * self._ref_bytes > len(self._blob):
             raise LookupError("impossible count")
-        if width == 1:
-            return list(self._blob[begin : begin + count])
-        blob = self._blob
-        return [
-            int.from_bytes(blob[at : at + width], "big")
-            for at in range(begin, begin + count * width, width)
-        ]
+        return _numbers(self._blob, begin, count, width=self._ref_bytes)
 
     def _items(self, index: int) -> list[tuple[bytes, int]]:
         """Return a dictionary's ASCII keys with the numbers of their values."""
@@ -216,13 +205,13 @@ class Archive:
         half = len(references) // 2
         keys = []
         for reference in references[:half]:
-            count, begin = self._sized(self._offset(reference))
+            count, begin = self._sized(self._offsets[reference])
             keys.append(self._blob[begin : begin + count])
         return list(zip(keys, references[half:], strict=True))
 
     def _scalar(self, index: int) -> object:
         blob = self._blob
-        offset = self._offset(index)
+        offset = self._offsets[index]
         marker = blob[offset] & 0xF0
         if marker == 0x10:
             width = 1 << (blob[offset] & 0x07)
@@ -240,6 +229,18 @@ class Archive:
             # Lone surrogates may come from any app; they cannot go to JSON.
             return blob[begin : begin + 2 * count].decode("utf-16-be", "replace")
         return None
+
+
+def _numbers(blob: bytes, begin: int, count: int, *, width: int) -> Sequence[int]:
+    """Return *count* unsigned numbers of *width* bytes each."""
+    if width == 1:
+        return blob[begin : begin + count]
+    if width == 2:
+        return struct.unpack_from(f">{count}H", blob, begin)
+    return [
+        int.from_bytes(blob[at : at + width], "big")
+        for at in range(begin, begin + count * width, width)
+    ]
 
 
 def _integer(value: object) -> int | None:

@@ -9,16 +9,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
+from shared.ios_backup.decryption import BLOCK_BYTES, plain_pieces, write_all
 from shared.ios_backup.errors import DamagedManifest
 
 SQLITE_MAGIC = b"SQLite format 3\0"
 #: Half a million entries are 500 MB.
 MAX_MANIFEST_BYTES = 8 * 1024**3
-#: Stays in the cache of a core between reading, decrypting and writing.
-_CHUNK_BYTES = 256 * 1024
-_BLOCK_BYTES = 16
 
 
 def stage_manifest(source: int, scratch: Path, *, key: bytes | None) -> Path:
@@ -30,12 +26,13 @@ def stage_manifest(source: int, scratch: Path, *, key: bytes | None) -> Path:
     total = os.fstat(source).st_size
     if total > MAX_MANIFEST_BYTES:
         raise DamagedManifest("The manifest is larger than any real one.")
-    if key is not None and total % _BLOCK_BYTES:
+    if key is not None and total % BLOCK_BYTES:
         raise DamagedManifest("The manifest is cut off.")
     path = scratch / "manifest.sqlite"
     target = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        _copy(source, target, key=key)
+        for piece in plain_pieces(source, key=key):
+            write_all(target, piece)
         os.ftruncate(target, _exact_length(target))
     except BaseException:
         path.unlink(missing_ok=True)
@@ -43,25 +40,6 @@ def stage_manifest(source: int, scratch: Path, *, key: bytes | None) -> Path:
     finally:
         os.close(target)
     return path
-
-
-def _copy(source: int, target: int, *, key: bytes | None) -> None:
-    os.lseek(source, 0, os.SEEK_SET)
-    chunk = memoryview(bytearray(_CHUNK_BYTES))
-    plain = memoryview(bytearray(_CHUNK_BYTES + _BLOCK_BYTES))
-    decryptor = (
-        None
-        if key is None
-        else Cipher(algorithms.AES(key), modes.CBC(bytes(_BLOCK_BYTES))).decryptor()
-    )
-    while count := os.readv(source, [chunk]):
-        if decryptor is None:
-            written = chunk[:count]
-        else:
-            # A short read in mid-file may end within a block; the cipher keeps the rest.
-            written = plain[: decryptor.update_into(chunk[:count], plain)]
-        while written:
-            written = written[os.write(target, written) :]
 
 
 def _exact_length(target: int) -> int:

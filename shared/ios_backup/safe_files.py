@@ -9,6 +9,8 @@ from pathlib import Path
 
 from shared.ios_backup.errors import DamagedFile, MissingFile
 
+_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE_ID = re.compile(r"[0-9a-f]{40}")
 
 
@@ -21,16 +23,16 @@ def open_within(folder: Path, *parts: str) -> int:
     if not parts or any(part in {"", ".", ".."} or "/" in part or "\0" in part for part in parts):
         raise DamagedFile("The file's name is not one that backups have.")
     directory = -1
+    # O_NOFOLLOW is about the last name only: the folder's own may be links, and each part is
+    # opened by itself. Without O_NONBLOCK a FIFO would hold the caller for ever.
+    name = f"{folder}/{parts[0]}"
     try:
-        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        for part in parts[:-1]:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            inner = os.open(part, flags, dir_fd=directory)
-            os.close(directory)
-            directory = inner
-        # Without O_NONBLOCK a FIFO would hold the caller for ever.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(parts[-1], flags, dir_fd=directory)
+        for part in parts[1:]:
+            inner = os.open(name, _FOLDER_FLAGS, dir_fd=None if directory < 0 else directory)
+            if directory >= 0:
+                os.close(directory)
+            directory, name = inner, part
+        descriptor = os.open(name, _FILE_FLAGS, dir_fd=None if directory < 0 else directory)
     except FileNotFoundError:
         raise MissingFile("The file is not in the backup folder.") from None
     except OSError:

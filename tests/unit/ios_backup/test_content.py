@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tracemalloc
+import unittest.mock
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,34 @@ def _reader(folder: Path, stored: bytes, *, key: bytes | None, claimed: int | No
     offset=st.integers(0, 250),
     length=st.integers(0, 250),
     encrypted=st.booleans(),
+    is_small=st.booleans(),
 )
 def test_a_range_is_what_slicing_the_whole_gives(
-    tmp_path: Path, content: bytes, offset: int, length: int, *, encrypted: bool
+    tmp_path: Path, content: bytes, offset: int, length: int, *, encrypted: bool, is_small: bool
 ) -> None:
     stored = encrypt(KEY, pad(content)) if encrypted else content
-    with _reader(tmp_path, stored, key=KEY if encrypted else None, claimed=None) as reader:
+    (tmp_path / "copy").unlink(missing_ok=True)
+    with (
+        unittest.mock.patch("shared.ios_backup.content._SMALL_BYTES", 10**6 if is_small else 0),
+        _reader(tmp_path, stored, key=KEY if encrypted else None, claimed=None) as reader,
+    ):
         assert reader.size_bytes == len(content)
         assert reader.read(offset, length) == content[offset : offset + length]
         assert b"".join(reader.chunks(48)) == content
+        assert reader.copy_to(tmp_path / "copy") == len(content)
+        assert (tmp_path / "copy").read_bytes() == content
+
+
+@pytest.mark.parametrize("size", [0, 1, 5, 16, 262_143, 262_144, 262_145, 600_000])
+@pytest.mark.parametrize("key", [KEY, None])
+def test_a_copy_is_exact_at_every_border_of_its_pieces(
+    tmp_path: Path, size: int, key: bytes | None
+) -> None:
+    content = bytes(range(251)) * (size // 251 + 1)
+    stored = encrypt(KEY, pad(content[:size])) if key else content[:size]
+    with _reader(tmp_path, stored, key=key, claimed=size) as reader:
+        assert reader.copy_to(tmp_path / "copy") == size
+    assert (tmp_path / "copy").read_bytes() == content[:size]
 
 
 def test_a_range_reads_no_more_stored_bytes_than_it_needs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import plistlib
 import sqlite3
@@ -210,6 +211,20 @@ def test_malformed_rows_are_left_out_and_counted(tmp_path: Path) -> None:
         for sort in ("size", "modified"):
             assert len(_all(manifest, sort=sort, limit=2)) == 7
         assert len(manifest.domains()) == 5
+
+
+def test_sizes_that_nobody_can_add_up_are_a_number_all_the_same(tmp_path: Path) -> None:
+    huge = archived_entry(dataclasses.replace(ENTRY, size=2**62), uid_keys=False)
+    path = _tampered(tmp_path, "")
+    with sqlite3.connect(path / "Manifest.db") as connection:
+        for number in range(3):
+            row = (f"{number:040x}", "HugeDomain", f"{number}", 1, huge)
+            connection.execute("insert into Files values (?, ?, ?, ?, ?)", row)
+    connection.close()
+    with _open(path, tmp_path / "scratch") as manifest:
+        found = {count.domain: count for count in manifest.domains()}
+        assert found["HugeDomain"].file_count == 3
+        assert found["HugeDomain"].size_bytes == 2**63 - 1
 
 
 @pytest.mark.parametrize("length", [0, 50, 100, 5000, 8192 + 100])
