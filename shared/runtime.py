@@ -26,7 +26,7 @@ from shared.contracts.events import Event
 from shared.contracts.health import GetHealth, ServiceHealth, health_subject
 from shared.credentials import parent_pipe
 from shared.settings import Credentials, Settings, SettingsError
-from shared.telemetry import Health, configure_logging, serve_metrics
+from shared.telemetry import Health, configure_logging, serve_metrics, watch_loop
 
 #: Running handlers get this long to finish once a stop was asked for; the rest is redelivered.
 HANDLER_GRACE_SECONDS = 2.0
@@ -229,6 +229,8 @@ async def running(
             relay_task = tasks.create_task(relay.run(relay_stopping), name=f"{service} relay")
             await start(runtime)
             await runtime.serve(GetHealth, runtime.tell_health, subject=health_subject(service))
+            if settings.metrics.port is not None:
+                tasks.create_task(watch_loop(service), name=f"{service} loop watch")
             runtime.log.info("service_started")
             try:
                 yield runtime
