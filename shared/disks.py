@@ -63,40 +63,55 @@ class Disks:
         self._disks: dict[Hashable, _Disk] = {}
 
     async def run(
-        self, disk: Hashable, work: Callable[[], Result], *, place: Callable[[], Place] | None
+        self,
+        disk: Hashable,
+        work: Callable[[], Result],
+        *,
+        place: Callable[[], Place] | None,
+        on_end: Callable[[], None] = lambda: None,
     ) -> Result:
         """Run *work* in a thread of *disk*.
 
         *place* names where the work is just then; without one there is no look after it. Raises
         ``DiskSilentError``; the work goes on unheeded then, and also when the caller is cancelled.
+        *on_end* is called once, when it does not run any more or is not begun at all.
         """
         one = self._disks.get(disk)
         if one is None:
             one = self._disks[disk] = _Disk(f"{self._name}-{len(self._disks)}", self._threads)
-        if place is None:
-            return await one.start(work)
-        if one.is_silent:
+        if place is not None and one.is_silent:
+            on_end()
             raise DiskSilentError(place())
-        working = one.start(work)
+        try:
+            begun = one.workers.submit(work)
+        except BaseException:
+            on_end()
+            raise
+        working = asyncio.wrap_future(begun)
+        working.add_done_callback(lambda _: on_end())
+        working.add_done_callback(_forget)
         try:
             while not (await asyncio.wait({working}, timeout=self._look_seconds))[0]:
-                if one.looking is None:
-                    one.look(place(), self._on_return)
-                assert one.looking is not None
-                waits: set[asyncio.Future[Any]] = {working, one.looking}
-                await asyncio.wait(
-                    waits,
-                    timeout=self._patience_seconds,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                if not working.done() and one.looking is not None:
-                    one.is_silent = True
-                    raise DiskSilentError(place())
+                if place is not None:
+                    await self._look_after(one, working, place)
             return working.result()
         finally:
             # What waits for a thread need not begin; what runs cannot be stopped.
-            if not working.done():
-                working.cancel()
+            begun.cancel()
+
+    async def _look_after(
+        self, one: _Disk, working: asyncio.Future[Any], place: Callable[[], Place]
+    ) -> None:
+        if one.looking is None:
+            one.look(place(), self._on_return)
+        assert one.looking is not None
+        waits: set[asyncio.Future[Any]] = {working, one.looking}
+        await asyncio.wait(
+            waits, timeout=self._patience_seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not working.done() and one.looking is not None:
+            one.is_silent = True
+            raise DiskSilentError(place())
 
     def stop(self) -> None:
         """Begin nothing more. Threads that hang are not waited for."""
@@ -109,13 +124,8 @@ class _Disk:
         self.is_silent = False
         #: A sign of life that was asked for and did not come yet.
         self.looking: asyncio.Future[None] | None = None
-        self._workers = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self.workers = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._looker = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-look")
-
-    def start(self, work: Callable[[], Result]) -> asyncio.Future[Result]:
-        working = asyncio.get_running_loop().run_in_executor(self._workers, work)
-        working.add_done_callback(_forget)
-        return working
 
     def look(self, place: Place, on_return: Callable[[], None]) -> None:
         self.looking = asyncio.get_running_loop().run_in_executor(self._looker, _look, place)
@@ -129,7 +139,7 @@ class _Disk:
         self.looking.add_done_callback(answered)
 
     def stop(self) -> None:
-        for executor in (self._workers, self._looker):
+        for executor in (self.workers, self._looker):
             executor.shutdown(wait=False, cancel_futures=True)
 
 

@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 import structlog
 
 from services.unlock import errors, metrics, session_token, storage
+from services.unlock.backup_disks import BackupDisks
 from services.unlock.folder_check import OpenableFolder, open_folder
 from services.unlock.keeper import SessionKeeper
 from services.unlock.key_cache import HeldKeys, KeyCache, PassphraseMismatchError
@@ -59,7 +60,7 @@ class Commands:
         key_cache: KeyCache[Keys],
         opened: OpenedBackups,
         derivers: Executor,
-        readers: Executor,
+        disks: BackupDisks,
         replica_id: str,
         longest_ttl_seconds: int,
         per_backup: Limit,
@@ -71,7 +72,7 @@ class Commands:
         self._key_cache = key_cache
         self._opened = opened
         self._derivers = derivers
-        self._readers = readers
+        self._disks = disks
         self._replica_id = replica_id
         self._longest_ttl_seconds = longest_ttl_seconds
         self._per_backup = per_backup
@@ -98,7 +99,8 @@ class Commands:
         if len(self._keeper) >= _MOST_SESSIONS:
             raise errors.too_many_sessions()
         location = await self._bus.request(LocateBackup(backup_id=backup_id))
-        openable = await self._in(self._readers, lambda: open_folder(Path(location.path)))
+        path = Path(location.path)
+        openable = await self._disks.of(path).run(lambda: open_folder(path))
         warnings = list(openable.warnings)
         if location.state == "partial":
             warnings.append("Some files of this backup are missing on disk.")

@@ -78,6 +78,17 @@ def damaged(detail: str, *, part: str) -> ProblemError:
     return problem("damaged", "The backup is damaged.", 422, detail, part=part)
 
 
+def disk_silent() -> ProblemError:
+    """A call to the file system does not come back."""
+    return problem(
+        "unreachable",
+        "The backup cannot be reached at the moment.",
+        503,
+        "Its disk or network share does not answer. Keepsake goes on by itself when it does.",
+        retry_after_seconds=10,
+    )
+
+
 def backup_changed() -> ProblemError:
     """The phone backed up again since the session was opened."""
     return problem(

@@ -30,8 +30,9 @@ class OpenableFolder:
     def __init__(self, folder: BackupFolder, *, keybag_digest: str) -> None:
         self.folder = folder
         self.warnings: list[str] = []
-        #: Empty for a plain backup.
+        #: Both are empty for a plain backup.
         self.keybag_digest = keybag_digest
+        self.derivation_digest = (folder.derivation_digest or "") if keybag_digest else ""
 
     def derive(self, passphrase: str) -> Keys:
         """Derive the keys; seconds of one core, without the GIL."""

@@ -168,11 +168,14 @@ class OpenedBackup:
                 raise errors.backup_changed()
             return reader.read(offset, length)
 
-    def close(self) -> None:
-        """Close every file and remove the plaintext manifest."""
-        self._readers.close()
+    def forget(self) -> None:
+        """Close the plaintext manifest and let the keys go; touches no disk of the backup's."""
         self._manifest.close()
         self._keys = None
+
+    def close_files(self) -> None:
+        """Close every file of the backup."""
+        self._readers.close()
 
     @contextlib.contextmanager
     def _told_truly(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 from services.unlock import storage
+from services.unlock.backup_disks import BackupDisks
 from services.unlock.commands import Commands
 from services.unlock.keeper import SessionKeeper
 from services.unlock.key_cache import KeyCache
@@ -21,8 +22,8 @@ from shared.runtime import Runtime
 from shared.scratch import Scratch
 from shared.settings import Settings
 
-#: Threads that read and decrypt; beyond the cores they wait for disks and network mounts.
-_READERS = 6
+#: Threads that remove plaintext when sessions end.
+_CLOSERS = 2
 #: A caller that tries many backups gets more free attempts than one backup gives.
 _CALLER_FACTOR = 2
 
@@ -37,10 +38,12 @@ async def start(runtime: Runtime) -> None:
     derivers = ThreadPoolExecutor(
         settings.unlock.workers or max(2, os.cpu_count() or 2), thread_name_prefix="unlock-derive"
     )
-    readers = ThreadPoolExecutor(_READERS, thread_name_prefix="unlock-read")
+    closers = ThreadPoolExecutor(_CLOSERS, thread_name_prefix="unlock-close")
+    disks = BackupDisks()
 
     async def leave() -> None:
-        for executor in (derivers, readers):
+        disks.stop()
+        for executor in (derivers, closers):
             executor.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(scratch.close)
 
@@ -61,9 +64,9 @@ async def start(runtime: Runtime) -> None:
         pool=runtime.pool,
         keeper=keeper,
         key_cache=key_cache,
-        opened=OpenedBackups(scratch=scratch, key_cache=key_cache, readers=readers),
+        opened=OpenedBackups(scratch=scratch, key_cache=key_cache, disks=disks, closers=closers),
         derivers=derivers,
-        readers=readers,
+        disks=disks,
         replica_id=replica_id,
         longest_ttl_seconds=settings.session.ttl_seconds,
         per_backup=per_backup,

@@ -173,20 +173,7 @@ class SessionVerbs:
         A thread cannot be interrupted, so what it works on outlives a request that is cancelled.
         """
         self._admit(context)
-        contents = self._live.enter()
-        try:
-            working = contents.run(question)
-        except BaseException:
-            self._live.leave()
-            raise
-        working.add_done_callback(self._left)
-        return await asyncio.shield(working)
-
-    def _left(self, working: asyncio.Future[Any]) -> None:
-        if not working.cancelled():
-            # Asked for, so that asyncio does not report what a cancelled request left behind.
-            working.exception()
-        self._live.leave()
+        return await self._live.enter().run(question, on_end=self._live.leave)
 
 
 def _page_body(

@@ -49,7 +49,7 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     """The tallies before an attempt; ``attempt_id`` is null when it was not let through."""
 
     attempt_id: int | None
-    backup: Tally
+    keybag: Tally
     caller: Tally
     now: dt.datetime
 
@@ -182,45 +182,56 @@ async def forget_long_closed(pool: Pool) -> None:
     await pool.execute("delete from session where closed_at < now() - $1::interval", _KEEP_CLOSED)
 
 
+class Guess(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose passphrase is tried, and by whom. No part of it tells the passphrase."""
+
+    backup_id: BackupId
+    #: SHA-256 of what the keybag derives keys from, in hex.
+    keybag: str
+    #: SHA-256 of whoever asks; None when nobody said.
+    caller_digest: bytes | None
+
+
 async def reserve_attempt(
-    pool: Pool,
-    *,
-    backup_id: BackupId,
-    caller_digest: bytes | None,
-    is_allowed: Callable[[Reservation], bool],
+    pool: Pool, guess: Guess, *, is_allowed: Callable[[Reservation], bool]
 ) -> Reservation:
     """Count an attempt before it is made, unless ``is_allowed(reservation)`` says that it waits.
 
     One at a time over all replicas, so that guesses sent at once are each counted.
     """
+    keybag, backup_id = bytes.fromhex(guess.keybag), uuid.UUID(guess.backup_id)
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(
             "select pg_advisory_xact_lock(hashtextextended('unlock.attempt', 0))"
         )
         now = await connection.fetchval("select clock_timestamp()")
         await connection.execute("delete from attempt where attempted_at < $1", now - WINDOW)
-        of_backup = await connection.fetchrow(
-            "select count(*), max(attempted_at) from attempt where backup_id = $1",
-            uuid.UUID(backup_id),
+        of_keybag = await connection.fetchrow(
+            "select count(*), max(attempted_at) from attempt"
+            " where keybag = $1 or (keybag is null and backup_id = $2)",
+            keybag,
+            backup_id,
         )
         of_caller = await connection.fetchrow(
             "select count(*), max(attempted_at) from attempt where caller_digest = $1",
-            caller_digest,
+            guess.caller_digest,
         )
-        assert of_backup is not None
+        assert of_keybag is not None
         assert of_caller is not None
         reservation = Reservation(
             attempt_id=None,
-            backup=Tally(attempts=of_backup[0], last_at=of_backup[1]),
+            keybag=Tally(attempts=of_keybag[0], last_at=of_keybag[1]),
             caller=Tally(attempts=of_caller[0], last_at=of_caller[1]),
             now=now,
         )
         if not is_allowed(reservation):
             return reservation
         attempt_id = await connection.fetchval(
-            "insert into attempt (backup_id, caller_digest) values ($1, $2) returning attempt_id",
-            uuid.UUID(backup_id),
-            caller_digest,
+            "insert into attempt (backup_id, keybag, caller_digest) values ($1, $2, $3)"
+            " returning attempt_id",
+            backup_id,
+            keybag,
+            guess.caller_digest,
         )
         return msgspec.structs.replace(reservation, attempt_id=attempt_id)
 
@@ -232,19 +243,21 @@ async def record_wrong_passphrase(pool: Pool, attempt_id: int) -> None:
     )
 
 
-async def record_right_passphrase(
-    pool: Pool, attempt_id: int, *, backup_id: BackupId, caller_digest: bytes | None
-) -> None:
-    """Forget this caller's mistakes with this backup; those of others still count."""
+async def record_right_passphrase(pool: Pool, attempt_id: int, guess: Guess) -> None:
+    """Forget this caller's mistakes with this keybag; those of others still count."""
     await pool.execute(
         """
         delete from attempt
         where attempt_id = $1
-           or (attempt_id < $1 and backup_id = $2 and caller_digest is not distinct from $3)
+           or (
+               attempt_id < $1 and caller_digest is not distinct from $4
+               and (keybag = $2 or (keybag is null and backup_id = $3))
+           )
         """,
         attempt_id,
-        uuid.UUID(backup_id),
-        caller_digest,
+        bytes.fromhex(guess.keybag),
+        uuid.UUID(guess.backup_id),
+        guess.caller_digest,
     )
 
 

@@ -1,7 +1,8 @@
 """How long a passphrase must wait. Pure: counts and times come in, seconds go out.
 
 An attempt is counted before the passphrase is tried, so a hundred guesses sent at once count as
-a hundred and not as the first one that finishes.
+a hundred and not as the first one that finishes. Nobody is locked out for ever: a wait has a
+longest length, and the passphrase that is right after it opens the backup.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ WINDOW = dt.timedelta(hours=24)
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """Some attempts are free; from then on every attempt doubles the wait for the next.
 
-    A backup has a limit whoever guesses, and a caller has one over all backups: somebody who tries
-    one phrase on every phone of the house.
+    A keybag has a limit whoever guesses and however many copies of the backup there are, and a
+    caller has one over all keybags: somebody who tries one phrase on every phone of the house.
     """
 
     free_attempts: int

@@ -99,11 +99,21 @@ class BackupFolder:
     @property
     def keybag_digest(self) -> str | None:
         """SHA-256 of the keybag in hex: equal digests have equal keys. None without a keybag."""
+        keybag = self._keybag()
+        return None if keybag is None else keybag.digest
+
+    @property
+    def derivation_digest(self) -> str | None:
+        """SHA-256 of what passphrases are stretched with: equal in all copies of a backup."""
+        keybag = self._keybag()
+        return None if keybag is None else keybag.derivation_digest
+
+    def _keybag(self) -> Keybag | None:
         keybag = data(self._manifest_plist, "BackupKeyBag")
         if keybag is None:
             return None
         try:
-            return Keybag(keybag).digest
+            return Keybag(keybag)
         except DamagedKeybag:
             return None
 

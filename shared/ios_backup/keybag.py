@@ -101,6 +101,9 @@ class Keybag:
         #: Keybags before iOS 10.2 know one derivation only.
         self._has_first_derivation = b"DPSL" in header
         self.digest = hashlib.sha256(data).hexdigest()
+        #: Of what a passphrase is stretched with: whoever changes it cannot open the backup any
+        #: more, while a forger may change the rest of a keybag at will.
+        self.derivation_digest = _derivation_digest(header)
 
     def unlock(self, passphrase: str) -> Keys:
         """Derive the key of *passphrase* and unwrap every class key with it.
@@ -169,6 +172,14 @@ def _check(data: bytes) -> dict[bytes, bytes]:
         # Unlocking would succeed with any passphrase.
         raise DamagedKeybag("The keybag holds no key that a passphrase opens.")
     return header
+
+
+def _derivation_digest(header: Mapping[bytes, bytes]) -> str:
+    digest = hashlib.sha256()
+    for tag in (b"DPSL", b"DPIC", b"SALT", b"ITER"):
+        value = header.get(tag)
+        digest.update(tag + (b"-" if value is None else b"%d:" % len(value) + value))
+    return digest.hexdigest()
 
 
 def _blocks(data: bytes) -> list[dict[bytes, bytes]]:
