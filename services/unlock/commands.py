@@ -26,7 +26,7 @@ from services.unlock.keeper import SessionKeeper
 from services.unlock.key_cache import HeldKeys, KeyCache, PassphraseMismatchError
 from services.unlock.opened_backups import OpenedBackups, SessionContents
 from services.unlock.sessions import LiveSession
-from services.unlock.storage import Pool, Reservation
+from services.unlock.storage import Guess, Pool, Reservation
 from services.unlock.throttle import Limit, wait_seconds
 from shared import postgres
 from shared.bus import Bus, Delivery, RequestContext
@@ -63,7 +63,7 @@ class Commands:
         disks: BackupDisks,
         replica_id: str,
         longest_ttl_seconds: int,
-        per_backup: Limit,
+        per_keybag: Limit,
         per_caller: Limit,
     ) -> None:
         self._bus = bus
@@ -75,7 +75,7 @@ class Commands:
         self._disks = disks
         self._replica_id = replica_id
         self._longest_ttl_seconds = longest_ttl_seconds
-        self._per_backup = per_backup
+        self._per_keybag = per_keybag
         self._per_caller = per_caller
 
     async def open_session(self, request: OpenSession, _: RequestContext) -> OpenedSession:
@@ -193,11 +193,14 @@ class Commands:
             if request.caller
             else None
         )
+        guess = Guess(
+            backup_id=backup_id, keybag=openable.derivation_digest, caller_digest=caller_digest
+        )
         try:
             return await self._key_cache.acquire(
                 openable.keybag_digest,
                 passphrase,
-                attempt=partial(self._counted, backup_id=backup_id, caller_digest=caller_digest),
+                attempt=partial(self._counted, guess=guess),
                 derive=lambda: openable.derive(passphrase),
                 in_thread=lambda work: self._in(self._derivers, work),
             )
@@ -208,43 +211,37 @@ class Commands:
         self,
         work: Callable[[], Awaitable[HeldKeys[Keys]]],
         *,
-        backup_id: BackupId,
-        caller_digest: bytes | None,
+        guess: Guess,
     ) -> HeldKeys[Keys]:
         """Run one attempt, counted before it is made.
 
         A process that dies meanwhile leaves the attempt counted.
         """
         reservation = await storage.reserve_attempt(
-            self._pool,
-            backup_id=backup_id,
-            caller_digest=caller_digest,
-            is_allowed=lambda before: self._wait_seconds(before) == 0,
+            self._pool, guess, is_allowed=lambda before: self._wait_seconds(before) == 0
         )
         if reservation.attempt_id is None:
-            log.info("passphrase_throttled", backup_id=backup_id)
-            raise errors.throttled(self._wait_seconds(reservation))
+            log.info("passphrase_throttled", backup_id=guess.backup_id)
+            raise errors.throttled(
+                self._wait_seconds(reservation),
+                longest_seconds=self._per_keybag.longest_delay_seconds,
+            )
         try:
             held = await work()
         except PassphraseMismatchError:
-            log.info("passphrase_wrong", backup_id=backup_id)
+            log.info("passphrase_wrong", backup_id=guess.backup_id)
             await storage.record_wrong_passphrase(self._pool, reservation.attempt_id)
             raise
         except (ProblemError, OSError):
             # Something else is wrong with the backup: the passphrase was not tried.
             await storage.forget_attempt(self._pool, reservation.attempt_id)
             raise
-        await storage.record_right_passphrase(
-            self._pool,
-            reservation.attempt_id,
-            backup_id=backup_id,
-            caller_digest=caller_digest,
-        )
+        await storage.record_right_passphrase(self._pool, reservation.attempt_id, guess)
         return held
 
     def _wait_seconds(self, reservation: Reservation) -> int:
         return max(
-            wait_seconds(reservation.backup, limit=self._per_backup, now=reservation.now),
+            wait_seconds(reservation.keybag, limit=self._per_keybag, now=reservation.now),
             wait_seconds(reservation.caller, limit=self._per_caller, now=reservation.now),
         )
 

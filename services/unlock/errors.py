@@ -35,13 +35,15 @@ def passphrase_missing() -> ProblemError:
     )
 
 
-def throttled(retry_after_seconds: int) -> ProblemError:
+def throttled(retry_after_seconds: int, *, longest_seconds: int) -> ProblemError:
     """Too many passphrases were tried."""
     return problem(
         "throttled",
         "Too many passphrases were tried.",
         429,
-        "Wait before the next one. Every further wrong passphrase makes the wait longer.",
+        f"The next one can be tried in {retry_after_seconds} s. Every further wrong one makes the "
+        f"wait longer, up to {longest_seconds} s. Nothing is locked for good: the right passphrase "
+        "opens the backup after the wait.",
         retry_after_seconds=retry_after_seconds,
     )
 

@@ -58,7 +58,7 @@ async def start(runtime: Runtime) -> None:
         report_lock=lambda held: runtime.report("replica_lock", ready=held),
     )
     runtime.at_stop(keeper.close_all)
-    per_backup, per_caller = _limits(settings)
+    per_keybag, per_caller = _limits(settings)
     commands = Commands(
         bus=runtime.bus,
         pool=runtime.pool,
@@ -69,7 +69,7 @@ async def start(runtime: Runtime) -> None:
         disks=disks,
         replica_id=replica_id,
         longest_ttl_seconds=settings.session.ttl_seconds,
-        per_backup=per_backup,
+        per_keybag=per_keybag,
         per_caller=per_caller,
     )
     runtime.tasks.create_task(keeper.lease.run(), name="unlock replica lock")
