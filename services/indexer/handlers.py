@@ -18,15 +18,11 @@ from services.indexer.errors import (
 )
 from services.indexer.index_run import IndexRunner, JobIsOverError, RunResult
 from services.indexer.metrics import JOBS
-from services.indexer.storage_history import (
-    devices_of,
-    forget_moment,
-    moments_only_of,
-    release_backup,
-)
 from services.indexer.storage_jobs import UNDER_WAY, IndexJob, create_job, finish_job
+from services.indexer.storage_merge import forget_moment
 from services.indexer.storage_names import rebuild_address_book
 from services.indexer.storage_shards import drop_empty
+from services.indexer.storage_timeline import devices_of, moments_only_of, release_backup
 from shared.bus import Bus, Delivery, Reject, Retry
 from shared.contracts.events import BackupRemoved, IndexCompleted, IndexFailed, IndexRequested
 from shared.contracts.identifiers import BackupId, Udid

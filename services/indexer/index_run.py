@@ -20,14 +20,14 @@ from services.indexer.kind_run import KindRun
 from services.indexer.kinds import PARSERS
 from services.indexer.progress import ProgressReporter
 from services.indexer.session_files import SessionFiles
-from services.indexer.storage_history import (
+from services.indexer.storage_jobs import IndexJob, is_cancel_requested, start_job
+from services.indexer.storage_shards import DEVICE_LOCK, SMALL_BYTES, drop_abandoned
+from services.indexer.storage_timeline import (
     Moment,
     find_indexed_kind,
     plan_moment,
     record_revision,
 )
-from services.indexer.storage_jobs import IndexJob, is_cancel_requested, start_job
-from services.indexer.storage_shards import DEVICE_LOCK, SMALL_BYTES, drop_abandoned
 from shared.bus import Bus
 from shared.contracts.discovery import LocateBackup, Location
 from shared.contracts.identifiers import BackupId

@@ -15,11 +15,9 @@ from services.indexer.kinds.protocol import KindParser, NeededFile
 from services.indexer.metrics import count_kind
 from services.indexer.progress import ProgressReporter
 from services.indexer.session_files import SessionFiles
-from services.indexer.storage_history import (
-    Moment,
+from services.indexer.storage_merge import (
     count_first,
     fill_stage,
-    has_no_history,
     merge_stage,
     open_stage,
     record_unread,
@@ -32,6 +30,7 @@ from services.indexer.storage_shards import (
     attach_shards,
     drop_abandoned,
 )
+from services.indexer.storage_timeline import Moment, has_no_history
 from shared.contracts.indexer import KindReport
 from shared.settings import Settings
 

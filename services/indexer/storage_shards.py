@@ -20,7 +20,7 @@ import msgspec
 
 from services.indexer.sql import statement
 from services.indexer.staging import ARTIFACT_COLUMNS, COPY_HEADER, COPY_TRAILER
-from services.indexer.storage_history import Moment
+from services.indexer.storage_timeline import Moment
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]

@@ -77,7 +77,7 @@ where a.id = numbered.id and numbered.n > 1
 insert into touched select id from thread where device = $1 and kind = $2
 
 -- name: find_gone
--- What was there and is not seen. Run without nested loops, see storage_history.
+-- What was there and is not seen. Run without nested loops, see storage_merge.
 insert into gone
 select a.id, a.thread_id, a.added_at, a.removed_at,
        ($4::timestamptz is not null and (a.removed_at is null or a.removed_at > $4))

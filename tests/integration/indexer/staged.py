@@ -16,15 +16,9 @@ from services.indexer.staging import (
     Threads,
     encode_row,
 )
-from services.indexer.storage_history import (
-    Moment,
-    count_first,
-    fill_stage,
-    merge_stage,
-    open_stage,
-    record_revision,
-)
+from services.indexer.storage_merge import count_first, fill_stage, merge_stage, open_stage
 from services.indexer.storage_shards import Pieces, ShardLoader, attach_shards
+from services.indexer.storage_timeline import Moment, record_revision
 from shared.contracts.indexer import KindReport
 
 EPOCH = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)

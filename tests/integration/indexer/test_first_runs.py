@@ -13,7 +13,7 @@ from staged import artifact, day, index_staged, load_staged
 
 from services.indexer.errors import WorkerError
 from services.indexer.staging import StagedArtifact, StagedThread, Threads, encode_row
-from services.indexer.storage_history import Moment, forget_moment
+from services.indexer.storage_merge import forget_moment
 from services.indexer.storage_search import search
 from services.indexer.storage_shards import (
     DEVICE_LOCK,
@@ -26,6 +26,7 @@ from services.indexer.storage_shards import (
     fetch_shards,
     find_without_substring,
 )
+from services.indexer.storage_timeline import Moment
 from services.indexer.table_upkeep import drop_all_abandoned
 from shared.contracts.indexer import Search, SearchPage
 
