@@ -50,15 +50,11 @@ class Disks:
         *,
         name: str,
         threads: int,
-        look_seconds: float = LOOK_SECONDS,
-        patience_seconds: float = PATIENCE_SECONDS,
         on_return: Callable[[], None] = lambda: None,
     ) -> None:
         """Call *on_return* when a disk answers again."""
         self._name = name
         self._threads = threads
-        self._look_seconds = look_seconds
-        self._patience_seconds = patience_seconds
         self._on_return = on_return
         self._disks: dict[Hashable, _Disk] = {}
 
@@ -91,7 +87,7 @@ class Disks:
         working.add_done_callback(lambda _: on_end())
         working.add_done_callback(_forget)
         try:
-            while not (await asyncio.wait({working}, timeout=self._look_seconds))[0]:
+            while not (await asyncio.wait({working}, timeout=LOOK_SECONDS))[0]:
                 if place is not None:
                     await self._look_after(one, working, place)
             return working.result()
@@ -106,9 +102,7 @@ class Disks:
             one.look(place(), self._on_return)
         assert one.looking is not None
         waits: set[asyncio.Future[Any]] = {working, one.looking}
-        await asyncio.wait(
-            waits, timeout=self._patience_seconds, return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait(waits, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if not working.done() and one.looking is not None:
             one.is_silent = True
             raise DiskSilentError(place())

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal, ParamSpec, TypeVar
 
 from services.discovery.errors import FolderSilent, Stopped
-from shared.disks import LOOK_SECONDS, PATIENCE_SECONDS, Disks, DiskSilentError
+from shared.disks import Disks, DiskSilentError
 
 Result = TypeVar("Result")
 Parameters = ParamSpec("Parameters")
@@ -20,12 +20,7 @@ Purpose = Literal["scan", "measure", "watch"]
 class Disk:
     """Runs blocking work in threads of the root it is for, and tells the work when to give up."""
 
-    def __init__(
-        self,
-        *,
-        look_seconds: float = LOOK_SECONDS,
-        patience_seconds: float = PATIENCE_SECONDS,
-    ) -> None:
+    def __init__(self) -> None:
         #: Long work looks at it and raises ``Stopped``.
         self.stopping = threading.Event()
         #: Called when a root that did not answer does so again.
@@ -33,8 +28,6 @@ class Disk:
         self._disks = Disks(
             name="discovery-disk",
             threads=1,
-            look_seconds=look_seconds,
-            patience_seconds=patience_seconds,
             on_return=self._tell_return,
         )
 

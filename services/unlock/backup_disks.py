@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from services.unlock import errors
-from shared.disks import LOOK_SECONDS, PATIENCE_SECONDS, Disks, DiskSilentError, mount_of
+from shared.disks import Disks, DiskSilentError, mount_of
 
 Result = TypeVar("Result")
 
@@ -44,15 +44,8 @@ class BackupDisk:
 class BackupDisks:
     """All disks that backups lie on."""
 
-    def __init__(
-        self, *, look_seconds: float = LOOK_SECONDS, patience_seconds: float = PATIENCE_SECONDS
-    ) -> None:
-        self._disks = Disks(
-            name="unlock-read",
-            threads=_READERS,
-            look_seconds=look_seconds,
-            patience_seconds=patience_seconds,
-        )
+    def __init__(self) -> None:
+        self._disks = Disks(name="unlock-read", threads=_READERS)
 
     def of(self, path: Path) -> BackupDisk:
         """Return the disk that *path* (without symbolic links) lies on."""
