@@ -202,7 +202,8 @@ class BackupFolder:
         if entry.kind != "file":
             return None
         try:
-            status = self.path.joinpath(*self._blob(entry.file_id)).lstat()
+            # By string: a page asks this of every entry, and joining paths takes longer.
+            status = os.lstat("/".join((str(self.path), *self._blob(entry.file_id))))
         except (OSError, BackupFormatError):
             return False
         return stat.S_ISREG(status.st_mode)

@@ -13,13 +13,16 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algori
 
 BLOCK_BYTES = 16
 ZERO_IV = bytes(BLOCK_BYTES)
+#: Checking the vector anew takes as long as decrypting a small file.
+_FROM_ZERO = modes.CBC(ZERO_IV)
 #: Both buffers together stay in the cache of a core between reading, decrypting and writing.
 _PIECE_BYTES = 256 * 1024
 
 
 def decryptor(key: bytes, iv: bytes = ZERO_IV) -> CipherContext:
     """Return what decrypts blocks that follow on the block *iv*."""
-    return Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
+    mode = _FROM_ZERO if iv is ZERO_IV else modes.CBC(iv)
+    return Cipher(algorithms.AES(key), mode).decryptor()
 
 
 def plain_pieces(source: int, *, key: bytes | None) -> Iterator[memoryview]:

@@ -8,14 +8,17 @@ bytes, so that nothing is guessed; only the values are read from the rest.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from shared.ios_backup.manifest_entry import (
     GARBAGE,
+    MAX_OBJECTS,
     Archive,
     EntryFacts,
     Layout,
     facts_from,
+    numbers,
     read_archive,
 )
 
@@ -26,6 +29,14 @@ _MAX_SHAPES = 2048
 _BUCKET = slice(83, 125)
 
 
+_INTEGERS = ("Size", "Mode", "LastModified", "Birth", "ProtectionClass")
+_KEY = "EncryptionKey"
+#: A data object of 44 bytes, and the key it stands under.
+_WRAPPED_KEY = b"\x4f\x10\x2c"
+_WRAPPED_KEY_BYTES = 44
+_NS_DATA = b"\x57NS.data"
+
+
 class _Shape(NamedTuple):
     """The bytes up to the last key of the root, and the numbers of objects that follow from it."""
 
@@ -33,6 +44,10 @@ class _Shape(NamedTuple):
     size: int
     modified: int
     layout: Layout
+    #: The numbers of ``_INTEGERS`` and of the key, in this order, None where there is none.
+    usual: tuple[int | None, ...]
+    #: There is nothing else but these.
+    is_usual: bool
 
 
 class ShapeReader:
@@ -46,6 +61,9 @@ class ShapeReader:
         shape = self._shape(blob)
         if shape is not None:
             try:
+                found = _read_usual(blob, shape) if shape.is_usual else None
+                if found is not None:
+                    return found
                 return facts_from(Archive(blob).values(shape.layout))
             except GARBAGE:
                 pass
@@ -68,6 +86,59 @@ class ShapeReader:
         if bucket not in self._shapes and len(self._shapes) < _MAX_SHAPES:
             self._shapes[bucket] = shape = _learn(blob)
         return shape
+
+
+def _read_usual(blob: bytes, shape: _Shape) -> EntryFacts | None:
+    """Read an entry of nothing but small integers and a key; None where one is unusual.
+
+    Raises ``GARBAGE`` as the general reader does.
+    """
+    count = int.from_bytes(blob[-24:-16], "big")
+    if blob[-25] != 1 or count > MAX_OBJECTS:
+        return None
+    offsets = numbers(blob, int.from_bytes(blob[-8:], "big"), count, width=blob[-26])
+    values: list[int | None] = []
+    for number in shape.usual[:-1]:
+        if number is None:
+            values.append(None)
+            continue
+        at = offsets[number]
+        width = blob[at] - 0x10
+        # Integers of up to 4 bytes are unsigned; longer ones are left to the general reader.
+        if not 0 <= width <= 2:
+            return None
+        values.append(int.from_bytes(blob[at + 1 : at + 1 + (1 << width)], "big"))
+    key = None
+    if (number := shape.usual[-1]) is not None:
+        key = _read_key(blob, offsets, shape.layout[0], offsets[number])
+        if key is None:
+            return None
+    size, mode, modified, created, protection_class = values
+    return EntryFacts(
+        size_bytes=size,
+        mode=mode,
+        modified=modified,
+        created=created,
+        protection_class=protection_class,
+        wrapped_key=key,
+    )
+
+
+def _read_key(blob: bytes, offsets: Sequence[int], objects: Sequence[int], at: int) -> bytes | None:
+    """Follow the UID at *at* to a dictionary of two, and take 44 bytes from under NS.data."""
+    if blob[at] != 0x80:
+        return None
+    at = offsets[objects[blob[at + 1]]]
+    if blob[at] != 0xD2:
+        return None
+    for key, value in ((at + 1, at + 3), (at + 2, at + 4)):
+        name = offsets[blob[key]]
+        if blob[name : name + len(_NS_DATA)] == _NS_DATA:
+            begin = offsets[blob[value]] + len(_WRAPPED_KEY)
+            found = blob[begin : begin + _WRAPPED_KEY_BYTES]
+            is_whole = len(found) == _WRAPPED_KEY_BYTES
+            return found if is_whole and blob[begin - 3 : begin] == _WRAPPED_KEY else None
+    return None
 
 
 def _read_sizes(blob: bytes, size: int, modified: int) -> tuple[int, int] | None:
@@ -109,15 +180,23 @@ def _learn(blob: bytes) -> _Shape | None:
         return None
     values, end = keys
     try:
-        objects, numbers = Archive(blob).layout()
+        objects, known = Archive(blob).layout()
     except GARBAGE:
         return None
     # Learnt only where the general reader found the same root.
-    if not {"Size", "LastModified"} <= numbers.keys() or any(
-        values.get(name.encode()) != number for name, number in numbers.items()
+    if not {"Size", "LastModified"} <= known.keys() or any(
+        values.get(name.encode()) != number for name, number in known.items()
     ):
         return None
-    return _Shape(blob[:end], numbers["Size"], numbers["LastModified"], (objects, numbers))
+    usual = (*_INTEGERS, _KEY)
+    return _Shape(
+        blob[:end],
+        known["Size"],
+        known["LastModified"],
+        (objects, known),
+        usual=tuple(known.get(name) for name in usual),
+        is_usual=known.keys() <= set(usual),
+    )
 
 
 def _keys(blob: bytes, root: int) -> tuple[dict[bytes, int], int] | None:

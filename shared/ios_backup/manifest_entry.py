@@ -22,7 +22,7 @@ import msgspec
 
 #: Real entries are 400 bytes to 3 KB.
 MAX_ARCHIVE_BYTES = 100 * 1024
-_MAX_OBJECTS = 20_000
+MAX_OBJECTS = 20_000
 _TRAILER = struct.Struct(">6xBBQQQ")
 _FLAGS_OF_MODE = {0o100000: 1, 0o040000: 2, 0o120000: 4}
 _NS_DATA = b"NS.data"
@@ -137,12 +137,12 @@ class Archive:
         if not (
             1 <= offset_bytes <= 8
             and 1 <= self._ref_bytes <= 8
-            and count <= _MAX_OBJECTS
+            and count <= MAX_OBJECTS
             and table + count * offset_bytes <= len(blob)
         ):
             raise ValueError("impossible trailer")
         #: Where each object begins.
-        self._offsets = _numbers(blob, table, count, width=offset_bytes)
+        self._offsets = numbers(blob, table, count, width=offset_bytes)
 
     def layout(self) -> Layout:
         """Find the archive's objects, and the root object's values that ``_NAMES`` knows."""
@@ -155,8 +155,8 @@ class Archive:
 
     def values(self, layout: Layout) -> dict[str, object]:
         """Return the values at *layout*, which may come from another archive of the same shape."""
-        objects, numbers = layout
-        return {name: self._resolved(number, objects) for name, number in numbers.items()}
+        objects, known = layout
+        return {name: self._resolved(number, objects) for name, number in known.items()}
 
     def _resolved(self, reference: int, objects: Sequence[int]) -> object:
         """Return a scalar; through at most one UID, one data object and one more UID."""
@@ -195,9 +195,9 @@ class Archive:
             raise TypeError("another type of object")
         count, begin = self._sized(offset)
         count *= 2 if marker == 0xD0 else 1
-        if count > _MAX_OBJECTS or begin + count * self._ref_bytes > len(self._blob):
+        if count > MAX_OBJECTS or begin + count * self._ref_bytes > len(self._blob):
             raise LookupError("impossible count")
-        return _numbers(self._blob, begin, count, width=self._ref_bytes)
+        return numbers(self._blob, begin, count, width=self._ref_bytes)
 
     def _items(self, index: int) -> list[tuple[bytes, int]]:
         """Return a dictionary's ASCII keys with the numbers of their values."""
@@ -231,7 +231,7 @@ class Archive:
         return None
 
 
-def _numbers(blob: bytes, begin: int, count: int, *, width: int) -> Sequence[int]:
+def numbers(blob: bytes, begin: int, count: int, *, width: int) -> Sequence[int]:
     """Return *count* unsigned numbers of *width* bytes each."""
     if width == 1:
         return blob[begin : begin + count]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from deploy.demo.container import mint_backup
+from deploy.demo.container import PhoneFile, mint_backup
 from deploy.demo.minted_keys import MintedKeys, derived_bytes, mint_keys
 from deploy.demo.minted_manifest import Entry, archived_entry, manifest_db
 from tests.bench.phones import PASSPHRASE
@@ -27,6 +27,8 @@ _DOMAINS = (
 )
 _SIZE = 0x7A7B7C7D
 _KEY = bytes(range(100, 144))
+#: One blob must be there, or discovery says rightly that none of the files is.
+_WITNESS = PhoneFile("HomeDomain", "Library/Preferences/witness.plist", b"witness")
 _CHUNK_BYTES = 1 << 20
 _AT = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 Row = tuple[str, str, str, int, bytes]
@@ -91,7 +93,7 @@ def mint_many(
 ) -> Path:
     """Write a backup whose manifest lists *count* files that have no blobs; return its folder."""
     minted = mint_backup(
-        root, files=[], udid=udid, passphrase=passphrase, dpic=_ROUNDS, iterations=_ROUNDS
+        root, files=[_WITNESS], udid=udid, passphrase=passphrase, dpic=_ROUNDS, iterations=_ROUNDS
     )
     keys = mint_keys(udid, passphrase or "", dpic=_ROUNDS, iterations=_ROUNDS)
     plain = root.parent / "many-rows.sqlite"
