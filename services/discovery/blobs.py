@@ -65,7 +65,7 @@ def find_missing_blobs(
         for prefix, ids in _listed(manifest.names(), is_stopping=is_stopping).items():
             if is_stopping():
                 raise Stopped
-            present = _present(folder if is_flat else folder / prefix, prefix)
+            present = present_blobs(folder if is_flat else folder / prefix, prefix)
             missing.update(one for one in _split(ids) if one.hex() not in present)
         if missing:
             _drop_empty(missing, manifest, is_stopping=is_stopping)
@@ -76,7 +76,9 @@ def find_missing_blobs(
 def has_any_blob(folder: Path) -> bool:
     """Whether a single blob is there; all that can be seen of an encrypted backup's blobs."""
     prefixes = (f"{number:02x}" for number in range(256))
-    return any(_present(folder / prefix, prefix) for prefix in prefixes)
+    return any(
+        any(map(FILE_ID.fullmatch, present_blobs(folder / prefix, prefix))) for prefix in prefixes
+    )
 
 
 @contextmanager
@@ -185,16 +187,17 @@ def _drop_empty(
             missing.discard(file_id)
 
 
-def _present(folder: Path, prefix: str) -> set[str]:
-    """Names of the blobs in *folder* that begin with *prefix*."""
+def present_blobs(folder: Path, prefix: str) -> set[str]:
+    """Names of the files in *folder* that begin with *prefix*: blobs, and whatever else is there.
+
+    Nothing is asked of the disk but the list of names.
+    """
     try:
         with os.scandir(folder) as entries:
             return {
-                entry.name
+                name
                 for entry in entries
-                if entry.name.startswith(prefix)
-                and FILE_ID.fullmatch(entry.name)
-                and entry.is_file(follow_symlinks=False)
+                if (name := entry.name).startswith(prefix) and entry.is_file(follow_symlinks=False)
             }
     except (FileNotFoundError, NotADirectoryError):
         return set()

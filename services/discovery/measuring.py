@@ -27,6 +27,7 @@ from shared import postgres
 
 #: Hostile folders may be nested for ever; a backup has three levels.
 _MAX_DEPTH = 16
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Size(Struct, frozen=True, kw_only=True):
@@ -51,25 +52,35 @@ def measure(  # noqa: C901 -- one loop; its cases are the disk's
             raise Stopped
         folder, depth = waiting.pop()
         try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        if depth < _MAX_DEPTH:
-                            waiting.append((entry.path, depth + 1))
-                        continue
-                    try:
-                        status = entry.stat(follow_symlinks=False)
-                    except FileNotFoundError:
-                        continue
-                    if stat.S_ISREG(status.st_mode):
-                        size_bytes += status.st_size
-                        file_count += 1
+            # Through a descriptor, files are looked up in their folder and not by a long path.
+            descriptor = os.open(folder, _FOLDER_FLAGS)
+            try:
+                with os.scandir(descriptor) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            if depth < _MAX_DEPTH:
+                                waiting.append((b"/".join((folder, _name(entry))), depth + 1))
+                            continue
+                        try:
+                            status = entry.stat(follow_symlinks=False)
+                        except FileNotFoundError:
+                            continue
+                        if stat.S_ISREG(status.st_mode):
+                            size_bytes += status.st_size
+                            file_count += 1
+            finally:
+                os.close(descriptor)
         except FileNotFoundError as error:
             if depth == 0:
                 raise FolderVanished from error
         except OSError as error:
             raise FolderUnreadable(reason_of(error)) from error
     return Size(size_bytes=size_bytes, file_count=file_count)
+
+
+def _name(entry: os.DirEntry[str]) -> bytes:
+    # Listed through a descriptor, names are text; whatever is none comes back as it was.
+    return os.fsencode(entry.name)
 
 
 class Measurer:
