@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from gateway.app import build_app, build_parts
+from gateway.app import build_app
+from gateway.parts import build_parts
 from gateway.server import EmbeddedServer, bind
 from shared.runtime import Runtime
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import structlog
-from litestar import Response, delete, get, patch, post
-from litestar.di import NamedDependency
+from litestar import Request, Response, delete, get, patch, post
 from litestar.params import JSONBody
 
-from gateway.audit import Audit
 from gateway.authentication import needs
 from gateway.parameters import (
     PROBLEMS,
@@ -22,6 +20,7 @@ from gateway.parameters import (
     passed_through,
     problems,
 )
+from gateway.parts import GivenParts
 from gateway.tokens import Caller
 from shared.bus import Bus
 from shared.contracts.discovery import (
@@ -55,17 +54,16 @@ class BackupChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 @get("/api/backups", opt=needs("read"), responses=PROBLEMS, tags=["backups"])
 async def list_backups(
     *,
-    bus: NamedDependency[Bus],
-    caller: NamedDependency[Caller],
-    audit: NamedDependency[Audit],
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
     device: UdidQuery = None,
     reveal: Reveal = False,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[Page[Backup]]:
     """List backups, newest run first."""
-    await audit.reveal(caller, "backups", wanted=reveal)
-    page = await bus.request(
+    await parts.audit.reveal(request.user, "backups", wanted=reveal)
+    page = await parts.bus.request(
         ListBackups(
             device=Udid(device.upper()) if device else None,
             reveal=reveal,
@@ -73,7 +71,7 @@ async def list_backups(
             cursor=cursor,
         )
     )
-    items, headers = await _with_index_states(bus, page.items)
+    items, headers = await _with_index_states(parts.bus, page.items)
     return Response(Page(items=items, next_cursor=page.next_cursor), headers=headers)
 
 
@@ -86,31 +84,31 @@ async def list_backups(
 )
 async def refresh_backups(
     *,
-    bus: NamedDependency[Bus],
-    caller: NamedDependency[Caller],
-    audit: NamedDependency[Audit],
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
     reveal: Reveal = False,
 ) -> Response[RefreshReport]:
     """Scan every root now; return the list and what changed."""
-    await audit.reveal(caller, "backups", wanted=reveal)
-    report = await bus.request(RefreshBackups(reveal=reveal), timeout_seconds=_REFRESH_SECONDS)
-    items, headers = await _with_index_states(bus, report.items)
+    await parts.audit.reveal(request.user, "backups", wanted=reveal)
+    report = await parts.bus.request(
+        RefreshBackups(reveal=reveal), timeout_seconds=_REFRESH_SECONDS
+    )
+    items, headers = await _with_index_states(parts.bus, report.items)
     return Response(msgspec.structs.replace(report, items=items), headers=headers)
 
 
 @get("/api/backups/{backup_id:str}", opt=needs("read"), responses=PROBLEMS, tags=["backups"])
 async def get_backup(
     *,
-    bus: NamedDependency[Bus],
-    caller: NamedDependency[Caller],
-    audit: NamedDependency[Audit],
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
     backup_id: UuidPath,
     reveal: Reveal = False,
 ) -> Response[Backup]:
     """Show one backup."""
-    await audit.reveal(caller, f"backup {backup_id}", wanted=reveal)
-    backup = await bus.request(GetBackup(backup_id=BackupId(backup_id), reveal=reveal))
-    items, headers = await _with_index_states(bus, [backup])
+    await parts.audit.reveal(request.user, f"backup {backup_id}", wanted=reveal)
+    backup = await parts.bus.request(GetBackup(backup_id=BackupId(backup_id), reveal=reveal))
+    items, headers = await _with_index_states(parts.bus, [backup])
     return Response(items[0], headers=headers)
 
 
@@ -121,15 +119,15 @@ async def get_backup(
     tags=["backups"],
 )
 async def update_backup(
-    *, bus: NamedDependency[Bus], backup_id: UuidPath, data: JSONBody[BackupChanges]
+    *, parts: GivenParts, backup_id: UuidPath, data: JSONBody[BackupChanges]
 ) -> Response[Backup]:
     """Change label or notes."""
     if data.label is msgspec.UNSET and data.notes is msgspec.UNSET:
         raise bad_request("Give label, notes or both.")
-    backup = await bus.request(
+    backup = await parts.bus.request(
         UpdateBackup(backup_id=BackupId(backup_id), label=data.label, notes=data.notes)
     )
-    items, headers = await _with_index_states(bus, [backup])
+    items, headers = await _with_index_states(parts.bus, [backup])
     return Response(items[0], headers=headers)
 
 
@@ -142,14 +140,15 @@ async def update_backup(
 )
 async def forget_backup(
     *,
-    bus: NamedDependency[Bus],
-    caller: NamedDependency[Caller],
-    audit: NamedDependency[Audit],
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
     backup_id: UuidPath,
 ) -> Response[Done]:
     """Forget a backup and let its index go. Files on disk are never touched."""
-    await audit.record(caller, "forget", f"backup {backup_id}")
-    return passed_through(await bus.request_bytes(ForgetBackup(backup_id=BackupId(backup_id))))
+    await parts.audit.record(request.user, "forget", f"backup {backup_id}")
+    return passed_through(
+        await parts.bus.request_bytes(ForgetBackup(backup_id=BackupId(backup_id)))
+    )
 
 
 async def _with_index_states(

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Response, delete, get, post
-from litestar.di import NamedDependency
+from litestar import Request, Response, delete, get, post
 from litestar.params import PathParameter
 
-from gateway.audit import Audit
 from gateway.authentication import needs
 from gateway.parameters import PROBLEMS, Cursor, Limit, problems
+from gateway.parts import GivenParts
 from gateway.tokens import Caller
 from shared.bus import (
-    Bus,
     DeadLetter,
     delete_dead_letter,
     list_dead_letters,
@@ -26,10 +24,10 @@ Sequence = Annotated[int, PathParameter(ge=1, le=2**62, description="Place in th
 
 @get("/api/dead-letters", opt=needs("admin"), responses=PROBLEMS, tags=["dead letters"])
 async def list_letters(
-    *, bus: NamedDependency[Bus], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    *, parts: GivenParts, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Response[Page[DeadLetter]]:
     """List dead letters, oldest first."""
-    return Response(await list_dead_letters(bus, limit=limit, cursor=cursor))
+    return Response(await list_dead_letters(parts.bus, limit=limit, cursor=cursor))
 
 
 @post(
@@ -41,14 +39,13 @@ async def list_letters(
 )
 async def retry_letter(
     *,
-    bus: NamedDependency[Bus],
-    caller: NamedDependency[Caller],
-    audit: NamedDependency[Audit],
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
     sequence: Sequence,
 ) -> Done:
     """Hand the event to the service that gave it up, once more."""
-    await audit.record(caller, "retry", f"dead letter {sequence}")
-    return await retry_dead_letter(bus, sequence)
+    await parts.audit.record(request.user, "retry", f"dead letter {sequence}")
+    return await retry_dead_letter(parts.bus, sequence)
 
 
 @delete(
@@ -60,14 +57,13 @@ async def retry_letter(
 )
 async def delete_letter(
     *,
-    bus: NamedDependency[Bus],
-    caller: NamedDependency[Caller],
-    audit: NamedDependency[Audit],
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
     sequence: Sequence,
 ) -> Done:
     """Forget it."""
-    await audit.record(caller, "delete", f"dead letter {sequence}")
-    return await delete_dead_letter(bus, sequence)
+    await parts.audit.record(request.user, "delete", f"dead letter {sequence}")
+    return await delete_dead_letter(parts.bus, sequence)
 
 
 HANDLERS = (list_letters, retry_letter, delete_letter)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Response, get
-from litestar.di import NamedDependency
+from litestar import Request, Response, get
 from litestar.params import QueryParameter
 
-from gateway.audit import Audit
 from gateway.authentication import needs
 from gateway.parameters import PROBLEMS, Cursor, Limit, Reveal, UdidPath, passed_through, problems
+from gateway.parts import GivenParts
 from gateway.tokens import Caller
-from shared.bus import Bus
 from shared.contracts.discovery import Device, GetDevice, ListDevices
 from shared.contracts.identifiers import Udid
 from shared.contracts.indexer import (
@@ -27,32 +25,30 @@ from shared.contracts.requests import DEFAULT_LIMIT, Page
 @get("/api/devices", opt=needs("read"), responses=PROBLEMS, tags=["devices"])
 async def list_devices(
     *,
-    bus: NamedDependency[Bus],
-    caller: NamedDependency[Caller],
-    audit: NamedDependency[Audit],
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
     reveal: Reveal = False,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[Page[Device]]:
     """List devices, the one with the newest backup first."""
-    await audit.reveal(caller, "devices", wanted=reveal)
+    await parts.audit.reveal(request.user, "devices", wanted=reveal)
     return passed_through(
-        await bus.request_bytes(ListDevices(reveal=reveal, limit=limit, cursor=cursor))
+        await parts.bus.request_bytes(ListDevices(reveal=reveal, limit=limit, cursor=cursor))
     )
 
 
 @get("/api/devices/{udid:str}", opt=needs("read"), responses=PROBLEMS, tags=["devices"])
 async def get_device(
     *,
-    bus: NamedDependency[Bus],
-    caller: NamedDependency[Caller],
-    audit: NamedDependency[Audit],
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
     udid: UdidPath,
     reveal: Reveal = False,
 ) -> Response[Device]:
     """Show one device."""
-    await audit.reveal(caller, f"device {udid}", wanted=reveal)
-    return passed_through(await bus.request_bytes(GetDevice(udid=_udid(udid), reveal=reveal)))
+    await parts.audit.reveal(request.user, f"device {udid}", wanted=reveal)
+    return passed_through(await parts.bus.request_bytes(GetDevice(udid=_udid(udid), reveal=reveal)))
 
 
 @get(
@@ -63,14 +59,14 @@ async def get_device(
 )
 async def list_revisions(
     *,
-    bus: NamedDependency[Bus],
+    parts: GivenParts,
     udid: UdidPath,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[Page[RevisionSummary]]:
     """List indexed revisions with counts and changes per kind, newest first."""
     return passed_through(
-        await bus.request_bytes(ListRevisions(device=_udid(udid), limit=limit, cursor=cursor))
+        await parts.bus.request_bytes(ListRevisions(device=_udid(udid), limit=limit, cursor=cursor))
     )
 
 
@@ -82,7 +78,7 @@ async def list_revisions(
 )
 async def diff_revisions(
     *,
-    bus: NamedDependency[Bus],
+    parts: GivenParts,
     udid: UdidPath,
     from_revision: Annotated[str, QueryParameter(name="from", max_length=200)],
     to_revision: Annotated[str, QueryParameter(name="to", max_length=200)],
@@ -92,7 +88,7 @@ async def diff_revisions(
 ) -> Response[RevisionDiff]:
     """Show what was added, removed and changed between two revisions, of one kind."""
     return passed_through(
-        await bus.request_bytes(
+        await parts.bus.request_bytes(
             DiffRevisions(
                 device=_udid(udid),
                 from_revision=from_revision,

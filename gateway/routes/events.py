@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import get
-from litestar.di import NamedDependency
 from litestar.params import HeaderParameter
 from litestar.response.base import ASGIResponse
 
 from gateway.authentication import needs
-from gateway.live_events import LiveEvents
 from gateway.parameters import PROBLEMS
+from gateway.parts import GivenParts
 from gateway.sse import LiveResponse
 
 LastEventId = Annotated[
@@ -25,11 +24,9 @@ LastEventId = Annotated[
 
 
 @get("/api/events", opt=needs("read"), responses=PROBLEMS, tags=["events"])
-async def follow_events(
-    *, live: NamedDependency[LiveEvents], last_event_id: LastEventId = None
-) -> ASGIResponse:
+async def follow_events(*, parts: GivenParts, last_event_id: LastEventId = None) -> ASGIResponse:
     """Follow domain events (CloudEvents, `id` is the place in the stream) and `progress`."""
-    return LiveResponse(live, after_sequence=int(last_event_id) if last_event_id else None)
+    return LiveResponse(parts.live, after_sequence=int(last_event_id) if last_event_id else None)
 
 
 HANDLERS = (follow_events,)

@@ -6,13 +6,11 @@ import asyncio
 from typing import Annotated, Any, Literal
 
 from litestar import HttpMethod, Request, Response, get, route
-from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 from litestar.response.base import ASGIResponse
 from litestar.types import Send
 
 from gateway.authentication import needs
-from gateway.content import ContentSource
 from gateway.disposition import Disposition, content_disposition
 from gateway.parameters import (
     CONTENT,
@@ -25,8 +23,7 @@ from gateway.parameters import (
     UuidPath,
     passed_through,
 )
-from gateway.session_access import SessionAccess
-from gateway.streaming import Limit as SlotLimit
+from gateway.parts import GivenParts
 from gateway.streaming import StreamedResponse
 from gateway.zip_stream import ZipSource
 from shared.contracts.identifiers import BackupId, FileId
@@ -62,26 +59,30 @@ DispositionQuery = Annotated[
 )
 async def list_domains(
     *,
-    sessions: NamedDependency[SessionAccess],
+    parts: GivenParts,
     backup_id: UuidPath,
     session_token: SessionHeader = None,
 ) -> Response[Page[DomainSummary]]:
     """List domains with file counts and bytes."""
     return passed_through(
-        await sessions.ask_bytes(ListDomains(), backup_id=BackupId(backup_id), token=session_token)
+        await parts.sessions.ask_bytes(
+            ListDomains(), backup_id=BackupId(backup_id), token=session_token
+        )
     )
 
 
 @get("/api/backups/{backup_id:str}/apps", opt=needs("read"), responses=INSIDE, tags=["files"])
 async def list_apps(
     *,
-    sessions: NamedDependency[SessionAccess],
+    parts: GivenParts,
     backup_id: UuidPath,
     session_token: SessionHeader = None,
 ) -> Response[Page[AppSummary]]:
     """List apps with file counts and bytes over all of their domains, largest first."""
     return passed_through(
-        await sessions.ask_bytes(ListApps(), backup_id=BackupId(backup_id), token=session_token)
+        await parts.sessions.ask_bytes(
+            ListApps(), backup_id=BackupId(backup_id), token=session_token
+        )
     )
 
 
@@ -93,7 +94,7 @@ async def list_apps(
 )
 async def list_files(
     *,
-    sessions: NamedDependency[SessionAccess],
+    parts: GivenParts,
     backup_id: UuidPath,
     session_token: SessionHeader = None,
     domain: Text = None,
@@ -105,7 +106,7 @@ async def list_files(
 ) -> Response[Page[File]]:
     """Page through the manifest."""
     return passed_through(
-        await sessions.ask_bytes(
+        await parts.sessions.ask_bytes(
             ListFiles(
                 domain=domain,
                 path_like=path_like,
@@ -128,14 +129,14 @@ async def list_files(
 )
 async def get_file(
     *,
-    sessions: NamedDependency[SessionAccess],
+    parts: GivenParts,
     backup_id: UuidPath,
     file_id: FileIdPath,
     session_token: SessionHeader = None,
 ) -> Response[File]:
     """Show one entry of the manifest."""
     return passed_through(
-        await sessions.ask_bytes(
+        await parts.sessions.ask_bytes(
             StatFile(file_id=FileId(file_id)), backup_id=BackupId(backup_id), token=session_token
         )
     )
@@ -152,14 +153,14 @@ async def get_file(
 async def get_content(
     *,
     request: Request[Any, Any, Any],
-    contents: NamedDependency[ContentSource],
+    parts: GivenParts,
     backup_id: UuidPath,
     file_id: FileIdPath,
     session_token: SessionHeader = None,
     disposition: DispositionQuery = "attachment",
 ) -> ASGIResponse:
     """Send the decrypted bytes: Range (one span), If-Range, If-None-Match, HEAD."""
-    return await contents.respond(
+    return await parts.contents.respond(
         request,
         backup_id=BackupId(backup_id),
         token=session_token,
@@ -171,9 +172,7 @@ async def get_content(
 @get("/api/backups/{backup_id:str}/zip", opt=needs("read"), responses=INSIDE, tags=["files"])
 async def get_zip(
     *,
-    sessions: NamedDependency[SessionAccess],
-    zip_slots: NamedDependency[SlotLimit],
-    chunk_bytes: NamedDependency[int],
+    parts: GivenParts,
     backup_id: UuidPath,
     session_token: SessionHeader = None,
     domain: Text = None,
@@ -181,12 +180,12 @@ async def get_zip(
 ) -> ASGIResponse:
     """Send a selection as a zip with original times; what is missing is named in SKIPPED.txt."""
     source = ZipSource(
-        sessions,
+        parts.sessions,
         backup_id=BackupId(backup_id),
         token=session_token,
         domain=domain,
         path_like=path_like,
-        chunk_bytes=chunk_bytes,
+        chunk_bytes=parts.chunk_bytes,
     )
     first = await source.first_page()
     if not first.items:
@@ -200,7 +199,7 @@ async def get_zip(
     name = content_disposition(f"{domain or backup_id}.zip", wanted, media_type)
     return StreamedResponse(
         write_body,
-        slots=zip_slots,
+        slots=parts.zip_slots,
         status_code=200,
         headers={"content-disposition": name},
         media_type=media_type,

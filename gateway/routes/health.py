@@ -8,11 +8,11 @@ from typing import Any, Literal
 import asyncpg
 import msgspec
 from litestar import Response, get
-from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 
 from gateway.authentication import PUBLIC
 from gateway.parameters import PROBLEMS
+from gateway.parts import GivenParts
 from shared.bus import Bus
 from shared.contracts.health import DependencyHealth, GetHealth, ServiceHealth, health_subject
 from shared.contracts.problems import ProblemError
@@ -65,13 +65,14 @@ async def live() -> Live:
     tags=["health"],
 )
 async def ready(
-    *, bus: NamedDependency[Bus], pool: NamedDependency[asyncpg.Pool]
+    *,
+    parts: GivenParts,
 ) -> Response[Readiness]:
     """Name each dependency and service; 503 while one of them is not ready."""
     database, told = await asyncio.gather(
-        _postgres(pool), asyncio.gather(*(_ask(bus, one) for one in SERVICES))
+        _postgres(parts.pool), asyncio.gather(*(_ask(parts.bus, one) for one in SERVICES))
     )
-    dependencies = {"nats": _nats(bus), "postgres": database}
+    dependencies = {"nats": _nats(parts.bus), "postgres": database}
     services = dict(zip(SERVICES, told, strict=True))
     states = [one.state for one in dependencies.values()] + [one.state for one in told]
     is_ready = all(state == "ready" for state in states)

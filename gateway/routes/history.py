@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import HttpMethod, Request, Response, get, route
-from litestar.di import NamedDependency
 from litestar.params import FromQuery, PathParameter, QueryParameter
 from litestar.response.base import ASGIResponse
 
 from gateway.attachments import respond_with_attachment
 from gateway.authentication import needs
-from gateway.content import ContentSource
 from gateway.moments import parse_moment
 from gateway.parameters import (
     CONTENT,
@@ -28,8 +26,8 @@ from gateway.parameters import (
     UdidQuery,
     passed_through,
 )
+from gateway.parts import GivenParts
 from gateway.routes.files import DispositionQuery
-from shared.bus import Bus
 from shared.contracts.identifiers import ArtifactId, ThreadId, Udid
 from shared.contracts.indexer import (
     Artifact,
@@ -53,7 +51,7 @@ At = Annotated[
 @get("/api/threads", opt=needs("read"), responses=PROBLEMS, tags=["history"])
 async def list_threads(
     *,
-    bus: NamedDependency[Bus],
+    parts: GivenParts,
     device: UdidQuery = None,
     kind: KindQuery = None,
     person: Text = None,
@@ -65,7 +63,7 @@ async def list_threads(
     if person and q:
         raise bad_request("Give q or person, not both.", parameter="person")
     return passed_through(
-        await bus.request_bytes(
+        await parts.bus.request_bytes(
             ListThreads(
                 device=Udid(device.upper()) if device else None,
                 kind=kind,
@@ -86,7 +84,7 @@ async def list_threads(
 )
 async def list_thread_artifacts(
     *,
-    bus: NamedDependency[Bus],
+    parts: GivenParts,
     thread_id: RowPath,
     at: At = None,
     direction: Direction = "forward",
@@ -100,7 +98,7 @@ async def list_thread_artifacts(
         moment = parse_moment(at, "at")
         at = moment.isoformat() if moment else None
     return passed_through(
-        await bus.request_bytes(
+        await parts.bus.request_bytes(
             ListThreadArtifacts(
                 thread_id=ThreadId(thread_id),
                 at=at,
@@ -117,7 +115,7 @@ async def list_thread_artifacts(
 @get("/api/artifacts", opt=needs("read"), responses=PROBLEMS, tags=["history"])
 async def list_artifacts(
     *,
-    bus: NamedDependency[Bus],
+    parts: GivenParts,
     device: UdidQuery = None,
     kind: KindQuery = None,
     since: Annotated[str | None, QueryParameter(name="from", max_length=40)] = None,
@@ -129,7 +127,7 @@ async def list_artifacts(
 ) -> Response[ArtifactPage]:
     """List artifacts of any kind, newest first."""
     return passed_through(
-        await bus.request_bytes(
+        await parts.bus.request_bytes(
             ListArtifacts(
                 device=Udid(device.upper()) if device else None,
                 kind=kind,
@@ -145,9 +143,11 @@ async def list_artifacts(
 
 
 @get("/api/artifacts/{artifact_id:str}", opt=needs("read"), responses=PROBLEMS, tags=["history"])
-async def get_artifact(*, bus: NamedDependency[Bus], artifact_id: RowPath) -> Response[Artifact]:
+async def get_artifact(*, parts: GivenParts, artifact_id: RowPath) -> Response[Artifact]:
     """Show one artifact."""
-    return passed_through(await bus.request_bytes(GetArtifact(artifact_id=ArtifactId(artifact_id))))
+    return passed_through(
+        await parts.bus.request_bytes(GetArtifact(artifact_id=ArtifactId(artifact_id)))
+    )
 
 
 @get(
@@ -156,12 +156,10 @@ async def get_artifact(*, bus: NamedDependency[Bus], artifact_id: RowPath) -> Re
     responses=PROBLEMS,
     tags=["history"],
 )
-async def list_versions(
-    *, bus: NamedDependency[Bus], artifact_id: RowPath
-) -> Response[Page[Artifact]]:
+async def list_versions(*, parts: GivenParts, artifact_id: RowPath) -> Response[Page[Artifact]]:
     """List the artifact's versions over revisions, oldest first."""
     return passed_through(
-        await bus.request_bytes(ListVersions(artifact_id=ArtifactId(artifact_id)))
+        await parts.bus.request_bytes(ListVersions(artifact_id=ArtifactId(artifact_id)))
     )
 
 
@@ -176,8 +174,7 @@ async def list_versions(
 async def get_attachment(
     *,
     request: Request[Any, Any, Any],
-    bus: NamedDependency[Bus],
-    contents: NamedDependency[ContentSource],
+    parts: GivenParts,
     artifact_id: RowPath,
     n: Annotated[int, PathParameter(ge=0, le=1_000_000)],
     session_token: SessionHeader = None,
@@ -186,8 +183,8 @@ async def get_attachment(
     """Send an attachment's bytes; 423 when locked, 404 with the reason when it is nowhere."""
     return await respond_with_attachment(
         request,
-        bus,
-        contents,
+        parts.bus,
+        parts.contents,
         artifact_id=ArtifactId(artifact_id),
         n=n,
         token=session_token,

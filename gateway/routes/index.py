@@ -6,13 +6,11 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, get, post
-from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from gateway.authentication import needs
 from gateway.parameters import INSIDE, PROBLEMS, SessionHeader, UdidQuery, UuidPath, passed_through
-from gateway.session_access import SessionAccess
-from shared.bus import Bus
+from gateway.parts import GivenParts
 from shared.contracts.discovery import GetBackup
 from shared.contracts.identifiers import BackupId, Udid
 from shared.contracts.indexer import JobAccepted, KindSummary, ListKinds, RequestIndex
@@ -37,8 +35,7 @@ class IndexBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 )
 async def index_backup(
     *,
-    bus: NamedDependency[Bus],
-    sessions: NamedDependency[SessionAccess],
+    parts: GivenParts,
     backup_id: UuidPath,
     session_token: SessionHeader = None,
     data: JSONBody[IndexBody | None] = None,
@@ -47,10 +44,10 @@ async def index_backup(
     session_id = None
     if session_token is not None:
         # The job carries the session's id only; whether this caller may use it is decided here.
-        session_id = await sessions.check(backup_id=BackupId(backup_id), token=session_token)
-    elif (await bus.request(GetBackup(backup_id=BackupId(backup_id)))).encrypted:
+        session_id = await parts.sessions.check(backup_id=BackupId(backup_id), token=session_token)
+    elif (await parts.bus.request(GetBackup(backup_id=BackupId(backup_id)))).encrypted:
         raise locked()
-    reply = await bus.request_bytes(
+    reply = await parts.bus.request_bytes(
         RequestIndex(
             backup_id=BackupId(backup_id),
             session_id=session_id,
@@ -61,12 +58,10 @@ async def index_backup(
 
 
 @get("/api/kinds", opt=needs("read"), responses=PROBLEMS, tags=["index"])
-async def list_kinds(
-    *, bus: NamedDependency[Bus], device: UdidQuery = None
-) -> Response[Page[KindSummary]]:
+async def list_kinds(*, parts: GivenParts, device: UdidQuery = None) -> Response[Page[KindSummary]]:
     """List kinds with counts, and what each covers."""
     return passed_through(
-        await bus.request_bytes(ListKinds(device=Udid(device.upper()) if device else None))
+        await parts.bus.request_bytes(ListKinds(device=Udid(device.upper()) if device else None))
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Response, get, post
-from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from gateway.authentication import needs
@@ -19,8 +18,7 @@ from gateway.parameters import (
     passed_through,
     problems,
 )
-from gateway.session_access import SessionAccess
-from shared.bus import Bus
+from gateway.parts import GivenParts
 from shared.contracts.identifiers import BackupId, JobId
 from shared.contracts.jobs import CancelJob, GetJob, Job, JobState, ListJobs, RetryJob
 from shared.contracts.requests import DEFAULT_LIMIT, Page
@@ -29,7 +27,7 @@ from shared.contracts.requests import DEFAULT_LIMIT, Page
 @get("/api/jobs", opt=needs("read"), responses=PROBLEMS, tags=["jobs"])
 async def list_jobs(
     *,
-    bus: NamedDependency[Bus],
+    parts: GivenParts,
     # ``state`` is a name that Litestar keeps for itself.
     job_state: Annotated[JobState | None, QueryParameter(name="state")] = None,
     kind: KindQuery = None,
@@ -38,14 +36,16 @@ async def list_jobs(
 ) -> Response[Page[Job]]:
     """List jobs, newest first."""
     return passed_through(
-        await bus.request_bytes(ListJobs(state=job_state, kind=kind, limit=limit, cursor=cursor))
+        await parts.bus.request_bytes(
+            ListJobs(state=job_state, kind=kind, limit=limit, cursor=cursor)
+        )
     )
 
 
 @get("/api/jobs/{job_id:str}", opt=needs("read"), responses=PROBLEMS, tags=["jobs"])
-async def get_job(*, bus: NamedDependency[Bus], job_id: UuidPath) -> Response[Job]:
+async def get_job(*, parts: GivenParts, job_id: UuidPath) -> Response[Job]:
     """Show one job."""
-    return passed_through(await bus.request_bytes(GetJob(job_id=JobId(job_id))))
+    return passed_through(await parts.bus.request_bytes(GetJob(job_id=JobId(job_id))))
 
 
 @post(
@@ -55,9 +55,9 @@ async def get_job(*, bus: NamedDependency[Bus], job_id: UuidPath) -> Response[Jo
     responses=problems(409),
     tags=["jobs"],
 )
-async def cancel_job(*, bus: NamedDependency[Bus], job_id: UuidPath) -> Response[Job]:
+async def cancel_job(*, parts: GivenParts, job_id: UuidPath) -> Response[Job]:
     """Stop a job; one that is over stays as it is."""
-    return passed_through(await bus.request_bytes(CancelJob(job_id=JobId(job_id))))
+    return passed_through(await parts.bus.request_bytes(CancelJob(job_id=JobId(job_id))))
 
 
 @post(
@@ -69,18 +69,19 @@ async def cancel_job(*, bus: NamedDependency[Bus], job_id: UuidPath) -> Response
 )
 async def retry_job(
     *,
-    bus: NamedDependency[Bus],
-    sessions: NamedDependency[SessionAccess],
+    parts: GivenParts,
     job_id: UuidPath,
     session_token: SessionHeader = None,
 ) -> Response[Job]:
     """Run a job again; send a session when the one it began with is gone."""
     session_id = None
     if session_token is not None:
-        job = await bus.request(GetJob(job_id=JobId(job_id)))
-        session_id = await sessions.check(backup_id=BackupId(job.subject.id), token=session_token)
+        job = await parts.bus.request(GetJob(job_id=JobId(job_id)))
+        session_id = await parts.sessions.check(
+            backup_id=BackupId(job.subject.id), token=session_token
+        )
     return passed_through(
-        await bus.request_bytes(RetryJob(job_id=JobId(job_id), session_id=session_id))
+        await parts.bus.request_bytes(RetryJob(job_id=JobId(job_id), session_id=session_id))
     )
 
 

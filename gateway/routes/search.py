@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from litestar import Response, get
-from litestar.di import NamedDependency
 from litestar.params import FromQuery, QueryParameter
 
 from gateway.authentication import needs
@@ -20,7 +19,7 @@ from gateway.parameters import (
     UdidQuery,
     passed_through,
 )
-from shared.bus import Bus
+from gateway.parts import GivenParts
 from shared.contracts.identifiers import ThreadId, Udid
 from shared.contracts.indexer import Search, SearchPage
 from shared.contracts.requests import DEFAULT_LIMIT
@@ -31,7 +30,7 @@ _SEARCH_SECONDS = 30.0
 @get("/api/search", opt=needs("read"), responses=PROBLEMS, tags=["search"])
 async def search(
     *,
-    bus: NamedDependency[Bus],
+    parts: GivenParts,
     q: Annotated[
         str, QueryParameter(max_length=1024, description='Words, prefix*, "a phrase"')
     ] = "",
@@ -49,7 +48,7 @@ async def search(
 ) -> Response[SearchPage]:
     """Find artifacts by their words, with snippets and facets."""
     return passed_through(
-        await bus.request_bytes(
+        await parts.bus.request_bytes(
             Search(
                 q=q,
                 device=Udid(device.upper()) if device else None,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Response, delete, get, post
-from litestar.di import NamedDependency
+from litestar import Request, Response, delete, get, post
 from litestar.params import JSONBody
 
-from gateway.audit import Audit
 from gateway.authentication import needs
 from gateway.parameters import PROBLEMS, SessionHeader, UuidPath, passed_through, problems
+from gateway.parts import GivenParts
 from gateway.session_access import is_locked, session_id_of
-from gateway.streaming import Limit as SlotLimit
 from gateway.tokens import Caller
 from shared.bus import Bus
 from shared.contracts.identifiers import BackupId, SessionId
@@ -61,21 +59,20 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 )
 async def unlock_backup(
     *,
-    bus: NamedDependency[Bus],
-    caller: NamedDependency[Caller],
-    unlock_slots: NamedDependency[SlotLimit],
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
     backup_id: UuidPath,
     data: JSONBody[UnlockBody | None] = None,
 ) -> Response[OpenedSession]:
     """Open a backup; the session token in the answer is shown this once."""
     body = data or UnlockBody()
-    with unlock_slots:
-        reply = await bus.request_bytes(
+    with parts.unlock_slots:
+        reply = await parts.bus.request_bytes(
             OpenSession(
                 backup_id=BackupId(backup_id),
                 passphrase=body.passphrase,
                 ttl_seconds=body.ttl_seconds,
-                caller=caller.token_id,
+                caller=request.user.token_id,
             ),
             timeout_seconds=_UNLOCK_SECONDS,
         )
@@ -90,7 +87,7 @@ async def unlock_backup(
     tags=["sessions"],
 )
 async def lock_backup(
-    *, bus: NamedDependency[Bus], backup_id: UuidPath, session_token: SessionHeader = None
+    *, parts: GivenParts, backup_id: UuidPath, session_token: SessionHeader = None
 ) -> Done:
     """Forget the keys of the session whose token is sent. Repeating it does no harm."""
     if session_token is None:
@@ -102,13 +99,13 @@ async def lock_backup(
         )
     session_id = session_id_of(session_token)
     headers = {TOKEN_HEADER: session_token, BACKUP_HEADER: backup_id}
-    return Done(changed=await _close(bus, session_id, headers))
+    return Done(changed=await _close(parts.bus, session_id, headers))
 
 
 @get("/api/sessions", opt=needs("read"), responses=PROBLEMS, tags=["sessions"])
-async def list_sessions(*, bus: NamedDependency[Bus]) -> Response[Page[Session]]:
+async def list_sessions(*, parts: GivenParts) -> Response[Page[Session]]:
     """List open sessions, newest first. Tokens are not among it."""
-    return passed_through(await bus.request_bytes(ListSessions()))
+    return passed_through(await parts.bus.request_bytes(ListSessions()))
 
 
 @delete(
@@ -120,14 +117,13 @@ async def list_sessions(*, bus: NamedDependency[Bus]) -> Response[Page[Session]]
 )
 async def lock_session(
     *,
-    bus: NamedDependency[Bus],
-    caller: NamedDependency[Caller],
-    audit: NamedDependency[Audit],
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
     session_id: UuidPath,
 ) -> Done:
     """Lock one session, whoever opened it."""
-    await audit.record(caller, "lock", f"session {session_id}")
-    if not await _close(bus, SessionId(session_id), {}):
+    await parts.audit.record(request.user, "lock", f"session {session_id}")
+    if not await _close(parts.bus, SessionId(session_id), {}):
         raise not_found("session")
     return Done()
 
@@ -140,12 +136,14 @@ async def lock_session(
     tags=["sessions"],
 )
 async def lock_all_sessions(
-    *, bus: NamedDependency[Bus], caller: NamedDependency[Caller], audit: NamedDependency[Audit]
+    *,
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
 ) -> Closed:
     """Lock everything."""
-    await audit.record(caller, "lock", "all sessions")
-    page = await bus.request(ListSessions())
-    closed = [await _close(bus, session.session_id, {}) for session in page.items]
+    await parts.audit.record(request.user, "lock", "all sessions")
+    page = await parts.bus.request(ListSessions())
+    closed = [await _close(parts.bus, session.session_id, {}) for session in page.items]
     return Closed(closed=sum(closed))
 
 

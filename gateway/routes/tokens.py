@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
-from litestar import Response, delete, get, post
-from litestar.di import NamedDependency
+from litestar import Request, Response, delete, get, post
 from litestar.params import JSONBody
 
 from gateway import storage
-from gateway.audit import Audit
 from gateway.authentication import needs
 from gateway.parameters import PROBLEMS, Cursor, Limit, UuidPath
+from gateway.parts import GivenParts
 from gateway.storage import TokenRow
-from gateway.tokens import Caller, Scope, Tokens
+from gateway.tokens import Caller, Scope
 from shared.contracts.problems import bad_request, not_found
 from shared.contracts.requests import DEFAULT_LIMIT, Done, Page
 
@@ -44,12 +42,12 @@ class CreatedToken(TokenRow, frozen=True, kw_only=True):
 @get("/api/tokens", opt=needs("admin"), responses=PROBLEMS, tags=["tokens"])
 async def list_tokens(
     *,
-    pool: NamedDependency[asyncpg.Pool],
+    parts: GivenParts,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[TokenRow]:
     """List tokens, newest first; never their text."""
-    items, next_cursor = await storage.fetch_tokens(pool, limit=limit, cursor=cursor)
+    items, next_cursor = await storage.fetch_tokens(parts.pool, limit=limit, cursor=cursor)
     return Page(items=items, next_cursor=next_cursor)
 
 
@@ -62,21 +60,20 @@ async def list_tokens(
 )
 async def create_token(
     *,
-    tokens: NamedDependency[Tokens],
-    caller: NamedDependency[Caller],
-    audit: NamedDependency[Audit],
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
     data: JSONBody[NewToken],
 ) -> Response[CreatedToken]:
     """Make a token."""
     if not data.name.isprintable():
         raise bad_request("The name holds a character that is not printable.", parameter="name")
-    text, row = await tokens.create(
+    text, row = await parts.tokens.create(
         name=data.name,
         scopes=data.scopes,
         ttl_seconds=data.ttl_seconds,
-        created_by=caller.token_id,
+        created_by=request.user.token_id,
     )
-    await audit.record(caller, "create", f"token {row.id}")
+    await parts.audit.record(request.user, "create", f"token {row.id}")
     return Response(CreatedToken(token=text, **msgspec.structs.asdict(row)))
 
 
@@ -89,14 +86,13 @@ async def create_token(
 )
 async def revoke_token(
     *,
-    tokens: NamedDependency[Tokens],
-    caller: NamedDependency[Caller],
-    audit: NamedDependency[Audit],
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
     token_id: UuidPath,
 ) -> Done:
     """Revoke a token at once."""
-    await audit.record(caller, "revoke", f"token {token_id}")
-    if not await tokens.revoke(UUID(token_id)):
+    await parts.audit.record(request.user, "revoke", f"token {token_id}")
+    if not await parts.tokens.revoke(UUID(token_id)):
         raise not_found("token")
     return Done()
 
