@@ -25,6 +25,9 @@ def main() -> int:
     parser.add_argument(
         "--cluster", type=int, default=0, metavar="ROUNDS", help="kill nodes of a NATS cluster"
     )
+    parser.add_argument(
+        "--replicas", type=int, choices=(1, 2), default=1, help="processes of every service"
+    )
     parser.add_argument("--report", type=Path, default=Path("reports"))
     given = parser.parse_args()
     options = Options(
@@ -33,6 +36,7 @@ def main() -> int:
         seconds=given.seconds,
         messages=given.messages,
         cluster_rounds=given.cluster,
+        replicas=given.replicas,
     )
     facts = machine()
     record = run(options)
@@ -40,8 +44,7 @@ def main() -> int:
     report.show(summary)
     print(report.save(summary, given.report))  # noqa: T201 -- the command's output
     if record.violations:
-        again = f"--seed {given.seed} --faults {given.faults} --seconds {given.seconds:g}"
-        print(f"Violated. Again: python -m tests.chaos {again}")  # noqa: T201
+        print(f"Violated. Again: {options.again}")  # noqa: T201
     return 1 if record.violations else 0
 
 

@@ -128,7 +128,13 @@ class Owner(Person):
 
     def run(self, stopping: threading.Event) -> None:
         """Work until told to stop."""
-        steps = [(2, self.back_up), (5, self.index), (2, self.refresh), (1, self.lock)]
+        steps = [
+            (2, self.back_up),
+            (4, self.index),
+            (1, self.index_and_back_up),
+            (2, self.refresh),
+            (1, self.lock),
+        ]
         self.work(stopping, steps)
 
     def back_up(self) -> None:
@@ -146,6 +152,21 @@ class Owner(Person):
         job = self.request_index()
         if job is not None and self.dice.random() < 0.8:
             self.wait_for(job, seconds=_PATIENCE_WITH_JOB_SECONDS)
+
+    def index_and_back_up(self) -> None:
+        """The phone's next run begins in the middle of an index run: that must not be mixed."""
+        job = self.request_index()
+        if job is None:
+            return
+        while (state := self.client.get("job", f"/api/jobs/{job}")["state"]) == "pending":
+            self._pause(0.02)
+        if state != "running":
+            return
+        self.phone.next_run()
+        self.client.record.did("phone backed up while it was indexed")
+        ended = self.wait_for(job, seconds=_PATIENCE_WITH_JOB_SECONDS)
+        if ended is not None:
+            self.client.record.did(f"job {ended['state']} whose backup had changed")
 
     def request_index(self) -> str | None:
         """Ask for an index run; None while there is nothing whole to index."""

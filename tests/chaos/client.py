@@ -31,6 +31,7 @@ class Client:
     """One person's client. Not shared between threads."""
 
     def __init__(self, url: str, token: str, record: Record, stopping: threading.Event) -> None:
+        self.url = url
         self.record = record
         self.stopping = stopping
         self._http = httpx.Client(

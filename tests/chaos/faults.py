@@ -50,8 +50,8 @@ class Striker:
             self._recover(name, " + ".join(named))
 
     def _one(self, fault: Fault) -> bool:
-        if fault.target == "supervisor":
-            self._kill_supervisor(fault)
+        if fault.target == "supervisor" and fault.kind != "stop":
+            self._end_supervisor(fault)
             return True
         pid = self._find(fault)
         if pid is None:
@@ -69,6 +69,8 @@ class Striker:
     def _find(self, fault: Fault) -> int | None:
         if fault.target == "worker":
             return self._await_worker()
+        if fault.target == "supervisor":
+            return self._vault.supervisor
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline:
             found = self._vault.find(fault.target)
@@ -89,18 +91,27 @@ class Striker:
             time.sleep(0.01)
         return None
 
-    def _kill_supervisor(self, fault: Fault) -> None:
+    def _end_supervisor(self, fault: Fault) -> None:
         self._replaced.clear()
-        self._vault.kill()
-        # Nothing that stands still can notice that its parent is gone.
-        self._continue(math.inf)
+        if fault.kind == "kill":
+            self._vault.kill()
+            # Nothing that stands still can notice that its parent is gone.
+            self._continue(math.inf)
+        else:
+            self._continue(math.inf, only=self._vault.supervisor)
+            if (code := self._vault.stop()) != 0:
+                self._record.violated(f"keepsake up ended with {code} when told to stop")
+            # They were killed in the end; their numbers may be others' by now.
+            self._stopped.clear()
         self._wait(fault.pause_seconds)
         before = self._vault.sessions[:]
         self._vault.start()
         deadline = time.monotonic() + _ORPHAN_SECONDS
         while left := [one for one in self._vault.leftovers() if not self._is_ours(one)]:
             if time.monotonic() > deadline:
-                self._record.violated(f"outlived a killed supervisor {before[-1]}: {left[:3]}")
+                self._record.violated(
+                    f"outlived a {fault.kind} of supervisor {before[-1]}: {left[:3]}"
+                )
                 return
             time.sleep(0.1)
 
@@ -134,7 +145,8 @@ class Striker:
 
     def _is_same(self, target: str, pid: int) -> bool:
         found = self._vault.find(target)
-        return not found or pid in found
+        replicas = self._vault.replicas if target in SERVICES else 1
+        return len(found) < replicas or pid in found
 
     def _wait(self, seconds: float) -> None:
         """Sleep, and let stopped processes go on when it is their time."""
@@ -143,10 +155,10 @@ class Striker:
             self._continue(now)
             time.sleep(min(0.05, until - now))
 
-    def _continue(self, now: float) -> None:
+    def _continue(self, now: float, *, only: int | None = None) -> None:
         """Let those go on whose time has come."""
         for moment, pid in self._stopped[:]:
-            if moment <= now:
+            if moment <= now and only in {None, pid}:
                 _signal(pid, signal.SIGCONT)
                 self._stopped.remove((moment, pid))
 

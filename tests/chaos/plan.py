@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 SERVICES = ("discovery", "unlock", "indexer", "gateway")
 #: ``worker`` is a parser process of the indexer, ``backend`` one connection's Postgres process.
-TARGETS = (*SERVICES, "nats", "postgres", "backend", "worker")
+TARGETS = (*SERVICES, "nats", "postgres", "backend", "worker", "supervisor")
 KINDS = ("kill", "term", "stop")
 
 #: One volley in four has more than one fault.
@@ -28,7 +28,7 @@ class Fault:
     kind: str
     target: str
     after_seconds: float
-    #: How long a stopped process stands still; before the new start, when the supervisor is killed.
+    #: How long a stopped process stands still; before the new start, when the supervisor is ended.
     pause_seconds: float
 
 
@@ -45,7 +45,6 @@ def make_plan(seed: int, *, faults: int, seconds: float) -> list[Fault]:
         for place in range(min(size, faults - len(plan))):
             if not deck:
                 deck = [(kind, target) for kind in KINDS for target in TARGETS]
-                deck.append(("kill", "supervisor"))
                 dice.shuffle(deck)
             kind, target = deck.pop()
             plan.append(

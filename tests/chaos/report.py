@@ -22,6 +22,7 @@ def summarise(record: Record, options: Options, facts: dict[str, object]) -> dic
         recoveries[name].append(seconds)
     return {
         "seed": options.seed,
+        "again": options.again,
         "faults asked for": options.faults,
         "faults": dict(sorted(record.faults.items())),
         "found nothing to strike": dict(sorted(record.skipped.items())),
@@ -50,7 +51,9 @@ def summarise(record: Record, options: Options, facts: dict[str, object]) -> dic
 def save(summary: dict[str, Any], folder: Path) -> Path:
     """Write the report and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"chaos-{summary['seed']}.json"
+    kind = "cluster-" if "--cluster" in summary["again"] else ""
+    kind += "pairs-" if "--replicas" in summary["again"] else ""
+    path = folder / f"chaos-{kind}{summary['seed']}.json"
     path.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     return path
 

@@ -16,6 +16,7 @@ from tests.chaos.client import Client
 from tests.chaos.cluster import Cluster, roll
 from tests.chaos.faults import Striker
 from tests.chaos.listener import Listener
+from tests.chaos.pairs import check_pairs
 from tests.chaos.phones import Phone, make_phones
 from tests.chaos.plan import make_plan, volleys
 from tests.chaos.record import Record
@@ -35,6 +36,18 @@ class Options:
     messages: int = 12_000
     #: Instead of the plan: so many times around a cluster of three nats-servers.
     cluster_rounds: int = 0
+    #: Processes of every service, the gateway included: one or two.
+    replicas: int = 1
+
+    @property
+    def again(self) -> str:
+        """The command that does the same."""
+        words = f"--seed {self.seed} --faults {self.faults} --seconds {self.seconds:g}"
+        if self.cluster_rounds:
+            words = f"--seed {self.seed} --cluster {self.cluster_rounds}"
+        if self.replicas != 1:
+            words += f" --replicas {self.replicas}"
+        return f"python -m tests.chaos {words} --messages {self.messages}"
 
 
 class _Crew:
@@ -109,6 +122,7 @@ def _disturbed(
         scratch=scratch / "disturbed",
         log=folder / "disturbed.log",
         settings=cluster.settings if cluster else None,
+        replicas=options.replicas,
     )
     if cluster:
         cluster.start()
@@ -121,7 +135,7 @@ def _disturbed(
         if cluster:
             replicas = Replicas(vault, cluster.settings, folder / "replicas.log")
             replicas.start()
-        others = replicas.url if replicas else vault.url
+        others = replicas.url if replicas else vault.urls[-1]
         _people(options, {"owner": vault.url, "visitor": others}, vault.token, phones, crew, record)
         crew.start("listener", listener.run)
         crew.start("scales", lambda stopping: _weigh(vault, record, stopping))
@@ -132,6 +146,8 @@ def _disturbed(
         record.notes["faults over after, s"] = round(record.seconds, 1)
         crew.stop()
         found, kinds = _peace(vault, phones, listener, record)
+        if options.replicas == 2:
+            check_pairs(vault, phones[0], record)
         if replicas:
             replicas.stop()
     finally:
@@ -140,6 +156,9 @@ def _disturbed(
             cluster.stop()
     invariants.check_end(vault, record, exit_code)
     invariants.check_memory(record)
+    record.notes["backups that changed while they were indexed"] = {
+        what: count for what, count in record.done.items() if "indexed" in what or "changed" in what
+    }
     record.notes["runs of the phones"] = {phone.name: phone.run + 1 for phone in phones}
     return found, phones, kinds
 

@@ -41,22 +41,32 @@ class Vault:
         scratch: Path,
         log: Path,
         settings: Mapping[str, str] | None = None,
+        replicas: int = 1,
+        module: str = "deploy.local",
     ) -> None:
+        """*module* is what is run; with two replicas it is ``tests.chaos.doubled``."""
         self.data_dir = data_dir
         self.scratch = scratch
         self.log = log
         self.sessions: list[int] = []
         self.exit_codes: list[int] = []
         self.backups = backups
+        self.replicas = replicas
         self._settings = dict(settings or {})
-        self._port = free_port()
+        self._module = module if replicas == 1 else "tests.chaos.doubled"
+        self._ports = free_ports(replicas)
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
     @property
     def url(self) -> str:
         """Where the gateway is."""
-        return f"http://127.0.0.1:{self._port}"
+        return self.urls[0]
+
+    @property
+    def urls(self) -> list[str]:
+        """Where each gateway is."""
+        return [f"http://127.0.0.1:{port}" for port in self._ports]
 
     @property
     def token(self) -> str:
@@ -76,13 +86,14 @@ class Vault:
             "KEEPSAKE_BACKUP_PATHS": str(self.backups),
             "KEEPSAKE_DISCOVERY__QUIET_SECONDS": "0",
             "KEEPSAKE_LOG__LEVEL": "info",
-            "KEEPSAKE_HTTP__PORT": str(self._port),
+            "KEEPSAKE_HTTP__PORT": str(self._ports[0]),
+            "KEEPSAKE_CHAOS_SECOND_PORT": str(self._ports[-1]),
             "KEEPSAKE_SCRATCH_DIR": str(self.scratch),
             **self._settings,
         }
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "deploy.local"],
+                [sys.executable, "-m", self._module],
                 env=environment,
                 stdout=output,
                 stderr=output,
@@ -104,13 +115,16 @@ class Vault:
 
     def answers(self) -> bool:
         """Tell whether every part answers: readiness, and one question to each service."""
+        return all(self._answers(url) for url in self.urls)
+
+    def _answers(self, url: str) -> bool:
         try:
-            ready = httpx.get(f"{self.url}/health/ready", timeout=5)
+            ready = httpx.get(f"{url}/health/ready", timeout=5)
             if ready.status_code != 200:
                 return False
             headers = {"Authorization": f"Bearer {self.token}"}
             return all(
-                httpx.get(f"{self.url}/api/{path}", headers=headers, timeout=5).status_code == 200
+                httpx.get(f"{url}/api/{path}", headers=headers, timeout=5).status_code == 200
                 for path in ("backups", "kinds", "sessions")
             )
         except (httpx.HTTPError, OSError):
@@ -227,11 +241,19 @@ def _label(pid: int, parent: str) -> str:
 
 def free_port() -> int:
     """Return a port that nobody listens on."""
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Return so many ports that nobody listens on."""
+    found: list[int] = []
     for port in random.Random().sample(_PORTS, 50):
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+            found.append(port)
+        if len(found) == count:
+            return found
     raise RuntimeError("no port is free")
