@@ -43,6 +43,9 @@ class WorkerRequest(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int
     cpu_seconds: int
     device: str = ""
+    #: Files: what the run before left, and what this one is to leave. See memory.
+    known: str | None = None
+    remember: str | None = None
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +72,12 @@ class Parsing:
     ) -> None:
         self.pid = process.pid
         self.threads: list[StagedThread] = []
+        #: Fingerprints that were known, of groups that are no more.
+        self.lapsed = b""
+        #: Whether what the run leaves for the next one is complete.
+        self.has_remembered = False
+        #: Whether the store must be read without what is known of it.
+        self.is_refused = False
         self._process = process
         self._bounds = bounds
         self._on_progress = on_progress
@@ -96,18 +105,28 @@ class Parsing:
             elif kind == b"P":
                 progress = _decode(body, _WorkerProgress)
                 await self._on_progress(progress.done, progress.total)
-            elif kind == b"T":
-                self.threads.extend(_decode(body, list[StagedThread]))
-                if len(self.threads) > _MOST_THREADS:
-                    raise WorkerError("The store claims to hold more threads than a phone can.")
-            elif kind == b"R":
-                self._report = _decode(body, KindReport)
             else:
-                raise WorkerError("The parser said something that cannot be understood.")
+                self._take(kind, body)
         async with self._time_limit():
             code = await self._process.wait()
         if code != 0 or self._report is None:
             raise WorkerError(_describe_end(code))
+
+    def _take(self, kind: bytes, body: bytes) -> None:
+        if kind == b"T":
+            self.threads.extend(_decode(body, list[StagedThread]))
+            if len(self.threads) > _MOST_THREADS:
+                raise WorkerError("The store claims to hold more threads than a phone can.")
+        elif kind == b"L":
+            self.lapsed = body
+        elif kind == b"M":
+            self.has_remembered = True
+        elif kind == b"W":
+            self.is_refused = True
+        elif kind == b"R":
+            self._report = _decode(body, KindReport)
+        else:
+            raise WorkerError("The parser said something that cannot be understood.")
 
     async def _frames(self) -> AsyncIterator[tuple[bytes, bytes]]:
         stdout = self._process.stdout

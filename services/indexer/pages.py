@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 import msgspec
@@ -18,11 +18,11 @@ _SHORT_TEXT_CHARACTERS = 20_000
 
 
 class Cut(Generic[Item]):
-    """The first items of a sequence that fit together, encoded, and how many they are."""
+    """The first of some items that fit together, encoded, and how many they are."""
 
     def __init__(
         self,
-        items: Sequence[Item],
+        items: Iterable[Item],
         *,
         most_bytes: int,
         shorten: Callable[[Item], object] | None = None,
@@ -30,16 +30,17 @@ class Cut(Generic[Item]):
         """Take items while they fit; one that is too large by itself is shortened, not lost."""
         room = most_bytes - _RESERVED_BYTES
         self.parts: list[bytes] = []
+        self.is_whole = True
         for item in items:
             body = _encode(item)
             if len(body) > room and not self.parts and shorten is not None:
                 body = _encode(shorten(item))
             elif len(body) > room:
+                self.is_whole = False
                 break
             room -= len(body) + 1
             self.parts.append(body)
         self.count = len(self.parts)
-        self.is_whole = self.count == len(items)
 
 
 def assemble(parts: Iterable[bytes], fields: Mapping[str, object]) -> bytes:

@@ -12,6 +12,7 @@ import gc
 import resource
 import struct
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -19,6 +20,7 @@ import msgspec
 
 from services.indexer.kinds import PARSERS
 from services.indexer.kinds.protocol import ParserInputs, Tally, UnsupportedStoreError
+from services.indexer.memory import Memory, MemoryRefusedError, timeline_number
 from services.indexer.staging import (
     MOST_KEY_BYTES,
     StagedArtifact,
@@ -30,6 +32,8 @@ from services.indexer.staging import (
 from shared.contracts.indexer import KindReport
 
 ROWS, THREADS, PROGRESS, REPORT = b"A", b"T", b"P", b"R"
+#: Fingerprints that were known and not met; that a memory was written; that none may be relied on.
+LAPSED, REMEMBERED, REFUSED = b"L", b"M", b"W"
 
 _ROWS_PER_FRAME_BYTES = 256 * 1024
 _THREADS_PER_FRAME = 500
@@ -44,6 +48,9 @@ class ParseRequest(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str]
     listing: str | None = None
     region: str | None = None
+    #: What the run before left, and where to write what the next one is to know.
+    known: str | None = None
+    remember: str | None = None
     memory_bytes: int = 1024 * 1024 * 1024
     cpu_seconds: int = 1800
 
@@ -51,9 +58,13 @@ class ParseRequest(msgspec.Struct, frozen=True, kw_only=True):
 class FrameSink:
     """Writes what a parser finds as frames, holding back no more than one frame of each type."""
 
-    def __init__(self, output: BinaryIO, *, device: str = "", kind: str = "") -> None:
+    def __init__(
+        self, output: BinaryIO, *, device: str = "", kind: str = "", memory: Memory | None = None
+    ) -> None:
         """Write to *output* what is of one kind of one device."""
         self.tally = Tally()
+        self.memory = memory
+        self._group: list[bytes] = []
         self._output = output
         self._rows = bytearray()
         self.named_threads: Threads | None = Threads(device=device, kind=kind)
@@ -72,9 +83,16 @@ class FrameSink:
         """Take one artifact that is encoded already."""
         self._rows += row
         self.tally.kept += 1
+        if self.memory is not None:
+            self._group.append(row)
         if len(self._rows) >= _ROWS_PER_FRAME_BYTES:
             self._write(ROWS, self._rows)
             self._rows.clear()
+
+    def take_group(self) -> list[bytes]:
+        """Return the rows that came since the last time."""
+        rows, self._group = self._group, []
+        return rows
 
     def thread(self, thread: StagedThread) -> None:
         """Take one thread."""
@@ -95,6 +113,9 @@ class FrameSink:
                 self._write(ROWS, self._rows)
             self._describe_rest()
             self._flush_threads()
+            if self.memory is not None and not self.memory.is_refused:
+                self._write(LAPSED, b"".join(self.memory.lapsed()))
+                self._write(REMEMBERED, b"")
         tally = self.tally
         report = KindReport(
             kind=kind,
@@ -108,6 +129,10 @@ class FrameSink:
         )
         self._write(REPORT, encode_json(report))
         self._output.flush()
+
+    def refuse(self) -> None:
+        """Say that the run has to begin again without what the one before left."""
+        self._write(REFUSED, b"")
 
     def _describe_rest(self) -> None:
         assert self.named_threads is not None
@@ -148,7 +173,21 @@ def limit_process(*, memory_bytes: int, cpu_seconds: int) -> None:
 
 def parse(request: ParseRequest, output: BinaryIO) -> None:
     """Run the parser of *request* and write its frames; the report comes last in any case."""
-    sink = FrameSink(output, device=request.device, kind=request.kind)
+    with ExitStack() as open_files:
+        memory = None
+        if request.remember is not None:
+            memory = open_files.enter_context(
+                Memory(
+                    timeline=timeline_number(request.device, request.kind),
+                    target=Path(request.remember),
+                    known=None if request.known is None else Path(request.known),
+                )
+            )
+        sink = FrameSink(output, device=request.device, kind=request.kind, memory=memory)
+        _parse(request, sink)
+
+
+def _parse(request: ParseRequest, sink: FrameSink) -> None:
     parser = PARSERS.get(request.kind)
     if parser is None:
         sink.finish(request.kind, "failed", "Nobody here reads this kind.")
@@ -164,6 +203,9 @@ def parse(request: ParseRequest, output: BinaryIO) -> None:
     )
     try:
         parser.parse(inputs, sink)
+    except MemoryRefusedError:
+        sink.refuse()
+        sink.finish(request.kind, "failed", "The store has to be read as a whole.")
     except UnsupportedStoreError as error:
         sink.finish(request.kind, "failed", str(error))
     except MemoryError:

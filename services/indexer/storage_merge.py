@@ -22,6 +22,7 @@ from services.indexer.staging import (
     thread_number,
 )
 from services.indexer.storage_counts import count_all, count_moment
+from services.indexer.storage_memory import forget_memory
 from services.indexer.storage_timeline import (
     Moment,
     find_following,
@@ -41,7 +42,8 @@ _COLUMNS = [name for name, _ in ARTIFACT_COLUMNS]
 async def open_stage(connection: Connection) -> None:
     """Make the empty staging table of this transaction."""
     await connection.execute(
-        "drop table if exists pg_temp.stage, pg_temp.touched, pg_temp.gone, pg_temp.fresh"
+        "drop table if exists pg_temp.stage, pg_temp.touched, pg_temp.gone, pg_temp.fresh,"
+        " pg_temp.lapsed"
     )
     await connection.execute(stage_ddl("stage"))
 
@@ -125,6 +127,13 @@ def _without(report: KindReport, dropped: int) -> KindReport:
     )
 
 
+async def make_tables(connection: Connection) -> None:
+    """Make the empty tables in which a merge notes what it is going to do."""
+    await _begin(connection)
+    for name in ("make_gone", "make_fresh"):
+        await connection.execute(statement("merge", name))
+
+
 async def _begin(connection: Connection) -> None:
     await connection.execute("drop table if exists pg_temp.used_thread, pg_temp.touched")
     await connection.execute(statement("merge", "make_touched"))
@@ -157,6 +166,7 @@ async def forget_moment(connection: Connection, at: Moment) -> None:
             "delete from kind_index where device = $1 and kind = $2 and taken_at = $3", *place[:3]
         )
         await count_all(connection, at, kind, following)
+    await forget_memory(connection, at)
     await connection.execute(
         "delete from revision where device = $1 and taken_at = $2", at.device, at.taken_at
     )

@@ -15,6 +15,7 @@ class ContactParser:
     title = "Contacts"
     note = "Contacts of all accounts on the phone, with their groups and pictures."
     version = 1
+    keeps_memory = False
     files = (
         NeededFile(domain="HomeDomain", relative_path=_ADDRESS_BOOK),
         NeededFile(domain="HomeDomain", relative_path=_IMAGES, required=False),

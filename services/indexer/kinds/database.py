@@ -115,9 +115,9 @@ class Database:
         except UnicodeDecodeError:
             raise sqlite3.DatabaseError("text that is no UTF-8") from None
 
-    def numbers(self, statement: str) -> Iterator[tuple[Any, ...]]:
-        """Yield rows in which there is no text to decode, at full speed."""
-        return self._connection.execute(statement)
+    def numbers(self, statement: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """Yield rows in which there is no text to decode, or text that must be UTF-8."""
+        return self._connection.execute(statement, parameters)
 
     def select(self, table: str, wanted: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """Yield the wanted columns of every row that can be read; missing ones are None.

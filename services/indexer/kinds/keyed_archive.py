@@ -10,7 +10,7 @@ import plistlib
 from typing import Any
 
 from shared.ios_backup.errors import DamagedPropertyList
-from shared.ios_backup.property_lists import check_objects
+from shared.ios_backup.property_lists import check_form
 
 _LARGEST_BYTES = 8 * 1024 * 1024
 _DEEPEST = 60
@@ -26,8 +26,7 @@ def load_plist(data: object) -> Any:
     if not isinstance(data, bytes) or not 8 < len(data) <= _LARGEST_BYTES:
         return None
     try:
-        if data.startswith(b"bplist"):
-            check_objects(data)
+        check_form(data)
         return plistlib.loads(data)
     except DamagedPropertyList:
         return None

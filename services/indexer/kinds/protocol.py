@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from services.indexer.memory import Memory
 from services.indexer.staging import StagedArtifact, StagedThread, Threads
 
 
@@ -114,12 +115,17 @@ class Sink(Protocol):
     tally: Tally
     #: For parsers that encode rows themselves; None: give artifacts only.
     named_threads: Threads | None
+    #: What the revision before left and this one is to leave; None where nobody asks for it.
+    memory: Memory | None
 
     def artifact(self, artifact: StagedArtifact) -> None:
         """Take one artifact; counts it as kept."""
 
     def row(self, row: bytes) -> None:
         """Take one artifact as ``encode_row`` would give it; counts it as kept."""
+
+    def take_group(self) -> list[bytes]:
+        """Return the rows that came since the last time, if there is a memory."""
 
     def thread(self, thread: StagedThread) -> None:
         """Take one thread; at any time, before or after its artifacts."""
@@ -146,6 +152,10 @@ class KindParser(Protocol):
     @property
     def version(self) -> int:
         """Raised whenever the same file would give other artifacts."""
+
+    @property
+    def keeps_memory(self) -> bool:
+        """Whether ``parse`` fills the sink's memory, so that the next revision costs less."""
 
     @property
     def files(self) -> tuple[NeededFile, ...]:

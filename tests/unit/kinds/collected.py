@@ -22,6 +22,7 @@ class Collected:
     """A list for a sink; every artifact is encoded too, because the real one does it."""
 
     named_threads = None
+    memory = None
 
     def __init__(self) -> None:
         self.tally = Tally()
@@ -35,6 +36,9 @@ class Collected:
 
     def row(self, row: bytes) -> None:
         raise AssertionError("rows are for sinks that name threads")
+
+    def take_group(self) -> list[bytes]:
+        return []
 
     def thread(self, thread: StagedThread) -> None:
         self.threads.append(thread)

@@ -15,6 +15,7 @@ class MessageParser:
         "messages. Attachments that only iCloud holds are listed without their content."
     )
     version = 1
+    keeps_memory = True
     files = (NeededFile(domain="HomeDomain", relative_path="Library/SMS/sms.db"),)
     listings = (
         ("MediaDomain", "Library/SMS/"),

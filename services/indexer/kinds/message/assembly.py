@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from services.indexer.kinds.handles import Handles
@@ -47,6 +48,7 @@ _LINK = re.compile(
     re.IGNORECASE,
 )
 NAMED_FLAGS = sum(bit for bit, _ in FLAG_NAMES)
+_DETAILED = HAS_EDITS | HAS_SUMMARY
 _NO_TEXT = RichText(text="")
 
 
@@ -69,6 +71,8 @@ class Assembly:
         self._files = files
         self._tally = tally
         self.deleted_parts: dict[int, list[Row]] = {}
+        #: Details of the messages of a batch that need them, as far as they are at hand.
+        self.details: Mapping[int, Row] = {}
 
     def message(
         self,
@@ -94,8 +98,8 @@ class Assembly:
         readable, rich, is_unknown, is_damaged = _read_text(text, body)
         silent = not text and not body
         more: More | None = None
-        if item_type or balloon or associated_type or silent or flags & (HAS_EDITS | HAS_SUMMARY):
-            more = More(*self._store.more(rowid))
+        if item_type or balloon or associated_type or silent or flags & _DETAILED:
+            more = More(*(self.details.get(rowid) or self._store.more(rowid)))
         summary = NOTHING if more is None else self._summary(more)
         app, event = None, None
         if more is not None:
@@ -308,6 +312,11 @@ class Assembly:
                 )
             )
         return tuple(parts)
+
+
+def needs_details(row: Row) -> bool:
+    """Whether ``MORE_COLUMNS`` decide what becomes of a row; at times true where they do not."""
+    return bool(row[11] or row[16] or row[12] or not (row[2] or row[3]) or row[20] & _DETAILED)
 
 
 def has_link(text: str | None) -> bool:

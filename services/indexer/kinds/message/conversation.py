@@ -1,19 +1,22 @@
 """From the rows of sms.db to artifacts and threads.
 
 One pass in the order of time. Rows about other messages (tapbacks, votes) are read before it and
-folded into their message; what finds none follows at the end as an event.
+folded into their message; what finds none follows at the end as an event. Groups of messages that
+the run before knows already are left out, see ``fingerprints``.
 """
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
-from services.indexer.kinds.message.assembly import Assembly
+from services.indexer.kinds.message.assembly import Assembly, needs_details
 from services.indexer.kinds.message.attachment_files import AttachmentRow, BackupFiles
+from services.indexer.kinds.message.fingerprints import GROUP_ROWS, Fingerprints, groups_of
 from services.indexer.kinds.message.plain import Encode, plain_encoder
 from services.indexer.kinds.message.reactions import (
     ReactionRow,
@@ -37,15 +40,24 @@ def parse_messages(inputs: ParserInputs, sink: Sink) -> None:
     with Database(path) as database:
         handles = Handles(inputs.region)
         store = MessageStore(database, handles, sink.tally)
-        _Pass(store, handles, BackupFiles(inputs), sink).run()
+        salt = (inputs.region, inputs.has_listing, *store.salt)
+        _Pass(store, handles, BackupFiles(inputs), sink, salt).run()
 
 
 class _Pass:
     """The state of one pass over the messages."""
 
     def __init__(
-        self, store: MessageStore, handles: Handles, files: BackupFiles, sink: Sink
+        self,
+        store: MessageStore,
+        handles: Handles,
+        files: BackupFiles,
+        sink: Sink,
+        salt: Sequence[object],
     ) -> None:
+        self._salt = salt
+        self._files = files
+        self._memory = sink.memory
         self._store = store
         self._handles = handles
         self._sink = sink
@@ -56,6 +68,8 @@ class _Pass:
         self._uses_no_chat = False
         self._duplicates = store.duplicates()
         self._met: dict[str, int] = {}
+        #: Whether the key of any message depends on other messages.
+        self._has_shared_keys = False
         self._reactions = self._read_reactions()
         self._folded = 0
         self._ordinal = 0
@@ -71,30 +85,109 @@ class _Pass:
         order = self._store.order()
         chats = self._store.read_chat_of_messages(order)
         encode_plain = self._plain_encoder(chats)
-        for batch in self._store.batches(order):
-            attachments = self._store.read_attachments(self._numbers(batch))
-            for row in batch:
-                self._tally.read += 1
-                if encode_plain is not None:
-                    try:
-                        encoded = encode_plain(row, attachments)
-                    except Exception:  # noqa: BLE001 -- an odd value, which is not plain
-                        encoded = None
-                    if encoded is not None:
-                        self._sink.row(encoded)
-                        self._ordinal += 1
-                        continue
-                try:
-                    self._take(row, chats, attachments)
-                except Exception as error:  # noqa: BLE001 -- one bad record costs one record
-                    self._tally.undecodable += 1
-                    self._tally.note(f"A message could not be understood ({type(error).__name__}).")
+        prints = self._fingerprints(chats)
+        for batch, is_whole in self._store.batches(order, GROUP_ROWS):
+            noted = self._noted
+            targets = [row for row in batch if row[1] in self._reactions.targets]
+            attachments = self._store.read_attachments(self._numbers(batch, targets))
+            numbers = [row[0] for row in batch if needs_details(row)]
+            details = self._store.details(numbers)
+            self._assembly.details = details or {}
+            if prints is None:
+                self._take_rows(batch, encode_plain, chats, attachments)
+            else:
+                is_clean = is_whole and details is not None and noted == self._noted
+                prints.look_at(
+                    batch, attachments=attachments, details=details or {}, targets=targets
+                )
+                for group in groups_of(batch):
+                    found = prints.of(group) if is_clean else None
+                    if not self._recall(found, group):
+                        before = self._noted, self._tally.undecodable, self._tally.missing_files
+                        self._take_rows(group, encode_plain, chats, attachments)
+                        self._remember(found, *before)
             self._sink.progress(self._tally.read, len(order))
         self._take_orphans(chats)
         self._give_threads()
         if self._folded:
             self._tally.note(f"{self._folded} reactions are shown with their messages.")
         self._sink.progress(len(order), len(order))
+
+    def _take_rows(
+        self,
+        rows: Sequence[Row],
+        encode_plain: Encode | None,
+        chats: ChatOfMessage,
+        attachments: dict[int, list[AttachmentRow]],
+    ) -> None:
+        for row in rows:
+            self._tally.read += 1
+            if encode_plain is not None:
+                try:
+                    encoded = encode_plain(row, attachments)
+                except Exception:  # noqa: BLE001 -- an odd value, which is not plain
+                    encoded = None
+                if encoded is not None:
+                    self._sink.row(encoded)
+                    self._ordinal += 1
+                    continue
+            try:
+                self._take(row, chats, attachments)
+            except Exception as error:  # noqa: BLE001 -- one bad record costs one record
+                self._tally.undecodable += 1
+                self._tally.note(f"A message could not be understood ({type(error).__name__}).")
+
+    def _fingerprints(self, chats: ChatOfMessage) -> Fingerprints | None:
+        if self._memory is None:
+            return None
+        if self._duplicates or not self._store.is_sound:
+            self._memory.refuse()
+        return Fingerprints(
+            salt=self._salt,
+            conversations=self._conversations,
+            chats=chats,
+            people=self._people,
+            files=self._files,
+            reactions=self._reactions,
+            recoverable=self._recoverable,
+            deleted_parts=self._deleted_parts,
+        )
+
+    @property
+    def _noted(self) -> int:
+        return sum(self._tally.notes.values())
+
+    def _recall(self, fingerprint: bytes | None, group: Sequence[Row]) -> bool:
+        """Take the artifacts of a group from the run before, if it had the same one."""
+        assert self._memory is not None
+        known = self._memory.recall(fingerprint)
+        if known is None:
+            return False
+        tally = self._tally
+        tally.read += len(group)
+        tally.kept += known.kept
+        tally.undecodable += known.undecodable
+        tally.missing_files += known.missing
+        for row in group:
+            if row[1] in self._reactions.targets and not (
+                is_about_another(row[12]) or _comes_with_another(row)
+            ):
+                self._folded += len(self._reactions.take(row[1]) or ())
+        return True
+
+    def _remember(
+        self, fingerprint: bytes | None, noted: int, undecodable: int, missing: int
+    ) -> None:
+        assert self._memory is not None
+        if self._has_shared_keys:
+            self._memory.refuse()
+        # What there was to say of a group is found out anew every time.
+        self._memory.remember(
+            fingerprint if noted == self._noted else None,
+            self._sink.take_group(),
+            undecodable=self._tally.undecodable - undecodable,
+            missing=self._tally.missing_files - missing,
+        )
 
     def _plain_encoder(self, chats: ChatOfMessage) -> Encode | None:
         if self._sink.named_threads is None:
@@ -110,10 +203,10 @@ class _Pass:
             special_keys=(self._reactions.targets, self._duplicates),
         )
 
-    def _numbers(self, batch: list[Row]) -> array[int]:
+    def _numbers(self, batch: list[Row], targets: list[Row]) -> array[int]:
         """Row numbers whose attachments are needed: the batch's, and those of its stickers."""
-        numbers = array("q", (row[0] for row in batch))
-        for row in batch:
+        numbers = array("q", [row[0] for row in batch])
+        for row in targets:
             reactions = self._reactions.peek(row[1])
             if reactions:
                 numbers.extend(reaction.rowid for reaction in reactions if reaction.has_sticker)
@@ -149,18 +242,11 @@ class _Pass:
     def _take(
         self, row: Row, chats: ChatOfMessage, attachments: dict[int, list[AttachmentRow]]
     ) -> None:
-        rowid, guid = row[0], row[1]
-        kind, target = row[12], row[13]
-        about_another = is_about_another(kind)
-        if (
-            isinstance(target, str)
-            and target
-            and isinstance(guid, str)
-            and (about_another or is_poll_change(row[16], guid, parse_target(target)[0]))
-        ):
-            return  # comes with its message, or at the end
+        if _comes_with_another(row):
+            return  # or at the end
+        rowid = row[0]
         key = self._key(row)
-        reactions = None if about_another else self._reactions.take(key)
+        reactions = None if is_about_another(row[12]) else self._reactions.take(key)
         thread, also_in, flags, deleted = self._place(rowid, chats)
         if reactions:
             self._folded += len(reactions)
@@ -188,6 +274,7 @@ class _Pass:
             self._tally.note("A message has no identity of its own.")
         elif guid not in self._duplicates:
             return guid
+        self._has_shared_keys = True
         count = self._met.get(guid, 0) + 1
         self._met[guid] = count
         if count == 1:
@@ -234,10 +321,27 @@ class _Pass:
                 )
             )
             self._ordinal += 1
+            if self._memory is not None and not self._ordinal % GROUP_ROWS:
+                self._remember(None, 0, 0, 0)
+        if self._memory is not None:
+            self._remember(None, 0, 0, 0)
 
     def _give_threads(self) -> None:
+        # Of what is known already it is not known where it is; threads of nothing are left out.
+        gives_all = self._memory is not None and self._memory.relies
         for thread, used in zip(self._conversations.threads, self._used, strict=True):
-            if used:
+            if used or gives_all:
                 self._sink.thread(thread)
-        if self._uses_no_chat:
+        if self._uses_no_chat or gives_all:
             self._sink.thread(NO_CHAT)
+
+
+def _comes_with_another(row: Row) -> bool:
+    """Whether a row is about another message and not shown by itself."""
+    guid, target = row[1], row[13]
+    return (
+        isinstance(target, str)
+        and bool(target)
+        and isinstance(guid, str)
+        and (is_about_another(row[12]) or is_poll_change(row[16], guid, parse_target(target)[0]))
+    )

@@ -97,6 +97,8 @@ FLAG_NAMES: tuple[tuple[int, str], ...] = (
 )
 
 _BATCH = 1000
+#: Details of a batch are read at once up to here, one by one beyond.
+_MOST_DETAILS_BYTES = 32 << 20
 _NO_THREAD = -1
 
 Row = tuple[Any, ...]
@@ -110,6 +112,8 @@ class MessageStore:
         self._database = database
         self._normalise = handles.normalise
         self._tally = tally
+        #: Whether what was read can be relied on to be all there is.
+        self.is_sound = True
         columns = database.columns("message")
         if not columns:
             raise UnsupportedStoreError("The database has no messages table.")
@@ -127,6 +131,8 @@ class MessageStore:
         fields.append(_flag_expression(columns))
         self._fields = ", ".join(fields)
         self._more = ", ".join(name if name in columns else "null" for name in MORE_COLUMNS)
+        #: What stands for the columns that are there.
+        self.salt = (self._fields, self._more, *sorted(database.columns("attachment")))
         database.ensure_index("message", "date")
         database.ensure_index("message_attachment_join", "message_id")
 
@@ -141,23 +147,32 @@ class MessageStore:
                 rows.extend(map(itemgetter(0), self._database.numbers(statement)))
             except sqlite3.Error:  # a damaged index or page
                 self._tally.note("Part of the messages table is damaged.")
+                self.is_sound = False
                 continue
             break
         return rows
 
-    def batches(self, order: array[int]) -> Iterator[list[Row]]:
-        """Yield the messages of *order* in batches; rows that cannot be read are counted."""
-        for start in range(0, len(order), _BATCH):
-            numbers = order[start : start + _BATCH]
+    def batches(self, order: array[int], multiple: int) -> Iterator[tuple[list[Row], bool]]:
+        """Yield the messages of *order* in batches, and whether a batch was read without trouble.
+
+        Batches end behind a row number that *multiple* divides. Rows that cannot be read are
+        counted.
+        """
+        end = 0
+        while end < len(order):
+            start, end = end, min(end + _BATCH, len(order))
+            while end < len(order) and order[end - 1] % multiple and end < start + 2 * _BATCH:
+                end += 1
+            numbers = order[start:end]
             listed = ",".join(map(str, numbers))
             statement = (
                 f"select {self._fields} from json_each(?) as q "  # noqa: S608 -- names are ours
                 "cross join message as m on m.rowid = q.value"
             )
             try:
-                yield self._database.quick_rows(statement, (f"[{listed}]",))
+                yield self._database.quick_rows(statement, (f"[{listed}]",)), True
             except (sqlite3.Error, UnicodeDecodeError):
-                yield list(self._one_by_one(numbers))
+                yield list(self._one_by_one(numbers)), False
 
     def _one_by_one(self, numbers: Sequence[int]) -> Iterator[Row]:
         statement = f"select {self._fields} from message as m where m.rowid = ?"  # noqa: S608
@@ -168,6 +183,28 @@ class MessageStore:
                 self._tally.read += 1
                 self._tally.undecodable += 1
                 self._tally.note("A message could not be read from the damaged database.")
+
+    def details(self, numbers: Sequence[int]) -> dict[int, Row] | None:
+        """Return ``MORE_COLUMNS`` of some messages, or None when they are to be read singly."""
+        if not numbers:
+            return {}
+        statement = (
+            f"select m.rowid, {self._more} from json_each(?) as q "  # noqa: S608 -- names are ours
+            "cross join message as m on m.rowid = q.value"
+        )
+        found: dict[int, Row] = {}
+        size = 0
+        try:
+            for rowid, *rest in self._database.numbers(
+                statement, (f"[{','.join(map(str, numbers))}]",)
+            ):
+                found[rowid] = tuple(rest)
+                size += sum(len(value) for value in rest[:2] if isinstance(value, bytes | str))
+                if size > _MOST_DETAILS_BYTES:
+                    return None
+        except (sqlite3.Error, UnicodeDecodeError):
+            return None
+        return found
 
     def more(self, rowid: int) -> Row:
         """Return ``MORE_COLUMNS`` of one message; Nones when they cannot be read."""
@@ -185,6 +222,7 @@ class MessageStore:
             rows = self._database.rows("select guid from message group by guid having count(*) > 1")
             return frozenset(row[0] for row in rows if isinstance(row[0], str))
         except sqlite3.Error:
+            self.is_sound = False
             return frozenset()
 
     def read_handles(self) -> dict[int, Handle]:
@@ -289,6 +327,7 @@ class MessageStore:
             yield from self._database.rows(statement)
         except sqlite3.Error:
             self._tally.note("Part of the reactions could not be read.")
+            self.is_sound = False
 
     def read_attachments(self, numbers: Sequence[int]) -> dict[int, list[AttachmentRow]]:
         """Return the attachments of some messages, in the order in which they were joined."""
@@ -351,6 +390,14 @@ class ChatOfMessage:
         if 0 <= message_id < len(self._dense):
             return self._dense[message_id]
         return self._sparse.get(message_id, _NO_THREAD)
+
+    def first_of(self, message_ids: Iterable[int]) -> list[int]:
+        """Return each message's chat, or -1."""
+        dense, sparse, size = self._dense, self._sparse, len(self._dense)
+        return [
+            dense[number] if 0 <= number < size else sparse.get(number, _NO_THREAD)
+            for number in message_ids
+        ]
 
     @property
     def in_several(self) -> Iterable[int]:

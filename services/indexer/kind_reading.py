@@ -1,0 +1,269 @@
+"""One kind of one run, from private copies to the history: parse them, merge what was found.
+
+There are three ways to merge. The first rows of a large store are loaded into tables of their own;
+when the revision right before left a memory, only what it does not know is parsed and merged; and
+whenever anything stands against these, everything is parsed and compared, which is always right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import msgspec
+
+from services.indexer.isolation import Bounds, Parsing, WorkerRequest, parsing
+from services.indexer.kind_files import Fetched, UnreadError
+from services.indexer.kinds.protocol import KindParser
+from services.indexer.progress import ProgressReporter
+from services.indexer.storage_difference import DoubtError, merge_difference
+from services.indexer.storage_memory import is_newest, recall, replace_memory
+from services.indexer.storage_merge import count_first, fill_stage, merge_stage, open_stage
+from services.indexer.storage_names import rebuild_address_book
+from services.indexer.storage_shards import (
+    SMALL_BYTES,
+    Pieces,
+    ShardLoader,
+    attach_shards,
+    drop_abandoned,
+)
+from services.indexer.storage_timeline import Moment, has_no_history
+from shared.contracts.indexer import KindReport
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from services.indexer.storage_shards import Connect
+
+    Connection = asyncpg.pool.PoolConnectionProxy[Any]
+    Record = Callable[[], Awaitable[Moment]]
+
+_MANY_ROWS = 5_000
+#: Names of files beside the copies.
+_KNOWN, _REMEMBERED = "known", "remembered"
+
+
+class KindReading:
+    """What reading one kind needs, put together by the run."""
+
+    def __init__(
+        self,
+        parser: KindParser,
+        *,
+        folder: Path,
+        settings: Settings,
+        region: str | None,
+        command: Sequence[str],
+        bounds: Bounds,
+        progress: ProgressReporter,
+        connect: Connect,
+        small_bytes: int = SMALL_BYTES,
+    ) -> None:
+        """Use the private *folder*, in which the copies lie, for what runs leave for each other."""
+        self._parser = parser
+        self._folder = folder
+        self._settings = settings
+        self._region = region
+        self._command = command
+        self._bounds = bounds
+        self._progress = progress
+        self._connect = connect
+        self._small_bytes = small_bytes
+        #: How the last read was merged: ``loaded``, ``merged`` or as a ``difference``.
+        self.way = ""
+
+    async def read(
+        self,
+        connection: Connection,
+        fetched: Fetched,
+        *,
+        job_id: str,
+        planned: Moment,
+        record: Record,
+    ) -> KindReport:
+        """Parse the copies and merge them in one transaction, see ``KindRun.index``.
+
+        Raises ``UnreadError``, ``WorkerError`` and what Postgres says of rows that do not fit.
+        """
+        request = await self._request(connection, fetched, planned)
+        if request.known is not None:
+            try:
+                return await self._with(
+                    request, connection, job_id=job_id, planned=planned, record=record
+                )
+            except DoubtError:
+                request = msgspec.structs.replace(request, known=None)
+        return await self._with(request, connection, job_id=job_id, planned=planned, record=record)
+
+    async def _request(
+        self, connection: Connection, fetched: Fetched, planned: Moment
+    ) -> WorkerRequest:
+        kind = self._parser.kind
+        remember: str | None = None
+        known: str | None = None
+        if self._parser.keeps_memory and await is_newest(connection, planned, kind):
+            remember = str(self._folder / _REMEMBERED)
+            left = await recall(connection, planned, kind, self._parser.version)
+            if left is not None:
+                (self._folder / _KNOWN).write_bytes(left)
+                known = str(self._folder / _KNOWN)
+        return WorkerRequest(
+            kind=kind,
+            device=planned.device,
+            files=fetched.files,
+            listing=fetched.listing,
+            region=self._region or self._settings.indexer.region,
+            known=known,
+            remember=remember,
+            memory_bytes=self._settings.indexer.worker_memory_bytes,
+            cpu_seconds=self._settings.indexer.worker_cpu_seconds,
+        )
+
+    async def _with(
+        self,
+        request: WorkerRequest,
+        connection: Connection,
+        *,
+        job_id: str,
+        planned: Moment,
+        record: Record,
+    ) -> KindReport:
+        title = self._parser.title
+
+        async def tell(done: int, total: int | None) -> None:
+            await self._progress.tell(f"Reading {title}", done, total)
+
+        await tell(0, None)
+        async with parsing(
+            request, bounds=self._bounds, on_progress=tell, command=self._command
+        ) as worker:
+            pieces = Pieces(worker.pieces())
+            if (
+                request.known is None
+                and await has_no_history(connection, planned.device, self._parser.kind)
+                and await pieces.look_ahead(self._small_bytes)
+            ):
+                return await self._load(
+                    connection, worker, pieces, job_id=job_id, planned=planned, record=record
+                )
+            report = await self._merge(
+                connection, worker, pieces, request, job_id=job_id, record=record
+            )
+        if report.added > _MANY_ROWS:
+            # Searches would be planned for the table as it was, until autovacuum comes by.
+            await connection.execute("analyze artifact_0")
+        return report
+
+    async def _load(
+        self,
+        connection: Connection,
+        worker: Parsing,
+        pieces: Pieces,
+        *,
+        job_id: str,
+        planned: Moment,
+        record: Callable[[], Awaitable[Moment]],
+    ) -> KindReport:
+        """Put the first rows of the kind into tables that are attached when all are there."""
+        try:
+            loader = ShardLoader(self._connect, at=planned, kind=self._parser.kind)
+            numbers = await loader.load(pieces)
+            self.way = "loaded"
+            report = self._read_whole(worker)
+            await self._progress.tell(f"Storing {self._parser.title}")
+            async with connection.transaction():
+                at = await record()
+                assert at == planned, "the device is ours, so nobody else moved its moments"
+                await attach_shards(connection, numbers)
+                counted = await count_first(
+                    connection,
+                    at=at,
+                    threads=worker.threads,
+                    report=report,
+                    parser_version=self._parser.version,
+                    job_id=job_id,
+                )
+                await self._keep(connection, worker, at, parsed=report, merged=counted)
+                await self._after(connection, at)
+                return counted
+        except Exception:
+            # What is left when even this fails, or the run is cancelled, goes at the next run.
+            await drop_abandoned(connection, planned.device)
+            raise
+
+    async def _merge(
+        self,
+        connection: Connection,
+        worker: Parsing,
+        pieces: Pieces,
+        request: WorkerRequest,
+        *,
+        job_id: str,
+        record: Record,
+    ) -> KindReport:
+        async with connection.transaction():
+            await open_stage(connection)
+            await fill_stage(connection, pieces.portion())
+            if worker.is_refused:
+                raise DoubtError
+            parsed = self._read_whole(worker)
+            await self._progress.tell(f"Storing {self._parser.title}")
+            at = await record()
+            self.way = "merged" if request.known is None else "difference"
+            if request.known is not None and worker.has_remembered:
+                report = await merge_difference(
+                    connection,
+                    at=at,
+                    threads=worker.threads,
+                    lapsed=worker.lapsed,
+                    groups=self._folder / _REMEMBERED,
+                    report=parsed,
+                    parser_version=self._parser.version,
+                    job_id=job_id,
+                )
+            elif request.known is not None:
+                raise DoubtError
+            else:
+                report = await merge_stage(
+                    connection,
+                    at=at,
+                    threads=worker.threads,
+                    report=parsed,
+                    parser_version=self._parser.version,
+                    job_id=job_id,
+                )
+                await self._keep(connection, worker, at, parsed=parsed, merged=report)
+            await self._after(connection, at)
+            return report
+
+    async def _keep(
+        self,
+        connection: Connection,
+        worker: Parsing,
+        at: Moment,
+        *,
+        parsed: KindReport,
+        merged: KindReport,
+    ) -> None:
+        """Leave for the next run what is known now, if this run was the newest one's."""
+        if not self._parser.keeps_memory or not await is_newest(connection, at, parsed.kind):
+            return
+        # Artifacts that shared their key are not all there: nothing to rely on.
+        is_complete = worker.has_remembered and parsed.kept == merged.kept
+        await replace_memory(
+            connection,
+            at,
+            parsed.kind,
+            self._parser.version,
+            self._folder / _REMEMBERED if is_complete else None,
+        )
+
+    def _read_whole(self, worker: Parsing) -> KindReport:
+        if worker.report.state != "indexed":
+            raise UnreadError(worker.report)
+        return msgspec.structs.replace(worker.report, kind=self._parser.kind)
+
+    async def _after(self, connection: Connection, at: Moment) -> None:
+        if self._parser.kind == "contact":
+            await rebuild_address_book(connection, at.device)

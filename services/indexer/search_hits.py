@@ -1,0 +1,161 @@
+"""The hits of one page as people see them, and what all hits are like."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from services.indexer.pages import Cut, shorten_hit
+from services.indexer.snippet import make_snippet
+from services.indexer.sql import statement
+from services.indexer.storage_rows import (
+    ARTIFACT_COLUMNS,
+    fetch_names,
+    thread_title,
+    to_artifact,
+)
+from shared.contracts.indexer import Facet, Hit, Participant
+
+if TYPE_CHECKING:
+    from services.indexer.search_query import Term
+    from services.indexer.storage_rows import Connection, Names, Row
+    from services.indexer.storage_shards import Shard
+
+#: Hits with more text than this together are made beside the event loop.
+_LONG_CHARACTERS = 50_000
+#: What the order of time has for an unknown one.
+_NO_TIME = dt.datetime(1900, 1, 1, tzinfo=dt.UTC)
+
+
+class Hits:
+    """The hits of a page, each made when it is certain that there is room for it."""
+
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        *,
+        positions: Mapping[int, int],
+        names: Names,
+        terms: Sequence[Term],
+    ) -> None:
+        self._rows = rows
+        self._positions = positions
+        self._names = names
+        self._terms = terms
+
+    async def cut(self, most_bytes: int) -> Cut[Hit]:
+        """Return as many as fit into one reply, encoded."""
+
+        def take() -> Cut[Hit]:
+            return Cut(self._make(), most_bytes=most_bytes, shorten=shorten_hit)
+
+        if sum(len(row["text"] or "") for row in self._rows) > _LONG_CHARACTERS:
+            return await asyncio.to_thread(take)
+        return take()
+
+    def _make(self) -> Iterator[Hit]:
+        for row in self._rows:
+            artifact = to_artifact(row, self._names)
+            has_thread = row["thread_key"] is not None
+            yield Hit(
+                artifact=artifact,
+                snippet=make_snippet(artifact.text, artifact.title, self._terms),
+                thread_title=self._title(row) if has_thread else None,
+                thread_position=self._positions[row["id"]] if has_thread else None,
+            )
+
+    def _title(self, row: Row) -> str:
+        participants = [
+            Participant(handle=handle, name=self._names.get((row["device"], handle)))
+            for handle in row["participants"]
+        ]
+        return thread_title(row["thread_title"], participants, row["thread_key"])
+
+
+async def fetch_hits(
+    connection: Connection, rows: Sequence[Row], shards: Sequence[Shard], terms: Sequence[Term]
+) -> Hits:
+    """Return what is shown of *rows*, found in *shards* by *terms*."""
+    if not rows:
+        return Hits([], positions={}, names={}, terms=terms)
+    text = statement("search", "shown").format(columns=ARTIFACT_COLUMNS)
+    fetched = await connection.fetch(
+        text,
+        [row["shard"] for row in rows],
+        [row["id"] for row in rows],
+        sorted({row["shard"] for row in rows}),
+    )
+    found = {row["id"]: row for row in fetched}
+    shown = [found[row["id"]] for row in rows if row["id"] in found]
+    names = await fetch_names(
+        connection,
+        (
+            (row["device"], handle)
+            for row in shown
+            for handle in (row["sender_handle"], *(row["participants"] or ()))
+        ),
+    )
+    positions = await _count_positions(connection, shown, shards)
+    return Hits(shown, positions=positions, names=names, terms=terms)
+
+
+async def _count_positions(
+    connection: Connection, rows: Sequence[Row], shards: Sequence[Shard]
+) -> dict[int, int]:
+    """Return how many current artifacts of its thread come before each row."""
+    pairs = [
+        (row, shard.number)
+        for row in rows
+        if row["thread_id"] is not None
+        for shard in shards
+        if _may_hold(shard, row)
+    ]
+    counted = await connection.fetch(
+        statement("search", "counted"),
+        [row["thread_id"] for row, _ in pairs],
+        [row["anchor_at"] for row, _ in pairs],
+        [row["anchor_id"] for row, _ in pairs],
+        [row["id"] for row, _ in pairs],
+        [row["sort_at"] for row, _ in pairs],
+        [number for _, number in pairs],
+        sorted({number for _, number in pairs}),
+    )
+    after_anchor = {row["id"]: row["counted"] for row in counted}
+    return {row["id"]: row["anchor_position"] + after_anchor.get(row["id"], 0) for row in rows}
+
+
+def _may_hold(shard: Shard, row: Row) -> bool:
+    """Whether a table may hold anything between a row and the anchor before it."""
+    return (
+        shard.device in {None, row["device"]}
+        and shard.kind in {None, row["kind"]}
+        and (shard.first_at is None or shard.first_at <= row["sort_at"])
+        and (shard.last_at is None or shard.last_at >= row["anchor_at"])
+    )
+
+
+def count_facets(
+    rows: Sequence[Row], shards: Sequence[Shard], labels: Mapping[str, str]
+) -> dict[str, list[Facet]]:
+    """Return how many of the hits have which kind, device and year."""
+    of = {shard.number: shard for shard in shards}
+    counted: dict[str, Counter[str | None]] = {
+        "kind": Counter(row["kind"] or of[row["shard"]].kind for row in rows),
+        "device": Counter(row["device"] or of[row["shard"]].device for row in rows),
+        "year": Counter(str(row["sort_at"].year) for row in rows if row["sort_at"] != _NO_TIME),
+    }
+    facets = {
+        name: [
+            Facet(value=value, count=count, label=labels.get(value) if name == "kind" else None)
+            for value, count in counts.items()
+            if value is not None
+        ]
+        for name, counts in counted.items()
+    }
+    for found in facets.values():
+        found.sort(key=lambda facet: (-facet.count, facet.value))
+    facets["year"].sort(key=lambda facet: facet.value, reverse=True)
+    return facets

@@ -1,0 +1,90 @@
+"""What a search has to know before it looks for anything, in one round trip.
+
+The tables that may hold what is asked for, the words in the form of the index, and the
+conversations of a person.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.indexer.cursors import read_id
+from services.indexer.search_query import tsquery_text
+from services.indexer.sql import statement
+from services.indexer.storage_rows import Conditions
+from services.indexer.storage_shards import Shard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.indexer.search_plan import Mode
+    from services.indexer.search_query import Question, Term
+    from services.indexer.storage_rows import Connection
+    from shared.contracts.indexer import Search
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a search looks, and for what: queries in Postgres's own text, empty for nothing."""
+
+    shards: list[Shard]
+    #: What has to be there as words and what must not be; and what must not be there alone.
+    words: str = ""
+    excluded: str = ""
+    person_threads: list[int] = []
+
+
+async def fetch_scope(connection: Connection, request: Search, question: Question) -> Scope:
+    """Return the scope of a request; without tables when nothing can match."""
+    where = Conditions(
+        [
+            request.device,
+            request.kind,
+            None if request.thread is None else read_id(request.thread, "thread"),
+            None if request.person is None else request.person.replace("\0", ""),
+        ]
+    )
+    by_words = [term for term in question.terms if goes_by_words(term, "words")]
+    text = statement("search", "scope").format(
+        words=_query(where, by_words),
+        excluded=_query(where, [term for term in by_words if term.excluded]),
+    )
+    rows = await connection.fetch(text, *where.parameters)
+    if not rows:
+        return Scope(shards=[])
+    return Scope(
+        shards=[
+            Shard(
+                number=row["shard"],
+                device=row["device"],
+                kind=row["kind"],
+                row_count=max(0, int(row["row_count"] or 0)),
+                first_at=row["first_at"],
+                last_at=row["last_at"],
+                has_substring=row["has_substring"],
+            )
+            for row in rows
+        ],
+        words=rows[0]["words"],
+        excluded=rows[0]["excluded"],
+        person_threads=rows[0]["person_threads"] or [],
+    )
+
+
+def goes_by_words(term: Term, mode: Mode) -> bool:
+    """Whether the index of words finds, or leaves out, what a term stands for."""
+    if term.kind == "part" or not term.words:
+        return False
+    return term.excluded or mode == "words"
+
+
+def _query(where: Conditions, terms: Sequence[Term]) -> str:
+    pieces: list[str] = []
+    for term in terms:
+        if term.kind == "phrase" and term.is_plain:
+            piece = f"phraseto_tsquery('simple', {where.parameter(term.folded)})"
+        else:
+            piece = f"to_tsquery('simple', {where.parameter(tsquery_text(term))})"
+        pieces.append(f"!!({piece})" if term.excluded else piece)
+    return " && ".join(pieces) if pieces else "''::tsquery"

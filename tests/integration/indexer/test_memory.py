@@ -1,0 +1,236 @@
+"""Runs that parse only what they do not know, against runs that parse everything."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from phone_changes import SMS, ChangingPhone
+from staged import BACKUP, day
+
+from services.indexer.isolation import WORKER_COMMAND, Bounds
+from services.indexer.kind_files import Fetched
+from services.indexer.kind_reading import KindReading
+from services.indexer.kinds import PARSERS
+from services.indexer.progress import ProgressReporter
+from services.indexer.storage_merge import forget_moment
+from services.indexer.storage_timeline import Moment, record_revision
+from shared.bus import Bus
+from shared.contracts.identifiers import JobId
+from shared.contracts.indexer import KindReport
+from tests.stack import Stack
+
+JOB = "6f9619ff-8b86-4d01-b42d-00cf4fc964fe"
+
+#: Everything that readers see of a device; numbers of rows only by their order.
+TABLES = """
+select key, digest, (select t.key from thread t where t.id = a.thread_id), occurred_at, sort_at,
+    title, text, folded, sender_handle, is_me, payload::text, attachments::text, has_attachment,
+    has_link, added_at, removed_at, search::text
+from artifact a where device = $1 and kind = 'message' order by id;
+select key, title, folded, is_group, participants, services, described_at, artifact_count,
+    removed_count, first_at, last_at, last_text, sort_at
+from thread where device = $1 order by key;
+select t.key, n.position, n.sort_at, a.key
+from thread_anchor n join thread t on t.id = n.thread_id join artifact a on a.id = n.artifact_id
+where t.device = $1 order by 1, 2;
+select kind, artifact_count, removed_count from kind_total where device = $1 order by 1;
+select kind, taken_at, state, added, removed, parser_version, report from kind_index
+where device = $1 order by 1, 2
+"""
+
+
+async def tables(connection: Any, device: str) -> list[list[tuple[Any, ...]]]:
+    return [
+        [tuple(row) for row in await connection.fetch(statement, device)]
+        for statement in TABLES.split(";")
+    ]
+
+
+class Devices:
+    """Indexes one phone's states for several devices."""
+
+    def __init__(self, stack: Stack, pool: Any, connect: Any, bus: Bus, folder: Path) -> None:
+        self._settings = stack.settings()
+        self._pool = pool
+        self._connect = connect
+        self._bus = bus
+        self._folder = folder
+        #: How each run merged what it read.
+        self.ways: list[str] = []
+
+    async def index(
+        self, phone: Path, listing: Path, *, device: str, moment: int, small_bytes: int = 8 << 20
+    ) -> KindReport:
+        folder = self._folder / device
+        folder.mkdir()
+        try:
+            copy = folder / "sms.db"
+            shutil.copyfile(phone, copy)
+            progress = ProgressReporter(self._bus, self._pool, JobId(JOB), {})
+            reading = KindReading(
+                PARSERS["message"], folder=folder, settings=self._settings, region="DE",
+                command=WORKER_COMMAND, bounds=Bounds(), progress=progress, connect=self._connect,
+                small_bytes=small_bytes,
+            )  # fmt: skip
+            async with self._pool.acquire() as connection:
+
+                async def record() -> Moment:
+                    return await record_revision(
+                        connection, device=device, digest=f"{moment:040x}", taken_at=day(moment),
+                        backup_id=BACKUP,
+                    )  # fmt: skip
+
+                report = await reading.read(
+                    connection,
+                    Fetched(files={SMS: str(copy)}, listing=str(listing)),
+                    job_id=JOB,
+                    planned=Moment(device=device, taken_at=day(moment)),
+                    record=record,
+                )
+            self.ways.append(reading.way)
+            return report
+        finally:
+            shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def devices(stack: Stack, pool: Any, connect: Any, tmp_path: Path) -> AsyncIterator[Devices]:
+    async with stack.bus("indexer") as bus:
+        yield Devices(stack, pool, connect, bus, tmp_path)
+
+
+SEEDS = range(int(os.environ.get("KEEPSAKE_MEMORY_SEEDS", "4")))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_runs_that_know_most_of_it_leave_exactly_what_whole_runs_leave(
+    devices: Devices, connection: Any, tmp_path: Path, seed: int
+) -> None:
+    """The memory of one device is emptied before each run, so that it always reads everything."""
+    chance = random.Random(seed)
+    phone = ChangingPhone(tmp_path, seed)
+    listing = tmp_path / "listing"
+    small_bytes = chance.choice([1, 8 << 20])
+    states: dict[int, Path] = {}
+    moment = 0
+    for step in range(7):
+        if states and chance.random() < 0.2:
+            at = chance.choice(sorted(states))  # forget one, or ask for an older one again
+            if chance.random() < 0.5:
+                for device in ("knows", "reads"):
+                    async with connection.transaction():
+                        await forget_moment(connection, Moment(device=device, taken_at=day(at)))
+                del states[at]
+                assert await tables(connection, "knows") == await tables(connection, "reads")
+                continue
+            state = states[at]
+        else:
+            happened = phone.change(chance.choice([0, 1, 3, 12])) if step else []
+            at = moment = moment + 2
+            if step and chance.random() < 0.15:
+                at = moment - 3  # found later than one that is newer
+            state = tmp_path / f"state{at}"
+            shutil.copyfile(phone.path, state)
+        phone.listing(listing)
+        await connection.execute("delete from memory where device = 'reads'")
+        reports = [
+            await devices.index(state, listing, device=device, moment=at, small_bytes=small_bytes)
+            for device in ("knows", "reads")
+        ]
+        assert reports[0] == reports[1], happened
+        states[at] = state
+        assert await tables(connection, "knows") == await tables(connection, "reads"), happened
+    phone.close()
+    assert "difference" not in devices.ways[1::2]
+    assert "difference" in devices.ways[::2]
+
+
+async def written(connection: Any) -> dict[int, str]:
+    rows = await connection.fetch("select id, xmin::text as x from artifact")
+    return {row["id"]: row["x"] for row in rows}
+
+
+async def index_twice(
+    devices: Devices, connection: Any, folder: Path, change: Callable[[ChangingPhone], None]
+) -> tuple[KindReport, int]:
+    """Index a phone, let something happen, index it again; return the report and rows written."""
+    phone = ChangingPhone(folder, 1, messages=600)
+    listing = folder / "listing"
+    phone.listing(listing)
+    await devices.index(phone.path, listing, device="d", moment=1)
+    before = await written(connection)
+    change(phone)
+    phone.close()
+    report = await devices.index(phone.path, listing, device="d", moment=2)
+    after = await written(connection)
+    return report, sum(before.get(number) != xmin for number, xmin in after.items())
+
+
+async def test_the_next_run_writes_what_changed_and_counts_everything(
+    devices: Devices, connection: Any, tmp_path: Path
+) -> None:
+    report, rows = await index_twice(devices, connection, tmp_path, ChangingPhone.edit_text)
+    assert devices.ways == ["merged", "difference"]
+    assert (report.read, report.added, report.removed, rows) == (600, 1, 1, 2)
+
+
+async def test_what_is_remembered_wrongly_is_found_out_and_everything_is_read(
+    devices: Devices, connection: Any, tmp_path: Path
+) -> None:
+    phone = ChangingPhone(tmp_path, 1, messages=600)
+    listing = tmp_path / "listing"
+    phone.listing(listing)
+    await devices.index(phone.path, listing, device="d", moment=1)
+    await connection.execute(
+        "update memory_group set digests = decode(repeat('00', length(digests)), 'hex')"
+    )
+    phone.edit_text()
+    phone.close()
+    report = await devices.index(phone.path, listing, device="d", moment=2)
+    assert devices.ways == ["merged", "merged"]
+    assert (report.read, report.added, report.removed) == (600, 1, 1)
+    await devices.index(phone.path, listing, device="d", moment=3)
+    assert devices.ways[-1] == "difference"
+
+
+async def test_another_parser_or_a_store_with_doubtful_identities_is_read_as_a_whole(
+    devices: Devices, connection: Any, tmp_path: Path
+) -> None:
+    phone = ChangingPhone(tmp_path, 1, messages=600)
+    listing = tmp_path / "listing"
+    phone.listing(listing)
+    await devices.index(phone.path, listing, device="d", moment=1)
+    await connection.execute("update memory set parser_version = 0")
+    await devices.index(phone.path, listing, device="d", moment=2)
+    await connection.execute("update memory set parser_version = 1")
+    phone.add_messages()
+    phone._db.execute("update message set guid = ' ' where rowid = 110")
+    await devices.index(phone.path, listing, device="d", moment=3)
+    assert devices.ways == ["merged", "merged", "merged"]
+    assert await connection.fetchval("select count(*) from memory_group") == 0
+    phone._db.execute("update message set guid = 'found' where rowid = 110")
+    phone.close()
+    await devices.index(phone.path, listing, device="d", moment=4)
+    await devices.index(phone.path, listing, device="d", moment=5)
+    assert devices.ways[3:] == ["merged", "difference"]
+
+
+async def test_nothing_stays_of_what_was_remembered_of_a_forgotten_revision(
+    devices: Devices, connection: Any, tmp_path: Path
+) -> None:
+    phone = ChangingPhone(tmp_path, 1)
+    listing = tmp_path / "listing"
+    phone.listing(listing)
+    phone.close()
+    await devices.index(phone.path, listing, device="d", moment=1)
+    assert await connection.fetchval("select count(*) from memory_group") > 10
+    async with connection.transaction():
+        await forget_moment(connection, Moment(device="d", taken_at=day(1)))
+    assert await connection.fetchval("select count(*) from memory_group") == 0
+    assert await connection.fetchval("select count(*) from memory") == 0
