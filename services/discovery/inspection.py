@@ -25,7 +25,7 @@ from shared.ios_backup import BackupFolder, completeness
 from shared.ios_backup.completeness import FINISHED, Observation, Verdict
 from shared.ios_backup.description import Description
 from shared.ios_backup.errors import DamagedFile, DamagedManifest, DamagedPropertyList, MissingFile
-from shared.ios_backup.property_lists import MAX_BYTES, PropertyList, data, read_property_list
+from shared.ios_backup.property_lists import PropertyList, data, longest, read_property_list
 from shared.ios_backup.safe_files import open_within, read_within
 
 _PLISTS = ("Info.plist", "Manifest.plist", "Status.plist")
@@ -78,7 +78,7 @@ def read_plists(path: bytes) -> Plists:
     for name in _PLISTS:
         _check_readable(folder / name)
         try:
-            lists[name] = read_property_list(read_within(folder, name, max_bytes=MAX_BYTES))
+            lists[name] = read_property_list(read_within(folder, name, max_bytes=longest(name)))
             forms[name] = "readable"
         except MissingFile:
             forms[name] = "absent"

@@ -16,9 +16,10 @@ from services.unlock.problems_of_format import told_as_problems
 from shared.contracts.problems import problem
 from shared.ios_backup import BackupFolder, Keys
 from shared.ios_backup.errors import BackupFormatError, WrongPassphrase
-from shared.ios_backup.property_lists import MAX_BYTES, data, read_property_list
+from shared.ios_backup.property_lists import data, longest, read_property_list
 from shared.ios_backup.safe_files import read_within
 
+_KEYBAG_LIST = "Manifest.plist"
 _STILL_RUNS = (
     "The phone is still backing up, or its last run broke off. Let it finish, or back up again."
 )
@@ -100,7 +101,7 @@ def _can_be_encrypted(folder: BackupFolder) -> bool:
     if folder.format == "mbdb":
         return True
     try:
-        content = read_within(folder.path, "Manifest.plist", max_bytes=MAX_BYTES)
+        content = read_within(folder.path, _KEYBAG_LIST, max_bytes=longest(_KEYBAG_LIST))
         return data(read_property_list(content), "ManifestKey") is not None
     except BackupFormatError:
         # Lost, not absent: unlocking says so.

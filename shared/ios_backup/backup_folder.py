@@ -32,11 +32,13 @@ from shared.ios_backup.keybag import Keybag, Keys
 from shared.ios_backup.manifest_db import Manifest
 from shared.ios_backup.manifest_entry import ManifestEntry
 from shared.ios_backup.manifest_staging import SQLITE_MAGIC, stage_manifest
-from shared.ios_backup.property_lists import MAX_BYTES, PropertyList, data, read_property_list
+from shared.ios_backup.property_lists import PropertyList, data, longest, read_property_list
 from shared.ios_backup.safe_files import FILE_ID, open_within, read_within
 
 _MANIFEST_DB = "Manifest.db"
 _MANIFEST_MBDB = "Manifest.mbdb"
+#: Where Manifest.plist has keys.
+_KEYS_AT = ("BackupKeyBag", "ManifestKey")
 _PROPERTY_LISTS = ("Info.plist", "Manifest.plist", "Status.plist")
 
 
@@ -45,14 +47,18 @@ class BackupFolder:
 
     def __init__(self, path: Path, property_lists: dict[str, PropertyList]) -> None:
         self.path = path
-        self._manifest_plist = property_lists.get("Manifest.plist", {})
+        manifest_plist = property_lists.get("Manifest.plist", {})
+        # A session keeps this for hours: no more of it than is needed.
+        self._manifest_plist = {
+            key: manifest_plist[key] for key in _KEYS_AT if key in manifest_plist
+        }
         #: Property lists that are there and readable.
         self.readable = frozenset(property_lists)
         #: What was found odd, in sentences.
         self.warnings: list[str] = []
         self.description: Description = describe(
             info=property_lists.get("Info.plist", {}),
-            manifest=self._manifest_plist,
+            manifest=manifest_plist,
             status=property_lists.get("Status.plist", {}),
             folder_name=path.name,
         )
@@ -80,7 +86,7 @@ class BackupFolder:
         warnings = []
         for name in _PROPERTY_LISTS:
             try:
-                content = read_within(path, name, max_bytes=MAX_BYTES)
+                content = read_within(path, name, max_bytes=longest(name))
                 lists[name] = read_property_list(content)
             except MissingFile:
                 warnings.append(f"{name} is missing.")

@@ -9,6 +9,7 @@ and too large), and cutting at it has destroyed databases in other tools.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -18,6 +19,7 @@ from shared.ios_backup.decryption import (
     ZERO_IV,
     decryptor,
     plain_pieces,
+    wipe,
     write_all,
 )
 from shared.ios_backup.errors import DamagedFile
@@ -27,8 +29,33 @@ from shared.ios_backup.media_types import HEAD_BYTES, media_type
 #: and its content are asked for next to each other; most files of a phone are this small.
 _SMALL_BYTES = 32 * 1024
 _CHUNK_BYTES = 1024 * 1024
+_KEPT_BYTES = 1024 * 1024 + BLOCK_BYTES
 #: Differences of up to a block are how phones count.
 _USUAL_DIFFERENCE_BYTES = 16
+
+
+class _Buffers(threading.local):
+    """Stored and decrypted bytes of the read that a thread is at.
+
+    Allocated anew for every read, the system would clear their pages every time, which takes
+    longer than decrypting. What is larger than usual is not kept.
+    """
+
+    def __init__(self) -> None:
+        self._stored = memoryview(b"")
+        self._plain = memoryview(b"")
+
+    def of(self, length: int) -> tuple[memoryview, memoryview]:
+        """Return room for *length* stored bytes, and for as many decrypted ones and a block."""
+        if length > _KEPT_BYTES:
+            return memoryview(bytearray(length)), memoryview(bytearray(length + BLOCK_BYTES))
+        if length > len(self._stored):
+            self._stored = memoryview(bytearray(length))
+            self._plain = memoryview(bytearray(length + BLOCK_BYTES))
+        return self._stored[:length], self._plain
+
+
+_buffers = _Buffers()
 
 
 class FileReader:
@@ -73,10 +100,7 @@ class FileReader:
             return self._stored(offset, end - offset)
         if (whole := self._plain) is not None:
             return whole[offset:end]
-        first = offset - offset % BLOCK_BYTES
-        last = end + -end % BLOCK_BYTES
-        plain = self._decrypted(first, last)
-        return bytes(plain[offset - first : end - first])
+        return self._decrypted(offset, end)
 
     def chunks(self, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
         """Return the whole plaintext in order, in pieces of *chunk_bytes*."""
@@ -133,7 +157,7 @@ class FileReader:
             self._plain = decryptor(self._cipher_key).update(stored)
             block = self._plain[-BLOCK_BYTES:]
         else:
-            block = bytes(self._decrypted(self.stored_bytes - BLOCK_BYTES, self.stored_bytes))
+            block = self._decrypted(self.stored_bytes - BLOCK_BYTES, self.stored_bytes)
         padding = block[-1]
         if 1 <= padding <= BLOCK_BYTES and block[-padding:] == bytes([padding]) * padding:
             return self.stored_bytes - padding
@@ -160,18 +184,33 @@ class FileReader:
             return iter(())
         return plain_pieces(self._descriptor, key=self._cipher_key)
 
-    def _decrypted(self, first: int, last: int) -> memoryview:
-        """Decrypt the whole blocks from *first* up to *last*."""
+    def _decrypted(self, offset: int, end: int) -> bytes:
+        """Decrypt the blocks that hold *offset* to *end*, and return that part."""
         key = self._cipher_key
         if key is None:
             raise ValueError("the reader is closed")
+        first = offset - offset % BLOCK_BYTES
         lead = BLOCK_BYTES if first else 0
-        stored = self._stored(first - lead, last - first + lead)
-        # One allocation for the result: update() would add one per call and copy.
-        plain = bytearray(last - first + BLOCK_BYTES)
-        cipher = decryptor(key, stored[:lead] or ZERO_IV)
-        written = cipher.update_into(memoryview(stored)[lead:], plain)
-        return memoryview(plain)[:written]
+        length = end + -end % BLOCK_BYTES - first
+        stored, plain = _buffers.of(length + lead)
+        self._read_into(stored, first - lead)
+        cipher = decryptor(key, bytes(stored[:lead]) or ZERO_IV)
+        cipher.update_into(stored[lead:], plain)
+        found = bytes(plain[offset - first : end - first])
+        # Whoever locks a backup is told that nothing of it is left.
+        wipe(plain[:length])
+        return found
+
+    def _read_into(self, stored: memoryview, offset: int) -> None:
+        if self._descriptor is None:
+            raise ValueError("the reader is closed")
+        while stored:
+            # Network mounts may give less than asked for.
+            count = os.preadv(self._descriptor, [stored], offset)
+            if not count:
+                raise DamagedFile("The stored file became shorter while it was read.")
+            stored = stored[count:]
+            offset += count
 
     def _stored(self, offset: int, length: int) -> bytes:
         if self._descriptor is None:

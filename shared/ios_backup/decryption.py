@@ -17,6 +17,7 @@ ZERO_IV = bytes(BLOCK_BYTES)
 _FROM_ZERO = modes.CBC(ZERO_IV)
 #: Both buffers together stay in the cache of a core between reading, decrypting and writing.
 _PIECE_BYTES = 256 * 1024
+_ZEROS = memoryview(bytes(64 * 1024))
 
 
 def decryptor(key: bytes, iv: bytes = ZERO_IV) -> CipherContext:
@@ -42,6 +43,13 @@ def plain_pieces(source: int, *, key: bytes | None) -> Iterator[memoryview]:
         else:
             # A short read in mid-file may end within a block; the cipher keeps the rest.
             yield plain[: cipher.update_into(stored[:count], plain)]
+
+
+def wipe(plain: memoryview) -> None:
+    """Overwrite *plain*, which will be used again: what it held belongs to somebody."""
+    for begin in range(0, len(plain), len(_ZEROS)):
+        piece = plain[begin : begin + len(_ZEROS)]
+        piece[:] = _ZEROS[: len(piece)]
 
 
 def write_all(target: int, piece: memoryview) -> None:

@@ -19,8 +19,11 @@ from shared.ios_backup.errors import DamagedManifest
 from shared.ios_backup.manifest_entry import EntryFacts
 
 MAGIC = b"mbdb\x05\x00"
-#: Five times the largest known; it is held in memory whole.
-MAX_BYTES = 256 * 1024**2
+#: More than twice the largest known; it is held in memory whole.
+MAX_BYTES = 128 * 1024**2
+#: Real records have some hundred bytes, forged ones as few as fifty. Phones of that age held at
+#: most 128 GB.
+MAX_RECORDS = 1_000_000
 _NUMBERS = struct.Struct(">HQIIIIIQBB")
 _FLAGS = {0x8000: 1, 0x4000: 2, 0xA000: 4}
 _SCHEMA = """
@@ -121,8 +124,12 @@ def _row(record: bytes) -> tuple[str, str, str, int, bytes]:
 
 def _records(content: bytes) -> Iterator[tuple[int, int]]:
     position = len(MAGIC)
+    count = 0
     while position < len(content):
         begin = position
+        count += 1
+        if count > MAX_RECORDS:
+            raise DamagedManifest("The manifest lists more files than any real one.")
         _, position = _strings(content, position)
         position += _NUMBERS.size
         if position > len(content):

@@ -6,6 +6,7 @@ SQLite never opens a file of the backup itself.
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from shared.ios_backup.decryption import BLOCK_BYTES, plain_pieces, write_all
 from shared.ios_backup.errors import DamagedManifest
 
 SQLITE_MAGIC = b"SQLite format 3\0"
-#: Half a million entries are 500 MB.
-MAX_MANIFEST_BYTES = 8 * 1024**3
+#: Half a million entries are 500 MB. The copy lies on tmpfs, where a file of nothing but holes
+#: becomes as much memory.
+MAX_MANIFEST_BYTES = 2 * 1024**3
 
 
 def stage_manifest(source: int, scratch: Path, *, key: bytes | None) -> Path:
@@ -28,11 +30,20 @@ def stage_manifest(source: int, scratch: Path, *, key: bytes | None) -> Path:
         raise DamagedManifest("The manifest is larger than any real one.")
     if key is not None and total % BLOCK_BYTES:
         raise DamagedManifest("The manifest is cut off.")
+    room = os.statvfs(scratch)
+    if total > room.f_bavail * room.f_frsize:
+        # Said before everything is full: others write there, too.
+        raise OSError(errno.ENOSPC, "There is no space for the manifest's copy.")
     path = scratch / "manifest.sqlite"
     target = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
+        left = total
         for piece in plain_pieces(source, key=key):
-            write_all(target, piece)
+            # A file that somebody goes on writing has no end.
+            write_all(target, piece[:left])
+            left -= len(piece)
+            if left <= 0:
+                break
         os.ftruncate(target, _exact_length(target))
     except BaseException:
         path.unlink(missing_ok=True)

@@ -1,14 +1,15 @@
 """Property lists of unknown origin, read within bounds; and typed looks into them.
 
 The standard reader does the parsing. It already refuses XML entity declarations; added here are
-limits of size, objects and depth, refusal of cycles and of objects that overlap, and one error for
-everything that garbage makes it raise.
+limits of size, objects and depth, refusal of cycles, of objects that overlap and of XML that no
+writer of backups writes, and one error for everything that garbage makes it raise.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import plistlib
+import re
 import struct
 from collections.abc import Mapping
 from xml.parsers.expat import ExpatError
@@ -19,12 +20,27 @@ PropertyList = Mapping[str, object]
 
 #: Info.plist carries icons of every app: some tens of MiB on full phones.
 MAX_BYTES = 64 * 1024 * 1024
-MAX_OBJECTS = 1_000_000
+#: A phone with a thousand apps has twenty thousand.
+MAX_OBJECTS = 200_000
 MAX_DEPTH = 64
+_LONGEST = {"Info.plist": MAX_BYTES, "Manifest.plist": 16 * 1024 * 1024, "Status.plist": 1024**2}
 #: An element has at most two tags, and keys and texts of dictionaries are elements as well.
 _MAX_TAGS = 4 * MAX_OBJECTS
+#: Texts come in pieces, cut at line breaks and references: data of 64 MiB has a million lines.
+_MAX_PIECES = 2_000_000
+_LONGEST_START = 1024
 _MAX_TEXT = 1_000
+#: Numbers that need sixteen bytes: those from 2^63 on, which hardly occur.
+_MAX_LONG_NUMBERS = 1_000
+#: What comes before the first value, as all writers of backups have it.
+_START = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^<>]*\?>)?\s*(?:<!DOCTYPE\s+plist[^<>\[]*>)?\s*"
+    rb"(?:<plist(?:\s+version\s*=\s*[\"'][\d.]{1,8}[\"'])?\s*>)?"
+)
+#: A declaration, a comment or an instruction; an attribute; a tag or a reference without an end.
+_ODD = re.compile(rb"<(?:[!?]|[^<>]*=|[^<>]{40})|&(?![#\w]{1,10};)")
 _TRAILER = struct.Struct(">6xBBQQQ")
+_LONG_NUMBER = 0x14
 #: Bytes of one item of data, text, array, set and dictionary: so many, and so many references.
 _UNITS = {0x40: (1, 0), 0x50: (1, 0), 0x60: (2, 0), 0xA0: (0, 1), 0xC0: (0, 1), 0xD0: (0, 2)}
 
@@ -36,13 +52,7 @@ def read_property_list(data: bytes, *, max_bytes: int = MAX_BYTES) -> PropertyLi
     """
     if len(data) > max_bytes:
         raise DamagedPropertyList("The property list is larger than any real one.")
-    if data.startswith(b"bplist"):
-        check_objects(data)
-    elif b"<!ENTITY" in data:
-        raise DamagedPropertyList("The property list declares XML entities.")
-    elif data.count(b"<") > _MAX_TAGS:
-        # Ten million empty dictionaries in 64 MiB would become a gigabyte.
-        raise DamagedPropertyList("The property list holds too many values.")
+    check_form(data)
     try:
         value = plistlib.loads(data)
     except (
@@ -63,11 +73,48 @@ def read_property_list(data: bytes, *, max_bytes: int = MAX_BYTES) -> PropertyLi
     return value
 
 
+def longest(name: str) -> int:
+    """Return how many bytes the property list of this name, in a backup, may have."""
+    return _LONGEST[name]
+
+
+def check_form(data: bytes) -> None:
+    """Refuse a list, of either form, that would cost more than it is long to read.
+
+    For whoever gives it to the standard reader. Raises DamagedPropertyList.
+    """
+    if data.startswith(b"bplist"):
+        check_objects(data)
+    else:
+        _check_tags(data)
+
+
+def _check_tags(data: bytes) -> None:
+    """Refuse XML that cannot be read in linear time, or whose values take many times its length.
+
+    Expat reads pieces of two kilobytes, and each time from the beginning of the tag or comment that
+    it is in: one comment of 60 MiB takes a quarter of an hour. Attributes become objects.
+    """
+    start = _START.match(data[:_LONGEST_START])
+    assert start is not None
+    if b"\0" in data[:4]:
+        raise DamagedPropertyList("The property list is in an encoding that backups do not have.")
+    if data.count(b"<") > _MAX_TAGS:
+        # Ten million empty dictionaries in 64 MiB would become a gigabyte.
+        raise DamagedPropertyList("The property list holds too many values.")
+    if sum(data.count(one) for one in (b"\n", b"\r", b"&")) > _MAX_PIECES:
+        raise DamagedPropertyList("The property list's texts are cut into too many pieces.")
+    if _ODD.search(data, start.end()) is not None:
+        raise DamagedPropertyList("The property list holds tags that no backup's has.")
+
+
 def check_objects(data: bytes) -> None:
     """Refuse a binary list whose objects claim more bytes than it has. Raises DamagedPropertyList.
 
     Objects that overlap let a list of one megabyte unfold to any size: a thousand strings may each
-    claim the whole rest of the file, and the standard reader copies it for each of them.
+    claim the whole rest of the file, and the standard reader copies it for each of them. Numbers
+    may claim to have 32 KiB, and those of 16 bytes can be chosen so that all fall into one place
+    of a dictionary, which then takes minutes to fill.
     """
     if len(data) < 8 + _TRAILER.size:
         raise DamagedPropertyList("The property list is cut off.")
@@ -76,17 +123,21 @@ def check_objects(data: bytes) -> None:
         raise DamagedPropertyList("The property list claims too many objects.")
     if not 1 <= offset_bytes <= 8 or table + count * offset_bytes > len(data):
         raise DamagedPropertyList("The property list is cut off.")
-    claimed = 0
+    claimed = long_numbers = 0
     for at in range(table, table + count * offset_bytes, offset_bytes):
         offset = int.from_bytes(data[at : at + offset_bytes], "big")
-        claimed += _claimed_bytes(data, offset, ref_bytes)
+        marker = data[offset] if offset < len(data) else 0
+        if _LONG_NUMBER <= marker < 0x20:
+            long_numbers += 1 if marker == _LONG_NUMBER else 1 + _MAX_LONG_NUMBERS
+        claimed += _claimed_bytes(data, offset, marker, ref_bytes)
+    if long_numbers > _MAX_LONG_NUMBERS:
+        raise DamagedPropertyList("The property list holds numbers that no backup's has.")
     if claimed > len(data):
         raise DamagedPropertyList("The property list claims more than it holds.")
 
 
-def _claimed_bytes(data: bytes, offset: int, ref_bytes: int) -> int:
+def _claimed_bytes(data: bytes, offset: int, marker: int, ref_bytes: int) -> int:
     """Return how long the content of the object at *offset* says that it is; 0 for small ones."""
-    marker = data[offset] if offset < len(data) else 0
     kind = marker & 0xF0
     if kind not in _UNITS:
         return 0

@@ -11,6 +11,7 @@ from shared.ios_backup.errors import DamagedFile, MissingFile
 
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_FILE = "What should be a file is a link or something else."
 FILE_ID = re.compile(r"[0-9a-f]{40}")
 
 
@@ -32,7 +33,12 @@ def open_within(folder: Path, *parts: str) -> int:
             if directory >= 0:
                 os.close(directory)
             directory, name = inner, part
-        descriptor = os.open(name, _FILE_FLAGS, dir_fd=None if directory < 0 else directory)
+        below = None if directory < 0 else directory
+        # Looked at before and after: opening a device can do something by itself (a tape is wound
+        # back, a watchdog starts), and what was a file may be swapped for something else.
+        if not stat.S_ISREG(os.stat(name, dir_fd=below, follow_symlinks=False).st_mode):
+            raise DamagedFile(_NO_FILE)
+        descriptor = os.open(name, _FILE_FLAGS, dir_fd=below)
     except FileNotFoundError:
         raise MissingFile("The file is not in the backup folder.") from None
     except OSError:
@@ -42,7 +48,7 @@ def open_within(folder: Path, *parts: str) -> int:
             os.close(directory)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise DamagedFile("What should be a file is something else.")
+        raise DamagedFile(_NO_FILE)
     return descriptor
 
 
