@@ -6,7 +6,7 @@ import datetime as dt
 import sqlite3
 from pathlib import Path
 
-from deploy.demo.container import PhoneFile, mint_backup
+from deploy.demo.container import PhoneFile, file_id, mint_backup
 from deploy.demo.messages import write_bulk_messages
 
 PASSPHRASE = "bench"
@@ -15,11 +15,12 @@ _ONE_IN = 3000
 
 
 class Phone:
-    """One phone and its backup folder."""
+    """One phone and its backup folder below *root*; *number* tells several apart."""
 
-    def __init__(self, folder: Path, root: Path, messages: int) -> None:
-        self._database = folder / "sms.db"
+    def __init__(self, folder: Path, root: Path, messages: int, *, number: int = 0) -> None:
+        self._database = folder / f"sms{number}.db"
         self._root = root
+        self._udid = f"00008110-{number:016X}"
         self._runs = 0
         write_bulk_messages(self._database, messages, chats=max(120, messages * 3 // 1000))
 
@@ -29,6 +30,7 @@ class Phone:
         mint_backup(
             self._root,
             files=[PhoneFile("HomeDomain", "Library/SMS/sms.db", self._database.read_bytes())],
+            udid=self._udid,
             passphrase=PASSPHRASE,
             dpic=10_000_000,
             iterations=10_000,
@@ -61,3 +63,21 @@ class Phone:
                     from chat_message_join join fresh on fresh.old = message_id;
             """)
         connection.close()
+
+
+def mint_huge(root: Path, size_bytes: int) -> str:
+    """Write an encrypted backup with one file of zeros-as-ciphertext; return the file's id.
+
+    *size_bytes* is a multiple of 16. The blob is sparse, so that no disk must take it: only its
+    last block is written, which the block of zeros before it turns into valid padding.
+    """
+    name = PhoneFile("CameraRollDomain", "Media/DCIM/100APPLE/IMG_0001.MOV", b"")
+    minted = mint_backup(root, files=[name], passphrase=PASSPHRASE)
+    blob = minted.blob_path(name.domain, name.relative_path)
+    padding = blob.read_bytes()
+    assert len(padding) == 16
+    with blob.open("r+b") as file:
+        file.truncate(size_bytes)
+        file.seek(size_bytes)
+        file.write(padding)
+    return file_id(name.domain, name.relative_path)
