@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from services.indexer.pages import Cut, shorten_hit
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _LONG_CHARACTERS = 50_000
 #: What the order of time has for an unknown one.
 _NO_TIME = dt.datetime(1900, 1, 1, tzinfo=dt.UTC)
+#: A thousand rows are counted for each answer: without a line of Python for each.
+_SHARD, _SORT_AT, _YEAR = itemgetter("shard"), itemgetter("sort_at"), attrgetter("year")
 
 
 class Hits:
@@ -132,8 +135,8 @@ def _may_hold(shard: Shard, row: Row) -> bool:
     return (
         shard.device in {None, row["device"]}
         and shard.kind in {None, row["kind"]}
-        and (shard.first_at is None or shard.first_at <= row["sort_at"])
-        and (shard.last_at is None or shard.last_at >= row["anchor_at"])
+        and (shard.first_at is not None and shard.first_at <= row["sort_at"])
+        and (shard.last_at is not None and shard.last_at >= row["anchor_at"])
     )
 
 
@@ -141,21 +144,34 @@ def count_facets(
     rows: Sequence[Row], shards: Sequence[Shard], labels: Mapping[str, str]
 ) -> dict[str, list[Facet]]:
     """Return how many of the hits have which kind, device and year."""
-    of = {shard.number: shard for shard in shards}
-    counted: dict[str, Counter[str | None]] = {
-        "kind": Counter(row["kind"] or of[row["shard"]].kind for row in rows),
-        "device": Counter(row["device"] or of[row["shard"]].device for row in rows),
-        "year": Counter(str(row["sort_at"].year) for row in rows if row["sort_at"] != _NO_TIME),
+    kinds: Counter[str] = Counter()
+    devices: Counter[str] = Counter()
+    by_shard = Counter(map(_SHARD, rows))
+    for shard in shards:
+        if shard.kind is not None and shard.device is not None:
+            kinds[shard.kind] += by_shard[shard.number]
+            devices[shard.device] += by_shard[shard.number]
+        elif by_shard[shard.number]:
+            own = [row for row in rows if row["shard"] == shard.number]
+            kinds.update(row["kind"] for row in own)
+            devices.update(row["device"] for row in own)
+    years = Counter(map(_YEAR, map(_SORT_AT, rows)))
+    if years[_NO_TIME.year]:
+        years[_NO_TIME.year] -= sum(row["sort_at"] == _NO_TIME for row in rows)
+    return {
+        "kind": _most_first(kinds, labels),
+        "device": _most_first(devices, {}),
+        "year": [
+            Facet(value=str(year), count=count)
+            for year, count in sorted(years.items(), reverse=True)
+            if count
+        ],
     }
-    facets = {
-        name: [
-            Facet(value=value, count=count, label=labels.get(value) if name == "kind" else None)
-            for value, count in counts.items()
-            if value is not None
-        ]
-        for name, counts in counted.items()
-    }
-    for found in facets.values():
-        found.sort(key=lambda facet: (-facet.count, facet.value))
-    facets["year"].sort(key=lambda facet: facet.value, reverse=True)
-    return facets
+
+
+def _most_first(counts: Counter[str], labels: Mapping[str, str]) -> list[Facet]:
+    return [
+        Facet(value=value, count=count, label=labels.get(value))
+        for value, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        if count
+    ]

@@ -8,6 +8,7 @@ artifacts, and then the page says that its total is not exact.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -191,12 +192,9 @@ class _Page:
         return write_cursor(HitPlace(self.mode, by_rank, rank, place.at_us, place.id))
 
 
-def _moment(row: Row) -> tuple[Any, ...]:
-    return row["sort_at"], row["id"]
-
-
-def _relevance(row: Row) -> tuple[Any, ...]:
-    return row["rank"], row["sort_at"], row["id"]
+#: The orders of hits, for sorting a thousand of them: from time, or from rank, down to the id.
+_moment = itemgetter("sort_at", "id")
+_relevance = itemgetter("rank", "sort_at", "id")
 
 
 def _match(question: Question, mode: Mode, scope: Scope) -> Match | None:

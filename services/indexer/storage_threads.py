@@ -80,12 +80,9 @@ async def list_thread_artifacts(
 ) -> bytes:
     """Return artifacts of one thread, ascending in time, with cursors both ways."""
     thread_id = read_id(request.thread_id, "thread")
-    if not await connection.fetchval(
-        "select exists (select 1 from thread where id = $1)", thread_id
-    ):
-        raise not_found("thread")
+    shards = await _shards(connection, thread_id)
     limit = read_limit(request.limit)
-    view = _View(connection, thread_id, request)
+    view = _View(connection, thread_id, shards, request)
     if request.cursor is not None:
         start = read_cursor(request.cursor, TimePlace)
         backward, around = start.backward, False
@@ -99,21 +96,26 @@ async def list_thread_artifacts(
             start = place_of(_LAST if backward else _FIRST, 0)
         else:
             start = found
-    if around:
-        before = await view.fetch(start, backward=True, limit=limit // 2)
-        rows = before + await view.fetch(start, backward=False, limit=limit - len(before))
-    else:
-        rows = await view.fetch(start, backward=backward, limit=limit)
+    before: list[Row] = []
+    after: list[Row] = []
+    if around or backward:
+        before = await view.fetch(start, backward=True, limit=limit // 2 if around else limit)
+    if around or not backward:
+        # One more tells whether there is a next page.
+        after = await view.fetch(start, backward=False, limit=limit - len(before) + 1)
+    rows = [*before, *after][:limit]
+    has_next = len(before) + len(after) > limit
     artifacts = await to_artifacts(connection, rows)
     if backward and not around:
         # What has to go to fit is the far end, which here is the beginning.
         cut = Cut(artifacts[::-1], most_bytes=most_bytes, shorten=shorten_artifact)
         rows, parts = rows[len(rows) - cut.count :], cut.parts[::-1]
+        has_next = bool(rows) and await view.has_after(rows[-1])
     else:
         cut = Cut(artifacts, most_bytes=most_bytes, shorten=shorten_artifact)
+        has_next = has_next or cut.count < len(rows)
         rows, parts = rows[: cut.count], cut.parts
     position = await view.position(rows[0]) if rows else None
-    has_next = bool(rows) and await view.has_after(rows[-1])
     return assemble(
         parts,
         {
@@ -124,28 +126,17 @@ async def list_thread_artifacts(
     )
 
 
-async def thread_position(
-    connection: Connection, *, thread_id: int, sort_at: dt.datetime, artifact_id: int
-) -> int:
-    """Return how many current artifacts of a thread come before a place in it."""
-    anchor = await connection.fetchrow(
-        "select position, sort_at, artifact_id from thread_anchor where thread_id = $1"
-        " and (sort_at, artifact_id) <= ($2, $3) order by position desc limit 1",
+async def _shards(connection: Connection, thread_id: int) -> list[int]:
+    """Return the tables that may hold a thread's artifacts. Raises 404 when there is no thread."""
+    rows = await connection.fetch(
+        "select s.shard from thread t join artifact_shard s on s.state = 'attached'"
+        " and coalesce(s.device, t.device) = t.device and coalesce(s.kind, t.kind) = t.kind"
+        " where t.id = $1 order by s.shard",
         thread_id,
-        sort_at,
-        artifact_id,
     )
-    skipped = 0 if anchor is None else anchor["position"]
-    counted: int = await connection.fetchval(
-        "select count(*) from artifact a where a.thread_id = $1 and a.removed_at is null"
-        " and (a.sort_at, a.id) >= ($2, $3) and (a.sort_at, a.id) < ($4, $5)",
-        thread_id,
-        _FIRST if anchor is None else anchor["sort_at"],
-        0 if anchor is None else anchor["artifact_id"],
-        sort_at,
-        artifact_id,
-    )
-    return int(skipped) + counted
+    if not rows:
+        raise not_found("thread")
+    return [row["shard"] for row in rows]
 
 
 _FIRST = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
@@ -153,60 +144,88 @@ _LAST = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 
 
 class _View:
-    """A thread as it is looked at: now or as of a moment, with or without removed artifacts."""
+    """A thread as it is looked at: now or as of a moment, with or without removed artifacts.
+
+    Every condition names the thread in the same breath as the place. With ``thread_id = $1`` the
+    planner may take a table of one long thread for all of that thread, and read it in the order of
+    time; for any other thread that means to read it to its end.
+    """
 
     def __init__(
-        self, connection: Connection, thread_id: int, request: ListThreadArtifacts
+        self,
+        connection: Connection,
+        thread_id: int,
+        shards: list[int],
+        request: ListThreadArtifacts,
     ) -> None:
         self._connection = connection
         self._thread_id = thread_id
+        self._shards = shards
         self._removed = "include" if request.include_removed else "exclude"
         self._as_of = request.as_of
 
-    def _where(self) -> Conditions:
+    def _where(self, compare: str, at: dt.datetime, artifact_id: int) -> Conditions:
         where = Conditions()
-        where.add("a.thread_id = {thread}", thread=self._thread_id)
+        where.add("a.shard = any({shards})", shards=self._shards)
+        far = "a.thread_id >= {thread}" if compare == "<" else "a.thread_id <= {thread}"
+        where.add(
+            f"(a.thread_id, a.sort_at, a.id) {compare} ({{thread}}, {{at}}, {{id}}) and {far}",
+            thread=self._thread_id,
+            at=at,
+            id=artifact_id,
+        )
         where.see(self._removed, self._as_of)
         return where
 
     async def fetch(self, start: TimePlace, *, backward: bool, limit: int) -> list[Row]:
         """Return up to *limit* rows before *start*, or from it on, ascending in time."""
-        where = self._where()
-        compare, way = ("<", "desc") if backward else (">=", "asc")
-        where.add(f"(a.sort_at, a.id) {compare} ({{at}}, {{id}})", at=start.at, id=start.id)
+        where = self._where("<" if backward else ">=", start.at, start.id)
         rows: list[Any] = await self._connection.fetch(
             f"select {ARTIFACT_COLUMNS} from artifact a where {where}"  # noqa: S608 -- parameters only
-            f" order by a.sort_at {way}, a.id {way} limit {limit}",
+            f" order by {_order('desc' if backward else 'asc')} limit {limit}",
             *where.parameters,
         )
         return rows[::-1] if backward else rows
 
     async def has_after(self, row: Row) -> bool:
         """Return whether anything comes after *row*."""
-        where = self._where()
-        where.add("(a.sort_at, a.id) > ({at}, {id})", at=row["sort_at"], id=row["id"])
-        found: bool = await self._connection.fetchval(
-            f"select exists (select 1 from artifact a where {where})",  # noqa: S608 -- as above
+        where = self._where(">", row["sort_at"], row["id"])
+        found: int | None = await self._connection.fetchval(
+            f"select 1 from artifact a where {where} order by {_order('asc')} limit 1",  # noqa: S608 -- as above
             *where.parameters,
         )
-        return found
+        return found is not None
 
     async def position(self, row: Row) -> int:
         """Return how much comes before *row*."""
+        skipped = 0
+        where = self._where("<", row["sort_at"], row["id"])
         if self._removed == "exclude" and self._as_of is None:
-            return await thread_position(
-                self._connection,
-                thread_id=self._thread_id,
-                sort_at=row["sort_at"],
-                artifact_id=row["id"],
+            anchor = await self._connection.fetchrow(
+                "select position, sort_at, artifact_id from thread_anchor where thread_id = $1"
+                " and (sort_at, artifact_id) <= ($2, $3)"
+                " order by sort_at desc, artifact_id desc limit 1",
+                self._thread_id,
+                row["sort_at"],
+                row["id"],
             )
-        where = self._where()
-        where.add("(a.sort_at, a.id) < ({at}, {id})", at=row["sort_at"], id=row["id"])
+            if anchor is not None:
+                skipped = anchor["position"]
+                where.add(
+                    "(a.thread_id, a.sort_at, a.id) >= ({thread}, {at}, {id})",
+                    thread=self._thread_id,
+                    at=anchor["sort_at"],
+                    id=anchor["artifact_id"],
+                )
         counted: int = await self._connection.fetchval(
             f"select count(*) from artifact a where {where}",  # noqa: S608 -- as above
             *where.parameters,
         )
-        return counted
+        return skipped + counted
+
+
+def _order(way: str) -> str:
+    return f"a.thread_id {way}, a.sort_at {way}, a.id {way}"
 
 
 async def _start(connection: Connection, thread_id: int, at: str | None) -> TimePlace | None:
