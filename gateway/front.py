@@ -66,7 +66,7 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = _with_safe_headers(message["headers"], scope["path"])
+                message["headers"] = with_safe_headers(message["headers"], scope["path"])
             await send(message)
 
         refusal = self._refusal(scope)
@@ -141,9 +141,10 @@ def is_host_served(header: str, names: frozenset[str]) -> bool:
     return True
 
 
-def _with_safe_headers(
+def with_safe_headers(
     headers: Iterable[tuple[bytes, bytes]], path: str
 ) -> list[tuple[bytes, bytes]]:
+    """Return *headers* and what disarms an answer, where they do not say it themselves."""
     given = list(headers)
     if path == "/schema":
         given.append(_PAGE_POLICY)

@@ -17,6 +17,11 @@ _SECONDS = Histogram(
 )
 STREAMED_BYTES = Counter("keepsake_http_streamed_bytes_total", "Decrypted bytes sent to callers.")
 LIVE_CLIENTS = Gauge("keepsake_live_clients", "Open event streams.")
+ENDED_CONNECTIONS = Counter(
+    "keepsake_http_connections_ended_total",
+    "Connections that were refused, or ended for what they did not do.",
+    ("reason",),
+)
 DROPPED_CLIENTS = Counter(
     "keepsake_live_clients_dropped_total", "Event streams that were too slow."
 )

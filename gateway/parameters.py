@@ -65,6 +65,7 @@ _DESCRIPTIONS = {
     401: "No valid API token",
     403: "The token lacks the scope, or the passphrase or session token does not fit",
     404: "There is no such thing",
+    408: "The request took too long to arrive",
     409: "The state of the thing does not allow it: incomplete, running, finished already",
     413: "The body, or the answer, is too large",
     414: "The address is too long",
@@ -73,6 +74,7 @@ _DESCRIPTIONS = {
     422: "The backup, or this file of it, is damaged",
     423: "The backup is locked",
     429: "Too many attempts; see Retry-After",
+    431: "The head of the request is too large",
     503: "A part of Keepsake is not answering, or too busy; see Retry-After",
     504: "A part of Keepsake took too long",
     507: "There is no space for the manifest's copy",
@@ -88,7 +90,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
             description=_DESCRIPTIONS[status],
             generate_examples=False,
         )
-        for status in sorted({400, 401, 403, 404, 413, 414, 421, 503, 504, *statuses})
+        for status in sorted({400, 401, 403, 404, 408, 413, 414, 421, 431, 503, 504, *statuses})
     }
 
 

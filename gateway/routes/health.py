@@ -21,7 +21,7 @@ SERVICES = ("discovery", "unlock", "indexer")
 _ASK_SECONDS = 2.0
 
 #: Open routes know no callers.
-_REFUSED = {status: PROBLEMS[status] for status in (400, 414, 421)}
+_REFUSED = {status: PROBLEMS[status] for status in (400, 408, 414, 421, 431, 503)}
 
 
 class Live(msgspec.Struct, frozen=True, kw_only=True):
