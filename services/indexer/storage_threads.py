@@ -127,9 +127,14 @@ async def list_thread_artifacts(
 
 
 async def _shards(connection: Connection, thread_id: int) -> list[int]:
-    """Return the tables that may hold a thread's artifacts. Raises 404 when there is no thread."""
+    """Return the tables that may hold a thread's artifacts. Raises 404 when there is no thread.
+
+    From here on every statement is planned for its values. A plan for any thread at all takes a
+    table of one long thread for all of that thread, and reads it by time to find any other.
+    """
     rows = await connection.fetch(
-        "select s.shard from thread t join artifact_shard s on s.state = 'attached'"
+        "select s.shard, set_config('plan_cache_mode', 'force_custom_plan', false)"
+        " from thread t join artifact_shard s on s.state = 'attached'"
         " and coalesce(s.device, t.device) = t.device and coalesce(s.kind, t.kind) = t.kind"
         " where t.id = $1 order by s.shard",
         thread_id,
@@ -144,12 +149,7 @@ _LAST = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 
 
 class _View:
-    """A thread as it is looked at: now or as of a moment, with or without removed artifacts.
-
-    Every condition names the thread in the same breath as the place. With ``thread_id = $1`` the
-    planner may take a table of one long thread for all of that thread, and read it in the order of
-    time; for any other thread that means to read it to its end.
-    """
+    """A thread as it is looked at: now or as of a moment, with or without removed artifacts."""
 
     def __init__(
         self,
@@ -167,22 +167,18 @@ class _View:
     def _where(self, compare: str, at: dt.datetime, artifact_id: int) -> Conditions:
         where = Conditions()
         where.add("a.shard = any({shards})", shards=self._shards)
-        far = "a.thread_id >= {thread}" if compare == "<" else "a.thread_id <= {thread}"
-        where.add(
-            f"(a.thread_id, a.sort_at, a.id) {compare} ({{thread}}, {{at}}, {{id}}) and {far}",
-            thread=self._thread_id,
-            at=at,
-            id=artifact_id,
-        )
+        where.add("a.thread_id = {thread}", thread=self._thread_id)
+        where.add(f"(a.sort_at, a.id) {compare} ({{at}}, {{id}})", at=at, id=artifact_id)
         where.see(self._removed, self._as_of)
         return where
 
     async def fetch(self, start: TimePlace, *, backward: bool, limit: int) -> list[Row]:
         """Return up to *limit* rows before *start*, or from it on, ascending in time."""
         where = self._where("<" if backward else ">=", start.at, start.id)
+        way = "desc" if backward else "asc"
         rows: list[Any] = await self._connection.fetch(
             f"select {ARTIFACT_COLUMNS} from artifact a where {where}"  # noqa: S608 -- parameters only
-            f" order by {_order('desc' if backward else 'asc')} limit {limit}",
+            f" order by a.sort_at {way}, a.id {way} limit {limit}",
             *where.parameters,
         )
         return rows[::-1] if backward else rows
@@ -191,7 +187,7 @@ class _View:
         """Return whether anything comes after *row*."""
         where = self._where(">", row["sort_at"], row["id"])
         found: int | None = await self._connection.fetchval(
-            f"select 1 from artifact a where {where} order by {_order('asc')} limit 1",  # noqa: S608 -- as above
+            f"select 1 from artifact a where {where} order by a.sort_at, a.id limit 1",  # noqa: S608 -- as above
             *where.parameters,
         )
         return found is not None
@@ -211,21 +207,19 @@ class _View:
             )
             if anchor is not None:
                 skipped = anchor["position"]
+                # The times alone say the same once more, to those who estimate how much it is.
                 where.add(
-                    "(a.thread_id, a.sort_at, a.id) >= ({thread}, {at}, {id})",
-                    thread=self._thread_id,
-                    at=anchor["sort_at"],
+                    "(a.sort_at, a.id) >= ({from_at}, {id})"
+                    " and a.sort_at >= {from_at} and a.sort_at <= {at}",
+                    from_at=anchor["sort_at"],
                     id=anchor["artifact_id"],
+                    at=row["sort_at"],
                 )
         counted: int = await self._connection.fetchval(
             f"select count(*) from artifact a where {where}",  # noqa: S608 -- as above
             *where.parameters,
         )
         return skipped + counted
-
-
-def _order(way: str) -> str:
-    return f"a.thread_id {way}, a.sort_at {way}, a.id {way}"
 
 
 async def _start(connection: Connection, thread_id: int, at: str | None) -> TimePlace | None:
