@@ -29,6 +29,8 @@ _MAX_TAGS = 4 * MAX_OBJECTS
 #: Texts come in pieces, cut at line breaks and references: data of 64 MiB has a million lines.
 _MAX_PIECES = 2_000_000
 _LONGEST_START = 1024
+#: One that lies beyond Unicode's first 65,536 makes all of a text take four bytes each.
+_MAX_CHARACTERS = 16 * 1024 * 1024
 _MAX_TEXT = 1_000
 #: Numbers that need sixteen bytes: those from 2^63 on, which hardly occur.
 _MAX_LONG_NUMBERS = 1_000
@@ -150,22 +152,27 @@ def _claimed_bytes(data: bytes, offset: int, marker: int, ref_bytes: int) -> int
 
 
 def _check_shape(root: object) -> None:
-    """Refuse depth, cycles and more values than MAX_OBJECTS, shared ones counted each time.
+    """Refuse depth, cycles, more values than MAX_OBJECTS, shared ones counted each time, and books.
 
     A few hundred bytes of a binary list can share arrays in arrays so that walking them would
     take for ever; whoever gets the value may walk it without care.
     """
-    seen = 0
+    seen = characters = 0
     level: list[object] = [root]
     for _ in range(MAX_DEPTH):
         below: list[object] = []
         for value in level:
             if isinstance(value, dict):
                 below.extend(value.values())
+                characters += sum(len(key) for key in value if isinstance(key, str))
             elif isinstance(value, list):
                 below.extend(value)
+            elif isinstance(value, str):
+                characters += len(value)
             if seen + len(below) > MAX_OBJECTS:
                 raise DamagedPropertyList("The property list holds too many values.")
+        if characters > _MAX_CHARACTERS:
+            raise DamagedPropertyList("The property list holds more text than any real one.")
         if not below:
             return
         seen += len(below)
@@ -179,7 +186,7 @@ def text(values: PropertyList, key: str) -> str | None:
     if not isinstance(value, str):
         return None
     # Lone surrogates are legal in property lists and illegal in UTF-8.
-    clean = value.encode("utf-8", "replace").decode().replace("\0", "").strip()
+    clean = value[: 4 * _MAX_TEXT].encode("utf-8", "replace").decode().replace("\0", "").strip()
     return clean[:_MAX_TEXT] or None
 
 

@@ -64,7 +64,7 @@ def overlapping_list(count: int, size: int, *, marker: int = 0x4F) -> bytes:
         offsets.append(len(body))
         body += bytes((marker, 0x12)) + struct.pack(">I", items)
     body += bytes(size)
-    return _closed(body, offsets)
+    return closed_list(body, offsets)
 
 
 def shared_list(depth: int, width: int) -> bytes:
@@ -79,10 +79,11 @@ def shared_list(depth: int, width: int) -> bytes:
         body += b"\xaf\x12" + struct.pack(">I", width) + struct.pack(">I", number + 3) * width
     offsets.append(len(body))
     body += b"\x10\x01"
-    return _closed(body, offsets)
+    return closed_list(body, offsets)
 
 
-def _closed(body: bytearray, offsets: list[int]) -> bytes:
+def closed_list(body: bytearray, offsets: list[int]) -> bytes:
+    """Return a binary property list of these objects, the first one its root."""
     table = len(body)
     body += struct.pack(f">{len(offsets)}I", *offsets)
     body += struct.pack(">6xBBQQQ", 4, 4, len(offsets), 0, table)
