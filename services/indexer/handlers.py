@@ -187,7 +187,7 @@ def _later(delivery: Delivery) -> Retry:
 
 def _can_be_retried(error: Problem) -> bool:
     """Whether it is a matter of when and with which session, not of what is in the backup."""
-    return error.status in (423, *_PASSING) or error.type == backup_changed().problem.type
+    return error.status in (423, 507, *_PASSING) or error.type == backup_changed().problem.type
 
 
 def _failed(job: IndexJob, error: Problem) -> IndexFailed:

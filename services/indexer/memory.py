@@ -149,4 +149,4 @@ def _are_plain(keys: bytes, rows: Sequence[bytes]) -> bool:
     ):
         return False
     text = keys.replace(b"\n", b"")
-    return text.isascii() and text.decode("ascii").isprintable() and b" " not in text
+    return text.isascii() and text.decode("ascii").isprintable()

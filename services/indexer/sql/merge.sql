@@ -98,6 +98,7 @@ with tail as (
            a.has_link, $2, a.removed_at
     from artifact a join gone g on g.id = a.id
     where g.added_at < $1 and g.goes_on
+    order by a.id
 ), closed as (
     update artifact a set removed_at = $1 from gone g where a.id = g.id and g.added_at < $1
 ), moved as (

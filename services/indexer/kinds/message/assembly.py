@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.indexer.kinds.handles import Handles
@@ -314,9 +314,13 @@ class Assembly:
         return tuple(parts)
 
 
-def needs_details(row: Row) -> bool:
-    """Whether ``MORE_COLUMNS`` decide what becomes of a row; at times true where they do not."""
-    return bool(row[11] or row[16] or row[12] or not (row[2] or row[3]) or row[20] & _DETAILED)
+def needing_details(rows: Sequence[Row]) -> list[int]:
+    """Return the rows that ``MORE_COLUMNS`` may decide about, by their numbers."""
+    return [
+        row[0]
+        for row in rows
+        if row[11] or row[16] or row[12] or not (row[2] or row[3]) or row[20] & _DETAILED
+    ]
 
 
 def has_link(text: str | None) -> bool:

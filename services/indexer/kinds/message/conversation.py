@@ -14,7 +14,7 @@ from typing import Any
 
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
-from services.indexer.kinds.message.assembly import Assembly, needs_details
+from services.indexer.kinds.message.assembly import Assembly, needing_details
 from services.indexer.kinds.message.attachment_files import AttachmentRow, BackupFiles
 from services.indexer.kinds.message.fingerprints import GROUP_ROWS, Fingerprints, groups_of
 from services.indexer.kinds.message.plain import Encode, plain_encoder
@@ -86,12 +86,12 @@ class _Pass:
         chats = self._store.read_chat_of_messages(order)
         encode_plain = self._plain_encoder(chats)
         prints = self._fingerprints(chats)
+        about = self._reactions.targets
         for batch, is_whole in self._store.batches(order, GROUP_ROWS):
             noted = self._noted
-            targets = [row for row in batch if row[1] in self._reactions.targets]
+            targets = [row for row in batch if row[1] in about]
             attachments = self._store.read_attachments(self._numbers(batch, targets))
-            numbers = [row[0] for row in batch if needs_details(row)]
-            details = self._store.details(numbers)
+            details = self._store.details(needing_details(batch))
             self._assembly.details = details or {}
             if prints is None:
                 self._take_rows(batch, encode_plain, chats, attachments)
