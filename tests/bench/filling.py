@@ -29,7 +29,7 @@ from services.indexer.staging import (
     Threads,
     encode_row,
 )
-from services.indexer.storage_history import Moment, count_first, record_revision
+from services.indexer.storage_merge import count_first
 from services.indexer.storage_shards import (
     Pieces,
     ShardLoader,
@@ -37,6 +37,7 @@ from services.indexer.storage_shards import (
     build_substring_index,
     find_without_substring,
 )
+from services.indexer.storage_timeline import Moment, record_revision
 from shared import postgres
 from shared.contracts.indexer import KindReport
 from shared.contracts.topology import SERVICES
