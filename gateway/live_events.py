@@ -1,15 +1,16 @@
 """Live events for clients: one follower of the stream, fanned out to bounded queues.
 
-The follower and the progress listener run once per gateway, however many pages are open. A client
-that does not read gets a last event and is let go, so that it can come back with its
-``Last-Event-ID``; nobody else waits for it.
+The follower and the progress listener run once per gateway, however many pages are open, and each
+event is turned into lines once. A client that does not read gets a last event and is let go, so
+that it can come back with its ``Last-Event-ID``; nobody else waits for it. One whose token has
+ended is let go within seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Literal
 
@@ -17,12 +18,15 @@ import msgspec
 import structlog
 
 from gateway import metrics
+from gateway.event_lines import encode_event, encode_progress
 from shared.bus import Bus, StoredEvent
 from shared.contracts.jobs import JobProgress
 from shared.contracts.problems import problem
 
-CloseReason = Literal["stopping", "too-slow"]
+CloseReason = Literal["stopping", "too-slow", "token-ended"]
 
+#: Proxies cut connections that are silent for 30 to 60 seconds.
+HEARTBEAT_SECONDS = 15.0
 #: Events kept in memory, so that a page that reloads needs no consumer of its own.
 _REMEMBERED = 1024
 #: What one client may have waiting.
@@ -30,24 +34,30 @@ _QUEUE_ITEMS = 512
 _MAX_CLIENTS = 64
 #: Jobs whose last progress a new client is told at once.
 _REMEMBERED_JOBS = 256
+#: Between two looks at the tokens of open streams.
+_TOKEN_SECONDS = 2.0
 
 _log = structlog.get_logger("gateway")
 
 
-class LiveProgress(msgspec.Struct, frozen=True):
-    """JSON of one ``JobProgress``."""
+class LiveItem(msgspec.Struct, frozen=True):
+    """Lines as clients get them; ``sequence`` is an event's place in the stream."""
 
-    data: bytes
+    lines: bytes
+    sequence: int | None = None
 
 
-LiveItem = StoredEvent | LiveProgress
+async def _always() -> bool:
+    return True
 
 
 class LiveClient:
-    """One client's queue. ``next_item`` returns None when it is over; ``reason`` says why."""
+    """One client's queue. ``take`` returns None when it is over; ``reason`` says why."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_welcome: Callable[[], Awaitable[bool]] = _always) -> None:
         self.reason: CloseReason | None = None
+        #: Whether the token that it came with is still good.
+        self.is_welcome = is_welcome
         self._items: deque[LiveItem] = deque()
         self._changed = asyncio.Event()
 
@@ -58,14 +68,15 @@ class LiveClient:
         if len(self._items) >= _QUEUE_ITEMS:
             metrics.DROPPED_CLIENTS.inc()
             # What waits is dropped: it comes again, from the id of the last event it received.
-            self._items.clear()
-            self.close("too-slow")
+            self.close("too-slow", drop=True)
             return
         self._items.append(item)
         self._changed.set()
 
-    def close(self, reason: CloseReason) -> None:
-        """End the client after what is queued."""
+    def close(self, reason: CloseReason, *, drop: bool = False) -> None:
+        """End the client after what is queued, or without it."""
+        if drop:
+            self._items.clear()
         self.reason = self.reason or reason
         self._changed.set()
 
@@ -74,25 +85,30 @@ class LiveClient:
         self._changed.clear()
         await self._changed.wait()
 
-    def take_progress(self) -> list[LiveProgress]:
+    def take_progress(self) -> list[LiveItem]:
         """Remove and return queued progress; events stay."""
-        taken = [item for item in self._items if isinstance(item, LiveProgress)]
+        taken = [item for item in self._items if item.sequence is None]
         if taken:
-            self._items = deque(item for item in self._items if isinstance(item, StoredEvent))
+            self._items = deque(item for item in self._items if item.sequence is not None)
         return taken
 
     def first_sequence(self) -> int | None:
         """Return the sequence of the first queued event."""
-        return next((i.sequence for i in self._items if isinstance(i, StoredEvent)), None)
+        return next((item.sequence for item in self._items if item.sequence is not None), None)
 
-    async def next_item(self) -> LiveItem | None:
-        """Wait for the next item; None at the end. Safe to cancel: nothing is lost."""
-        while not self._items:
-            if self.reason is not None:
-                return None
-            self._changed.clear()
-            await self._changed.wait()
-        return self._items.popleft()
+    async def take(self) -> list[LiveItem] | None:
+        """Return all that is queued, nothing when nothing came for a while, None at the end."""
+        if not self._items and self.reason is None:
+            try:
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await self.changed()
+            except TimeoutError:
+                return []
+        if not self._items and self.reason is not None:
+            return None
+        taken = list(self._items)
+        self._items.clear()
+        return taken
 
 
 class LiveEvents:
@@ -101,8 +117,8 @@ class LiveEvents:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._clients: set[LiveClient] = set()
-        self._recent: deque[StoredEvent] = deque(maxlen=_REMEMBERED)
-        self._progress: OrderedDict[str, LiveProgress] = OrderedDict()
+        self._recent: deque[LiveItem] = deque(maxlen=_REMEMBERED)
+        self._progress: OrderedDict[str, LiveItem] = OrderedDict()
         #: The newest sequence that clients were or will be told of by the shared follower.
         self._position = 0
         self._is_closed = False
@@ -112,6 +128,7 @@ class LiveEvents:
         self._position = await self._bus.last_sequence()
         tasks.create_task(self._follow_events(self._position), name="gateway live events")
         tasks.create_task(self._follow_progress(), name="gateway live progress")
+        tasks.create_task(self._watch_tokens(), name="gateway live tokens")
 
     def close(self) -> None:
         """Tell every client that this is the end; new ones are told at once."""
@@ -120,8 +137,11 @@ class LiveEvents:
             client.close("stopping")
 
     @contextmanager
-    def client(self) -> Iterator[LiveClient]:
-        """Register a client for the time of the block. Raises 503 when there are too many."""
+    def client(self, is_welcome: Callable[[], Awaitable[bool]] = _always) -> Iterator[LiveClient]:
+        """Register a client for the time of the block. Raises 503 when there are too many.
+
+        It is let go soon after *is_welcome* says no.
+        """
         if len(self._clients) >= _MAX_CLIENTS:
             raise problem(
                 "busy",
@@ -130,7 +150,7 @@ class LiveEvents:
                 "Too many event streams are open.",
                 retry_after_seconds=10,
             )
-        client = LiveClient()
+        client = LiveClient(is_welcome)
         if self._is_closed:
             client.close("stopping")
         self._clients.add(client)
@@ -141,39 +161,39 @@ class LiveEvents:
             self._clients.discard(client)
             metrics.LIVE_CLIENTS.dec()
 
-    async def items(
+    async def lines(
         self, client: LiveClient, *, after_sequence: int | None
-    ) -> AsyncIterator[LiveItem]:
-        """Yield everything for *client*: what it missed since *after_sequence*, then live."""
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield everything for *client*: what it missed since *after_sequence*, then live.
+
+        Nothing (``b""``) when there was nothing to say for a while.
+        """
         # No await between reading the position and the first wait: nothing falls in between,
         # because the client's queue is registered already.
-        position = self._position
-        for progress in list(self._progress.values()):
-            yield progress
-        last_sent = position
+        last_sent = position = self._position
+        if self._progress:
+            yield b"".join(item.lines for item in self._progress.values())
         if after_sequence is not None and after_sequence < position:
             last_sent = after_sequence
             missed = self._remembered_since(after_sequence)
             if missed is not None:
-                for event in missed:
-                    last_sent = event.sequence
-                    yield event
+                last_sent = max((item.sequence or 0 for item in missed), default=last_sent)
+                yield b"".join(item.lines for item in missed)
             else:
-                replay = self._replay(client, after_sequence, position)
-                async with aclosing(replay):
+                async with aclosing(self._replay(client, after_sequence, position)) as replay:
                     async for item in replay:
-                        if isinstance(item, StoredEvent):
-                            last_sent = item.sequence
-                        yield item
-        while (live := await client.next_item()) is not None:
+                        last_sent = item.sequence or last_sent
+                        yield item.lines
+        while (taken := await client.take()) is not None:
             # The queue may hold what the replay has sent already.
-            if not isinstance(live, StoredEvent) or live.sequence > last_sent:
-                yield live
+            yield b"".join(
+                item.lines for item in taken if item.sequence is None or item.sequence > last_sent
+            )
 
-    def _remembered_since(self, sequence: int) -> list[StoredEvent] | None:
+    def _remembered_since(self, sequence: int) -> list[LiveItem] | None:
         """Return the events after *sequence*, or None when memory does not reach back so far."""
-        if self._recent and self._recent[0].sequence <= sequence + 1:
-            return [event for event in self._recent if event.sequence > sequence]
+        if self._recent and (self._recent[0].sequence or 0) <= sequence + 1:
+            return [item for item in self._recent if (item.sequence or 0) > sequence]
         return None
 
     async def _replay(
@@ -190,15 +210,20 @@ class LiveEvents:
             while client.reason is None:
                 changed = asyncio.ensure_future(client.changed())
                 try:
-                    await asyncio.wait({arriving, changed}, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait(
+                        {arriving, changed},
+                        timeout=HEARTBEAT_SECONDS,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
                 finally:
                     changed.cancel()
                 for progress in client.take_progress():
                     yield progress
                 if not arriving.done():
+                    yield LiveItem(b"")
                     continue
                 event = arriving.result()
-                yield event
+                yield LiveItem(encode_event(event), event.sequence)
                 live = client.first_sequence()
                 if event.sequence >= (until if live is None else min(until, live)):
                     return
@@ -210,8 +235,9 @@ class LiveEvents:
     async def _follow_events(self, after_sequence: int) -> None:
         async for event in self._bus.follow_events(after_sequence=after_sequence):
             self._position = event.sequence
-            self._recent.append(event)
-            await self._offer(event)
+            item = LiveItem(encode_event(event), event.sequence)
+            self._recent.append(item)
+            await self._offer(item)
 
     async def _follow_progress(self) -> None:
         decoder = msgspec.json.Decoder(JobProgress)
@@ -221,13 +247,27 @@ class LiveEvents:
             except msgspec.MsgspecError:
                 _log.warning("progress_undecodable")
                 continue
-            item = LiveProgress(data)
+            item = LiveItem(encode_progress(data))
             self._progress.pop(progress.job_id, None)
             if progress.state in ("pending", "running"):
                 self._progress[progress.job_id] = item
                 while len(self._progress) > _REMEMBERED_JOBS:
                     self._progress.popitem(last=False)
             await self._offer(item)
+
+    async def _watch_tokens(self) -> None:
+        while True:
+            await asyncio.sleep(_TOKEN_SECONDS)
+            for client in list(self._clients):
+                if client.reason is None and not await self._is_welcome(client):
+                    client.close("token-ended", drop=True)
+
+    async def _is_welcome(self, client: LiveClient) -> bool:
+        try:
+            return await client.is_welcome()
+        except Exception as error:  # noqa: BLE001 -- the streams of all others hang on this task
+            _log.error("token_not_checked", error=type(error).__name__)
+            return True
 
     async def _offer(self, item: LiveItem) -> None:
         for client in self._clients:

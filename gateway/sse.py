@@ -1,54 +1,36 @@
-"""Server-sent events as bytes, and the response that sends them until somebody ends it."""
+"""The response that sends server-sent events until somebody ends it."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
-from gateway.live_events import LiveClient, LiveEvents, LiveItem
+from gateway.event_lines import HEARTBEAT, encode_end
+from gateway.live_events import LiveClient, LiveEvents
 from gateway.streaming import run_while_connected, write_guarded
-from shared.bus import StoredEvent
 
-#: Proxies cut connections that are silent for 30 to 60 seconds.
-HEARTBEAT_SECONDS = 15.0
 #: How long a browser waits before it comes back.
 _RETRY_MILLISECONDS = 2000
-
-
-def encode_item(item: LiveItem) -> bytes:
-    """Return one event. Only domain events carry an id: progress cannot be resumed."""
-    if isinstance(item, StoredEvent):
-        return b"id: %d\nevent: %s\ndata: %s\n\n" % (
-            item.sequence,
-            item.subject.encode(),
-            _one_line(item.data),
-        )
-    return b"event: progress\ndata: " + _one_line(item.data) + b"\n\n"
-
-
-def encode_end(reason: str) -> bytes:
-    """Return the last event of a stream."""
-    return b'event: closed\ndata: {"reason":"' + reason.encode() + b'"}\n\n'
-
-
-def _one_line(data: bytes) -> bytes:
-    # JSON needs no line breaks; one in it would end the event early.
-    return data.replace(b"\r", b" ").replace(b"\n", b" ")
 
 
 class LiveResponse(ASGIResponse):
     """The event stream of one client."""
 
-    __slots__ = ("after_sequence", "live")
+    __slots__ = ("after_sequence", "is_welcome", "live")
 
     _should_set_content_length = False
 
-    def __init__(self, live: LiveEvents, *, after_sequence: int | None) -> None:
+    def __init__(
+        self,
+        live: LiveEvents,
+        *,
+        after_sequence: int | None,
+        is_welcome: Callable[[], Awaitable[bool]],
+    ) -> None:
         super().__init__(
             status_code=200,
             media_type="text/event-stream",
@@ -57,10 +39,11 @@ class LiveResponse(ASGIResponse):
         )
         self.live = live
         self.after_sequence = after_sequence
+        self.is_welcome = is_welcome
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
-        """Send events until the client goes, is too slow, or the gateway stops."""
-        with self.live.client() as client:
+        """Send events until the client goes, is too slow or unwelcome, or the gateway stops."""
+        with self.live.client(self.is_welcome) as client:
             await self.start_response(send)
 
             async def write_body(send: Send, _: asyncio.TaskGroup) -> None:
@@ -73,35 +56,9 @@ class LiveResponse(ASGIResponse):
             await send({"type": "http.response.body", "body": body, "more_body": True})
 
         await emit(b"retry: %d\n: connected\n\n" % _RETRY_MILLISECONDS)
-        items = self.live.items(client, after_sequence=self.after_sequence)
-        async for item in _with_heartbeats(items):
-            await emit(b": heartbeat\n\n" if item is None else encode_item(item))
+        lines = self.live.lines(client, after_sequence=self.after_sequence)
+        async with aclosing(lines):
+            async for some in lines:
+                await emit(some or HEARTBEAT)
         await emit(encode_end(client.reason or "stopping"))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _with_heartbeats(items: AsyncIterator[LiveItem]) -> AsyncIterator[LiveItem | None]:
-    """Yield the items, and None whenever none came for a while."""
-
-    async def take() -> Any:
-        return await anext(items, _END)
-
-    arriving = asyncio.ensure_future(take())
-    try:
-        while True:
-            done, _ = await asyncio.wait({arriving}, timeout=HEARTBEAT_SECONDS)
-            if not done:
-                yield None
-                continue
-            item = arriving.result()
-            if item is _END:
-                return
-            arriving = asyncio.ensure_future(take())
-            yield item
-    finally:
-        arriving.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(arriving, return_exceptions=True)
-
-
-_END = object()

@@ -16,6 +16,7 @@ import msgspec
 
 from gateway import storage
 from gateway.storage import TokenRow
+from shared.postgres import is_away
 from shared.settings import Secret
 
 Scope = Literal["read", "write", "unlock", "admin"]
@@ -33,6 +34,12 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
     token_id: str
     scopes: frozenset[str]
+    #: Of the token; None for the bootstrap token, which ends with the gateway only.
+    digest: bytes | None = None
+
+    def __repr__(self) -> str:
+        """Leave the hash out of logs and tracebacks."""
+        return f"Caller(token_id={self.token_id!r})"
 
 
 class Tokens:
@@ -58,11 +65,34 @@ class Tokens:
         digest = _digest(token)
         if self._bootstrap is not None and hmac.compare_digest(digest, self._bootstrap):
             return Caller(token_id="bootstrap", scopes=frozenset(SCOPES))  # noqa: S106 -- a name
+        row = await self._find(digest)
+        if row is None:
+            return None
+        return Caller(token_id=row.id, scopes=frozenset(row.scopes), digest=digest)
+
+    async def is_good(self, caller: Caller) -> bool:
+        """Whether the token of *caller* is neither revoked nor expired.
+
+        While the database is away, one that was good counts as good until it expires.
+        """
+        if caller.digest is None:
+            return True
+        try:
+            return await self._find(caller.digest) is not None
+        except Exception as error:
+            if not is_away(error):
+                raise
+            cached = self._cache.get(caller.digest)
+            return cached is None or self._is_current(cached[1], self._clock())
+
+    async def _find(self, digest: bytes) -> TokenRow | None:
         now = self._clock()
         row = await self._lookup(digest, now)
-        if row is None or (row.expires_at is not None and row.expires_at <= now):
-            return None
-        return Caller(token_id=row.id, scopes=frozenset(row.scopes))
+        return row if self._is_current(row, now) else None
+
+    @staticmethod
+    def _is_current(row: TokenRow | None, now: dt.datetime) -> bool:
+        return row is not None and (row.expires_at is None or row.expires_at > now)
 
     async def _lookup(self, digest: bytes, now: dt.datetime) -> TokenRow | None:
         cached = self._cache.get(digest)

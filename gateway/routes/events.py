@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
-from litestar import get
+from litestar import Request, get
 from litestar.params import HeaderParameter
 from litestar.response.base import ASGIResponse
 
@@ -12,6 +13,7 @@ from gateway.authentication import needs
 from gateway.parameters import PROBLEMS
 from gateway.parts import GivenParts
 from gateway.sse import LiveResponse
+from gateway.tokens import Caller
 
 LastEventId = Annotated[
     str | None,
@@ -24,9 +26,18 @@ LastEventId = Annotated[
 
 
 @get("/api/events", opt=needs("read"), responses=PROBLEMS, tags=["events"])
-async def follow_events(*, parts: GivenParts, last_event_id: LastEventId = None) -> ASGIResponse:
+async def follow_events(
+    *,
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
+    last_event_id: LastEventId = None,
+) -> ASGIResponse:
     """Follow domain events (CloudEvents, `id` is the place in the stream) and `progress`."""
-    return LiveResponse(parts.live, after_sequence=int(last_event_id) if last_event_id else None)
+    return LiveResponse(
+        parts.live,
+        after_sequence=int(last_event_id) if last_event_id else None,
+        is_welcome=partial(parts.tokens.is_good, request.user),
+    )
 
 
 HANDLERS = (follow_events,)

@@ -123,8 +123,8 @@ async def _drop_a_slow_client(bus: Bus, sender: Bus) -> None:
 
             async def read(client: Any) -> None:
                 nonlocal received
-                while (await client.next_item()) is not None:
-                    received += 1
+                while (taken := await client.take()) is not None:
+                    received += len(taken)
 
             reader = tasks.create_task(read(quick))
             progress = JobProgress(
@@ -139,7 +139,7 @@ async def _drop_a_slow_client(bus: Bus, sender: Bus) -> None:
                 while received < 600:  # noqa: ASYNC110 -- the bus decides
                     await asyncio.sleep(0.01)
             assert slow.reason == "too-slow"
-            assert await slow.next_item() is None
+            assert await slow.take() is None
             live.close()
             await reader
             assert quick.reason == "stopping"
@@ -188,3 +188,39 @@ async def test_a_stop_ends_streams_and_stuck_downloads_within_seconds(stack: Sta
     assert time.monotonic() - started < 5
     assert ended[-1]["event"] == "closed"
     assert msgspec.json.decode(ended[-1]["data"]) == {"reason": "stopping"}
+
+
+async def test_a_stream_ends_within_seconds_of_its_token(gateway: House) -> None:
+    revoked, expiring = [
+        (await gateway.client.post("/api/tokens", json={"name": "page", "ttl_seconds": seconds}))
+        .raise_for_status()
+        .json()
+        for seconds in (600, 3)
+    ]
+
+    async def follow(token: str, connected: asyncio.Event) -> list[dict[str, str]]:
+        async with (
+            httpx.AsyncClient(headers={"X-API-Token": token}, trust_env=False) as client,
+            client.stream("GET", f"{gateway.url}/api/events", timeout=20) as answer,
+        ):
+            connected.set()
+            return [event async for event in read_events(answer)]
+
+    ready = [asyncio.Event(), asyncio.Event()]
+    async with asyncio.timeout(20), gateway.client.stream("GET", "/api/events") as other:
+        following = [
+            asyncio.create_task(follow(one["token"], event))
+            for one, event in zip((revoked, expiring), ready, strict=True)
+        ]
+        for event in ready:
+            await event.wait()
+        await gateway.client.delete(f"/api/tokens/{revoked['id']}")
+        for task in following:
+            told = await task
+            assert told[-1]["event"] == "closed"
+            assert msgspec.json.decode(told[-1]["data"]) == {"reason": "token-ended"}
+        # Nobody else's stream ended with it.
+        progress = JobProgress(job_id=JobId("two"), state="running", progress=Progress(step="x"))
+        async with gateway.stack.bus("indexer") as bus:
+            await bus.send_progress(progress)
+        await next_named(read_events(other), "progress")
