@@ -1,8 +1,8 @@
 """`make bench`: every figure against a limit or a peer of the same run, as a table and as JSON.
 
 By default 100,000 messages, within a few minutes. ``--messages 1000000`` takes some ten minutes;
-``--curve`` adds phones of 10,000, 100,000 and 1,000,000; ``--rows 5000000`` adds searches of a vault
-of that size; ``--only`` measures some parts.
+``--curve`` adds phones of 10,000, 100,000 and 1,000,000; ``--rows 5000000`` adds searches in
+a vault of that size; ``--only`` measures some parts.
 """
 
 from __future__ import annotations

@@ -1,0 +1,283 @@
+"""Searching, against a naive look at every text: the same hits, in order, once each."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+from staged import artifact, day, index_staged, load_staged
+
+from services.indexer.folding import fold
+from services.indexer.staging import StagedArtifact, StagedAttachment, thread_number
+from services.indexer.storage_search import search
+from shared.contracts.indexer import Search, SearchPage
+
+_WORDS = [
+    *("river", "rivers", "riverbank", "Café", "cafeteria", "Größe", "grosse", "naïve", "naives"),
+    *("привет", "приветы", "the", "to", "a", "lemon", "Lemonade"),
+]
+_UNSPACED = ["東京駅", "東京に行く", "京都", "สวัสดี"]
+_BEGINNINGS = ["riv", "caf", "lem", "gro", "NAÏ", "прив", "t", "東京", "京"]
+_PARTS = ["iver", "emon", "afe", "京", "東京", "ave", "สวั"]
+_COUNT_LIMIT = 40
+_NO_TIME = dt.datetime(1900, 1, 1, tzinfo=dt.UTC)
+_FILE = StagedAttachment(
+    name=None, media_type=None, size_bytes=None, domain=None, relative_path=None, file_id=None,
+    present=False,
+)  # fmt: skip
+
+
+class Known(NamedTuple):
+    """One artifact as the naive search sees it."""
+
+    one: StagedArtifact
+    device: str
+    kind: str
+    row_id: int
+    at: dt.datetime
+
+    @property
+    def folded(self) -> str:
+        return fold(self.one.text or "")
+
+    @property
+    def words(self) -> list[str]:
+        return self.folded.split()
+
+
+class Asked(NamedTuple):
+    """A part of a question, and what it means: as words, and where no words fit."""
+
+    typed: str
+    strict: Callable[[Known], bool]
+    loose: Callable[[Known], bool]
+
+
+def _inside(text: str) -> Callable[[Known], bool]:
+    return lambda known: fold(text) in known.folded
+
+
+def _word(text: str, *, is_last: bool) -> Asked:
+    if any(fold(text) in fold(one) for one in _UNSPACED):
+        return Asked(text, _inside(text), _inside(text))
+    if is_last:
+        return Asked(text, _beginning(text).strict, _inside(text))
+    return Asked(text, lambda known: fold(text) in known.words, _inside(text))
+
+
+def _beginning(text: str) -> Asked:
+    if any(fold(text) in fold(one) for one in _UNSPACED):
+        return Asked(f"{text}*", _inside(text), _inside(text))
+
+    def begins(known: Known) -> bool:
+        return any(word.startswith(fold(text)) for word in known.words)
+
+    return Asked(f"{text}*", begins, _inside(text))
+
+
+def _phrase(texts: Sequence[str]) -> Asked:
+    folded = [fold(text) for text in texts]
+    inside = _inside(" ".join(texts))
+
+    def in_order(known: Known) -> bool:
+        words = known.words
+        return any(words[n : n + len(folded)] == folded for n in range(len(words)))
+
+    def together(known: Known) -> bool:
+        # What has spaces around it is a word of its own, also at the ends.
+        plain = [fold(text) for text in texts if text not in _UNSPACED]
+        return inside(known) and all(word in known.words for word in plain)
+
+    is_plain = not set(texts) & set(_UNSPACED)
+    return Asked(f'"{" ".join(texts)}"', in_order if is_plain else together, inside)
+
+
+def _without(text: str) -> Asked:
+    def is_missing(known: Known) -> bool:
+        return fold(text) not in known.words
+
+    return Asked(f"-{text}", is_missing, is_missing)
+
+
+def _question(dice: random.Random) -> list[Asked]:
+    asked: list[Asked] = []
+    count = dice.choice([1, 1, 1, 2, 2, 3])
+    for n in range(count):
+        how = dice.choice(["word", "word", "beginning", "phrase", "part", "without"])
+        if how == "beginning":
+            asked.append(_beginning(dice.choice(_BEGINNINGS)))
+        elif how == "phrase":
+            asked.append(_phrase(dice.choices(_WORDS + _UNSPACED, k=dice.randint(1, 3))))
+        elif how == "part":
+            part = dice.choice(_PARTS)
+            asked.append(Asked(f"*{part}", _inside(part), _inside(part)))
+        elif how == "without" and asked:
+            asked.append(_without(dice.choice(_WORDS)))
+        else:
+            asked.append(_word(dice.choice(_WORDS + _UNSPACED), is_last=n == count - 1))
+    return asked
+
+
+def _fields(dice: random.Random) -> tuple[dict[str, Any], Callable[[Known], bool]]:
+    """Return what a search is narrowed down to, and what that means."""
+    since, until = sorted(day(0) + dt.timedelta(hours=dice.randint(0, 200)) for _ in range(2))
+    thread = f"t{dice.randint(0, 3)}"
+    thread_id = thread_number(thread, device="a", kind="message")
+    person = f"+49151{dice.randint(0, 3)}"
+    choices: list[tuple[dict[str, Any], Callable[[Known], bool]]] = [
+        ({}, lambda _known: True),
+        ({"device": "b"}, lambda known: known.device == "b"),
+        ({"kind": "contact"}, lambda known: known.kind == "contact"),
+        (
+            {"thread": str(thread_id)},
+            lambda known: (
+                (known.device, known.kind, known.one.thread_key) == ("a", "message", thread)
+            ),
+        ),
+        ({"person": person}, lambda known: known.one.sender_handle == person),
+        ({"has": "link"}, lambda known: known.one.has_link),
+        ({"has": "attachment"}, lambda known: bool(known.one.attachments)),
+        ({"since": since}, lambda known: known.at >= since),
+        ({"until": until}, lambda known: known.at < until),
+        ({"since": since, "until": until}, lambda known: since <= known.at < until),
+    ]
+    return dice.choice(choices)
+
+
+def _artifacts(dice: random.Random, name: str, count: int) -> list[StagedArtifact]:
+    start = int(day(0).timestamp())
+    return [
+        artifact(
+            number,
+            f"{name}{number}",
+            " ".join(dice.choices(_WORDS + _UNSPACED, k=dice.randint(1, 7))),
+            # Several at one moment, and some of no known time.
+            occurred_at_us=None if number % 41 == 0 else (start + number // 3 * 7_000) * 1_000_000,
+            thread_key=f"t{dice.randint(0, 3)}" if number % 5 else None,
+            sender_handle=f"+49151{dice.randint(0, 3)}" if number % 2 else None,
+            has_link=number % 7 == 0,
+            attachments=[_FILE] if number % 6 == 0 else [],
+        )
+        for number in range(count)
+    ]
+
+
+async def _ask(connection: Any, **fields: Any) -> SearchPage:
+    body = await search(connection, Search(**fields), most_bytes=1 << 20, labels={})
+    return msgspec.json.decode(body, type=SearchPage)
+
+
+async def _known(
+    connection: Any, content: dict[tuple[str, str], list[StagedArtifact]]
+) -> list[Known]:
+    rows = await connection.fetch("select id, device, kind, key, sort_at from artifact")
+    places = {(row["device"], row["kind"], row["key"]): row for row in rows}
+    return [
+        Known(one, device, kind, places[device, kind, one.key]["id"],
+              places[device, kind, one.key]["sort_at"])
+        for (device, kind), artifacts in content.items()
+        for one in artifacts
+    ]  # fmt: skip
+
+
+@pytest.fixture
+async def known(connection: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> list[Known]:
+    """A few phones in many tables, looked through in pieces that are as small as the tables."""
+    monkeypatch.setattr("services.indexer.storage_search.COUNT_LIMIT", _COUNT_LIMIT)
+    monkeypatch.setattr("services.indexer.search_windows.FIRST_ROWS", 12)
+    monkeypatch.setattr("services.indexer.search_windows._MOST_GROWTH", 3)
+    dice = random.Random(5)
+    content = {
+        ("a", "message"): _artifacts(dice, "a", 260),
+        ("b", "message"): _artifacts(dice, "b", 120),
+        ("b", "contact"): _artifacts(dice, "c", 60),
+    }
+    for (device, kind), artifacts in content.items():
+        if kind == "message":
+            await load_staged(
+                connection, connect, device=device, kind=kind, moment=1, artifacts=artifacts,
+                shard_bytes=20_000,
+            )  # fmt: skip
+        else:
+            await index_staged(connection, device=device, kind=kind, moment=1, artifacts=artifacts)
+    await connection.execute("analyze artifact")
+    assert await connection.fetchval("select count(*) from artifact_shard") > 3
+    return await _known(connection, content)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_every_search_finds_what_a_look_at_every_text_finds(
+    connection: Any, known: list[Known], seed: int
+) -> None:
+    dice = random.Random(seed)
+    nothing = 0
+    for _ in range(20):
+        asked = _question(dice)
+        fields, is_meant = _fields(dice)
+        sort = dice.choice(["newest", "oldest", "relevance"])
+        q = " ".join(one.typed for one in asked)
+        within = [one for one in known if is_meant(one)]
+        hits = [one for one in within if all(part.strict(one) for part in asked)]
+        hits = hits or [one for one in within if all(part.loose(one) for part in asked)]
+        hits.sort(key=lambda one: (one.at, one.row_id), reverse=sort != "oldest")
+        nothing += not hits
+
+        seen: list[int] = []
+        cursor = None
+        pages = 0
+        while pages == 0 or cursor is not None:
+            page = await _ask(
+                connection, q=q, sort=sort, cursor=cursor, limit=dice.randint(3, 30), **fields
+            )
+            pages += 1
+            assert page.total == min(len(hits), _COUNT_LIMIT), (q, fields)
+            assert page.total_is_exact == (len(hits) < _COUNT_LIMIT)
+            seen += [int(hit.artifact.id) for hit in page.items]
+            cursor = page.next_cursor
+        expected = [one.row_id for one in hits]
+        if sort == "relevance":
+            seen, expected = sorted(seen), sorted(expected)
+        assert seen == expected, (q, fields, sort)
+
+        if len(hits) < _COUNT_LIMIT:
+            years = Counter(str(one.at.year) for one in hits if one.at != _NO_TIME)
+            for facet, counts in {
+                "kind": Counter(one.kind for one in hits),
+                "device": Counter(one.device for one in hits),
+                "year": years,
+            }.items():
+                assert {one.value: one.count for one in page.facets[facet]} == counts, (q, fields)
+    assert nothing < 15
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest"])
+async def test_pages_meet_while_artifacts_are_added(
+    connection: Any, known: list[Known], sort: str
+) -> None:
+    dice = random.Random(9)
+    begun = [
+        one.row_id
+        for one in sorted(known, key=lambda one: (one.at, one.row_id), reverse=sort == "newest")
+        if any(word.startswith("t") for word in one.words)
+    ]
+    assert len(begun) > 2 * _COUNT_LIMIT
+    seen: list[int] = []
+    cursor = None
+    number = 0
+    while number == 0 or cursor is not None:
+        page = await _ask(connection, q="t*", sort=sort, cursor=cursor, limit=11)
+        seen += [int(hit.artifact.id) for hit in page.items]
+        cursor = page.next_cursor
+        number += 1
+        await index_staged(
+            connection, device=f"later{number}", moment=1,
+            artifacts=_artifacts(dice, f"x{number}-", 9),
+        )  # fmt: skip
+    own = set(begun)
+    assert [row_id for row_id in seen if row_id in own] == begun
+    assert len(seen) == len(set(seen)) > len(begun)
