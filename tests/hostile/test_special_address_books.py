@@ -53,7 +53,7 @@ BOOKS: dict[str, tuple[str, str | None, bool]] = {
     ),
     "a view named ABPerson": (
         (
-            "create view ABPerson as with recursive n(x) as (select 1 union all select x + 1 from n)"
+            "create view ABPerson as with recursive n(x) as (select 1 union all select x+1 from n)"
             " select x rowid, x First, x Last from n;"
         ),
         "UTF-8",
