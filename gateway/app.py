@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 
 from gateway.authentication import Authentication
 from gateway.front import Front
-from gateway.openapi import openapi_config
+from gateway.openapi import DocumentOnDemand, openapi_config
 from gateway.parts import Parts
 from gateway.problems import on_exception, on_http_exception, on_problem, on_recursion
 from gateway.routes import (
@@ -71,4 +71,4 @@ def build_app(parts: Parts, *, hosts: Iterable[str]) -> ASGIApp:
         logging_config=None,
         debug=False,
     )
-    return Front(app, hosts=hosts)
+    return Front(DocumentOnDemand(app), hosts=hosts)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from litestar import Request
+from litestar import Litestar, Request
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import Receive, Send
 
 from gateway.examples import REQUESTS, RESPONSES
 
+_PATH = "/schema"
 _METHODS = ("get", "head", "post", "patch", "put", "delete")
 
 _DESCRIPTION = """\
@@ -28,7 +31,7 @@ def openapi_config() -> OpenAPIConfig:
         title="Keepsake",
         version=_version(),
         description=_DESCRIPTION,
-        path="/schema",
+        path=_PATH,
         use_handler_docstrings=True,
         security=[{"bearer": []}, {"apiToken": []}],
         components=Components(
@@ -41,6 +44,26 @@ def openapi_config() -> OpenAPIConfig:
         ),
         render_plugins=[_Page(path="/"), _Json(path="/openapi.json")],
     )
+
+
+class DocumentOnDemand:
+    """Makes the document in a thread when it is first asked for: that takes a fifth of a second."""
+
+    def __init__(self, app: Litestar) -> None:
+        self._app = app
+        self._is_made = False
+        self._making = asyncio.Lock()
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Hand everything on; what is below ``/schema`` when the document is there."""
+        if not self._is_made and scope["path"].startswith(_PATH):
+            async with self._making:
+                if not self._is_made:
+                    maker: Any = self._app.plugins.get("OpenAPIPlugin")
+                    # It keeps what it has made.
+                    await asyncio.to_thread(maker.provide_openapi_schema)
+                    self._is_made = True
+        await self._app(scope, receive, send)
 
 
 class _Json(JsonRenderPlugin):
