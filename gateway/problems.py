@@ -11,8 +11,8 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from shared.contracts.problems import Problem, ProblemError, unavailable
-from shared.postgres import is_away
+from shared.contracts.problems import Problem, ProblemError, database_full, unavailable
+from shared.postgres import is_away, is_full
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -112,6 +112,9 @@ def on_exception(_: Request[Any, Any, Any], error: Exception) -> Response[Any]:
 
     A database that is away is no bug.
     """
+    if is_full(error):
+        _log.warning("request_without_room", error=type(error).__name__)
+        return problem_response(database_full().problem)
     if is_away(error):
         _log.warning("request_not_answered", error=type(error).__name__)
         return problem_response(unavailable("gateway").problem)

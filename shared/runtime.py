@@ -21,7 +21,7 @@ import msgspec
 import structlog
 
 from shared import postgres
-from shared.bus import Bus, BusError, EventConsumer, OutboxRelay, RequestContext, Serving
+from shared.bus import Bus, EventConsumer, OutboxRelay, RequestContext, Serving
 from shared.contracts.events import Event
 from shared.contracts.health import GetHealth, ServiceHealth, health_subject
 from shared.credentials import parent_pipe
@@ -360,7 +360,8 @@ async def _cancel(tasks: set[asyncio.Task[Any]]) -> None:
 
 
 async def _bounded(step: Callable[[], Awaitable[None]]) -> None:
-    with contextlib.suppress(TimeoutError, BusError):
+    # Whatever it is that the engine's end makes of the last words: there is nothing left to lose.
+    with contextlib.suppress(Exception):
         await asyncio.wait_for(step(), STEP_GRACE_SECONDS)
 
 

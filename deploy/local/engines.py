@@ -6,17 +6,16 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-import asyncpg
-
 from deploy.local.errors import StartError
 from deploy.local.layout import Layout
 from deploy.local.nats import EmbeddedNats
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.process import Nursery
+from shared import postgres
 from shared.bus import Bus, declare_topology
 from shared.contracts.topology import PROVISIONER
 from shared.credentials import SettingsError
-from shared.postgres import ProvisionError, provision
+from shared.postgres import ProvisionError, is_away, provision
 from shared.settings import (
     Credentials,
     NatsCredentials,
@@ -27,6 +26,8 @@ from shared.settings import (
 
 Say = Callable[[str], None]
 T = TypeVar("T")
+
+_PROVISION_TRIES = 5
 
 
 class Engines:
@@ -93,13 +94,24 @@ class Engines:
             await self.postgres.start()
             admin = self.postgres.admin()
         try:
-            return await provision(admin, self._services)
+            return await self._provision(admin)
         except ProvisionError as error:
             raise StartError(f"KEEPSAKE_POSTGRES__DSN: {error}") from error
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except postgres.FAILED as error:
             # The server's own words may hold the login.
             source = "KEEPSAKE_POSTGRES__DSN" if self._external_postgres else "Postgres"
             raise StartError(f"{source}: cannot be used ({type(error).__name__})") from error
+
+    async def _provision(self, admin: PostgresCredentials) -> dict[str, PostgresCredentials]:
+        """Provision; anew when our own server was killed meanwhile, or one of its processes."""
+        for _ in range(_PROVISION_TRIES - 1):
+            try:
+                return await provision(admin, self._services)
+            except Exception as error:
+                if self.postgres is None or not is_away(error):
+                    raise
+                await self.postgres.revive()
+        return await provision(admin, self._services)
 
     async def _start_nats(self) -> None:
         if self.nats is not None:

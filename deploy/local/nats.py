@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 from collections.abc import Callable, Iterable
@@ -28,6 +29,12 @@ MAX_PAYLOAD_BYTES = 8 << 20
 START_SECONDS = 20.0
 #: Another program may take the port between our look and the server's.
 _PORT_TRIES = 3
+#: How often we look whether the server could not write to its disk.
+_LOOK_SECONDS = 1.0
+#: What it says then (server/filestore.go); it stores nothing more until it is started again.
+_WRITE_ERROR = b"critical write error"
+#: With less it would meet the same again at once.
+LEAST_FREE_BYTES = 8 << 20
 
 
 class EmbeddedNats:
@@ -49,6 +56,7 @@ class EmbeddedNats:
         self._seeds = {user: _make_seed() for user in users}
         self._child: Child | None = None
         self._port = 0
+        self._log_read_to = 0
 
     @property
     def child(self) -> Child:
@@ -79,8 +87,36 @@ class EmbeddedNats:
             raise StartError(f"nats-server does not start again; see {self._log_file}")
 
     async def wait(self) -> int:
-        """Return its exit code when it has ended."""
-        return await self.child.wait()
+        """Return its exit code when it has ended.
+
+        A server whose disk was full stores no event any more, also when there is room again: then
+        it is told to stop, so that it is started anew. Until then events wait in their outboxes.
+        """
+        ended = asyncio.ensure_future(self.child.wait())
+        is_stuck = False
+        try:
+            while not (await asyncio.wait({ended}, timeout=_LOOK_SECONDS))[0]:
+                if not is_stuck and self._could_not_write():
+                    is_stuck = True
+                    self._say(f"nats-server cannot write to {self._layout.nats}; events wait")
+                if is_stuck and shutil.disk_usage(self._layout.nats).free > LEAST_FREE_BYTES:
+                    self.child.send(signal.SIGTERM)
+            return ended.result()
+        finally:
+            ended.cancel()
+
+    def _could_not_write(self) -> bool:
+        """Look through what the server has said since the last look."""
+        try:
+            with self._log_file.open("rb") as log:
+                log.seek(self._log_read_to)
+                said = log.read(1 << 20)
+        except OSError:
+            return False
+        # A line may still be in the making: it is read again as a whole.
+        whole, _, _ = said.rpartition(b"\n")
+        self._log_read_to += len(whole)
+        return _WRITE_ERROR in whole
 
     async def stop(self) -> None:
         """Stop; JetStream's files are closed."""
@@ -97,6 +133,7 @@ class EmbeddedNats:
 
     async def _try_start(self) -> bool:
         with self._log_file.open("ab") as output:
+            self._log_read_to = output.tell()
             self._child = self._nursery.spawn(
                 "nats-server",
                 [find_nats_server(), "-c", self._configuration],
@@ -149,7 +186,8 @@ class EmbeddedNats:
             f"pid_file: {_quote(self._layout.run / 'nats.pid')}\n"
             f"max_payload: {MAX_PAYLOAD_BYTES}\n"
             # With the default of two minutes an acknowledged event can be lost in a power cut.
-            f"jetstream {{ store_dir: {_quote(self._layout.nats)}"
+            # By default the limit is taken from what is free at the start, a full disk for ever.
+            f"jetstream {{ store_dir: {_quote(self._layout.nats)}, max_file_store: 1TB"
             f"{'' if self._fleeting else ', sync_interval: always'} }}\n"
             f"{render_nats_permissions(public_keys)}"
         )

@@ -7,6 +7,7 @@ The administrator signs in by ``peer``: only the operating system's user that ru
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pwd
 import shutil
@@ -19,14 +20,16 @@ import asyncpg
 from deploy.local.binaries import PostgresBinaries, find_postgres
 from deploy.local.errors import StartError
 from deploy.local.layout import SHARED_STATE, Layout, engine_user, is_traversable
-from deploy.local.process import Child, Nursery, end_leftover
+from deploy.local.process import Child, Nursery, end_leftover, pids_inside
 from shared.credentials import PostgresCredentials
-from shared.postgres import connect
+from shared.postgres import connect, is_away
 
 ADMIN = "keepsake_admin"
 DATABASE = "keepsake"
 START_SECONDS = 60.0
 _START_TRIES = 3
+#: Who was killed is gone by then, unless the disk hangs.
+_ORPHAN_SECONDS = 5.0
 #: What is heard of a server that starts, or that dies again while it is asked.
 _NOT_YET = (
     OSError,
@@ -121,7 +124,7 @@ class EmbeddedPostgres:
         self._end_leftover()
         self._write_access_rules()
         await self._start_unless_it_refuses()
-        await self._create_database()
+        await self._create_database_unless_killed()
         origin = "" if self._binaries.origin == "system" else f" ({self._binaries.origin})"
         user = f", as user {self._run_as.user}" if self._run_as else ""
         self._say(f"Postgres {self._binaries.major}{origin} on a unix socket{user}")
@@ -137,10 +140,19 @@ class EmbeddedPostgres:
             else:
                 return
 
+    async def revive(self) -> None:
+        """Start it again if it has ended, and wait until it answers."""
+        if self.child.exit_code is not None:
+            await self.restart()
+        async with asyncio.timeout(START_SECONDS):
+            while not await self._answers():  # noqa: ASYNC110 -- nothing tells us
+                await asyncio.sleep(0.05)
+
     async def restart(self) -> None:
         """Start the server on the same socket; what it knew, passwords included, is still there."""
         assert self._binaries is not None
         self._end_leftover()
+        await self._end_orphans()
         self._child = self._spawn()
         ended = asyncio.ensure_future(self._child.wait())
         try:
@@ -181,6 +193,7 @@ class EmbeddedPostgres:
         """Shut down fast: transactions are rolled back, the next start needs no recovery."""
         if self._child is not None:
             await self._child.stop(signal.SIGINT, grace_seconds=3.0)
+            await self._end_orphans()
 
     @property
     def _log_file(self) -> Path:
@@ -268,6 +281,23 @@ class EmbeddedPostgres:
         # itself would refuse to start if some other program has that process id today.
         pid_file.unlink(missing_ok=True)
 
+    async def _end_orphans(self) -> None:
+        """End what a killed server left: in the middle of a recovery they do not notice.
+
+        As long as one of them holds the shared memory no server starts on these data.
+        """
+        deadline = asyncio.get_running_loop().time() + _ORPHAN_SECONDS
+        while orphans := [pid for pid in pids_inside(self._data) if not self._is_ours(pid)]:
+            for pid in orphans:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            if asyncio.get_running_loop().time() > deadline:
+                return
+            await asyncio.sleep(0.05)
+
+    def _is_ours(self, pid: int) -> bool:
+        return self._child is not None and self._child.exit_code is None and pid == self._child.pid
+
     def _write_access_rules(self) -> None:
         ourselves = pwd.getpwuid(os.geteuid()).pw_name
         rules = {
@@ -314,6 +344,18 @@ class EmbeddedPostgres:
         except asyncpg.InvalidAuthorizationSpecificationError as error:
             raise StartError("Postgres does not know us: its cluster has another owner") from error
         return True
+
+    async def _create_database_unless_killed(self) -> None:
+        for _ in range(_START_TRIES - 1):
+            try:
+                await self._create_database()
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                await self.revive()
+            else:
+                return
+        await self._create_database()
 
     async def _create_database(self) -> None:
         connection = await connect(self.admin("postgres"))

@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+#: A process that was killed is gone by then, unless the system itself waits for something.
+KILL_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
 #: Loaded before any fork: a child between fork and exec must not import or allocate much.
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -61,14 +63,19 @@ class Child:
         if self._process.poll() is None:
             self._process.send_signal(number)
 
-    async def stop(self, number: signal.Signals, *, grace_seconds: float) -> int:
-        """Ask it to stop; kill it when it takes longer than *grace_seconds*."""
+    async def stop(self, number: signal.Signals, *, grace_seconds: float) -> None:
+        """Ask it to stop; kill it when it takes longer than *grace_seconds*.
+
+        One that hangs inside the system, on a disk that does not answer, ends when the disk does:
+        it is dead for all that it can do, and not waited for.
+        """
         self.send(number)
         try:
-            return await asyncio.wait_for(self.wait(), grace_seconds)
+            await asyncio.wait_for(self.wait(), grace_seconds)
         except TimeoutError:
             self.send(signal.SIGKILL)
-            return await self.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wait(), KILL_SECONDS)
 
 
 class Nursery:
@@ -162,8 +169,29 @@ def command_of(pid: int) -> str:
     return raw.replace(b"\0", b" ").decode(errors="replace")
 
 
-def end_leftover(pid: int, *, marker: str, number: signal.Signals, grace_seconds: float) -> None:
-    """End a process of an earlier life, known by *marker* in its command line, and wait for it."""
+def pids_inside(folder: Path) -> list[int]:
+    """Return the processes whose working folder *folder* is; empty where that cannot be seen."""
+    wanted = os.path.realpath(folder)
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (entry / "cwd").readlink() == Path(wanted):
+                found.append(int(entry.name))
+    return found
+
+
+def end_leftover(
+    pid: int,
+    *,
+    marker: str,
+    number: signal.Signals,
+    grace_seconds: float,
+    is_harmless: bool = False,
+) -> None:
+    """End a process of an earlier life, known by *marker* in its command line, and wait for it.
+
+    One that cannot even be killed, because it hangs inside the system, is left if it *is_harmless*.
+    """
     if pid <= 1 or marker not in command_of(pid):
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -173,5 +201,7 @@ def end_leftover(pid: int, *, marker: str, number: signal.Signals, grace_seconds
             # Not our child: there is nothing to wait on.
             time.sleep(0.02)
             if time.monotonic() > deadline:
+                if is_harmless and number == signal.SIGKILL:
+                    return
                 os.kill(pid, signal.SIGKILL)
                 deadline += grace_seconds

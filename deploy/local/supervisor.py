@@ -243,7 +243,13 @@ class Supervisor:
         for pid in pids if isinstance(pids, list) else []:
             if isinstance(pid, int):
                 mark = vault_mark(self._layout.digest)
-                end_leftover(pid, marker=mark, number=signal.SIGKILL, grace_seconds=2.0)
+                end_leftover(
+                    pid,
+                    marker=mark,
+                    number=signal.SIGKILL,
+                    grace_seconds=2.0,
+                    is_harmless=True,
+                )
 
     def _clear_scratch(self) -> None:
         """Delete plaintext that a killed service left. The folder is this vault's alone."""

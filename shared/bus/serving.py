@@ -23,12 +23,13 @@ from shared.contracts.problems import (
     Problem,
     ProblemError,
     bad_request,
+    database_full,
     locked,
     problem,
     unavailable,
 )
 from shared.contracts.requests import Request
-from shared.postgres import is_away
+from shared.postgres import is_away, is_full
 
 STATUS_HEADER = "Keepsake-Status"
 
@@ -165,6 +166,10 @@ class Serving:
             log.warning("request_not_answered", error=type(error).__name__)
             away = unavailable(service_of(self.subject)).problem
             return away.status, msgspec.json.encode(away)
+        if is_full(error):
+            log.warning("request_without_room", error=type(error).__name__)
+            full = database_full().problem
+            return full.status, msgspec.json.encode(full)
         # Not the message: it may quote what was asked.
         log.error("request_failed", error=type(error).__name__, frames=frames(error))
         return 500, _INTERNAL

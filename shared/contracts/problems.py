@@ -69,6 +69,17 @@ def locked(detail: str = "Unlock the backup and send its session token.") -> Pro
     return problem("locked", "The backup is locked.", 423, detail)
 
 
+def database_full() -> ProblemError:
+    """Nothing can be written down; what was, is safe."""
+    return problem(
+        "no-space",
+        "There is no room on the database's disk.",
+        507,
+        "Make room on the disk that holds Keepsake's data, then try again. Nothing is lost.",
+        retry_after_seconds=30,
+    )
+
+
 def unavailable(service: str) -> ProblemError:
     """*service* did not answer; the request may be repeated."""
     return problem(

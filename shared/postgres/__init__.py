@@ -1,6 +1,6 @@
 """The database as every service uses it: one pool, one migration runner, locks, provisioning."""
 
-from shared.postgres.away import AWAY, FAILED, is_away
+from shared.postgres.away import AWAY, FAILED, is_away, is_full
 from shared.postgres.locks import LockLostError, singleton
 from shared.postgres.migrate import MigrationError, migrate
 from shared.postgres.pool import connect, create_pool
@@ -16,6 +16,7 @@ __all__ = [
     "connect",
     "create_pool",
     "is_away",
+    "is_full",
     "migrate",
     "probe",
     "provision",

@@ -24,6 +24,11 @@ AWAY = (OSError, TimeoutError, *_LOST)
 FAILED = (*AWAY, asyncpg.PostgresError)
 
 
+def is_full(error: BaseException) -> bool:
+    """Tell whether the database found no room on its disk."""
+    return isinstance(error, asyncpg.DiskFullError)
+
+
 def is_away(error: BaseException) -> bool:
     """Tell whether the same thing may succeed once the database is back.
 

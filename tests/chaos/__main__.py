@@ -8,11 +8,16 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.figures import machine
 from tests.chaos import report
+from tests.chaos.full_disk import full_disk
+from tests.chaos.record import Record
 from tests.chaos.run import Options, run
+
+SCENARIOS: dict[str, Callable[[Options], Record]] = {"full-disk": full_disk}
 
 
 def main() -> int:
@@ -28,6 +33,7 @@ def main() -> int:
     parser.add_argument(
         "--replicas", type=int, choices=(1, 2), default=1, help="processes of every service"
     )
+    parser.add_argument("--scenario", choices=sorted(SCENARIOS), help="instead of a plan")
     parser.add_argument("--report", type=Path, default=Path("reports"))
     given = parser.parse_args()
     options = Options(
@@ -37,9 +43,10 @@ def main() -> int:
         messages=given.messages,
         cluster_rounds=given.cluster,
         replicas=given.replicas,
+        scenario=given.scenario,
     )
     facts = machine()
-    record = run(options)
+    record = run(options) if given.scenario is None else SCENARIOS[given.scenario](options)
     summary = report.summarise(record, options, facts)
     report.show(summary)
     print(report.save(summary, given.report))  # noqa: T201 -- the command's output

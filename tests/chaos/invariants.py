@@ -58,6 +58,31 @@ def check_letters(client: Client, record: Record) -> None:
     record.checked("no dead letters", [str(letter)[:300] for letter in letters])
 
 
+def unpublished(vault: Vault) -> dict[str, int]:
+    """Return how many events wait in which outbox; empty when none does."""
+    return asyncio.run(_unpublished(vault))
+
+
+async def _unpublished(vault: Vault) -> dict[str, int]:
+    connection = await asyncpg.connect(
+        host=str(vault.sockets()), user="keepsake_admin", database="keepsake"
+    )
+    try:
+        return await _waiting(connection)
+    finally:
+        await connection.close()
+
+
+async def _waiting(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str, int]:
+    counts = {
+        service: await connection.fetchval(
+            f"select count(*) from {service}.outbox where published_at is null"
+        )
+        for service in SERVICES
+    }
+    return {service: count for service, count in counts.items() if count}
+
+
 def read_tables(vault: Vault, record: Record) -> Outbox:
     """Outboxes are empty, nothing is left of stages; returns what was ever published."""
     return asyncio.run(_read_tables(vault, record))
@@ -69,19 +94,9 @@ async def _read_tables(vault: Vault, record: Record) -> Outbox:
     )
     try:
         deadline = time.monotonic() + 60
-        while True:
-            waiting = {
-                service: await connection.fetchval(
-                    f"select count(*) from {service}.outbox where published_at is null"
-                )
-                for service in SERVICES
-            }
-            if not any(waiting.values()) or time.monotonic() > deadline:
-                break
+        while (waiting := await _waiting(connection)) and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
-        record.checked(
-            "outboxes are empty", [f"{name} has {n}" for name, n in waiting.items() if n]
-        )
+        record.checked("outboxes are empty", [f"{name} has {n}" for name, n in waiting.items()])
         stages = await connection.fetch(
             "select n.nspname || '.' || c.relname as name from pg_class c"
             " join pg_namespace n on n.oid = c.relnamespace"

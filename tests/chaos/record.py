@@ -33,6 +33,8 @@ class Record:
     notes: dict[str, object] = field(default_factory=dict)
     #: Jobs whose end was noted already.
     ended: set[str] = field(default_factory=set)
+    #: Problems that may end a job besides those that always may.
+    passing: set[str] = field(default_factory=set)
     _alike: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -53,6 +53,8 @@ def save(summary: dict[str, Any], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     kind = "cluster-" if "--cluster" in summary["again"] else ""
     kind += "pairs-" if "--replicas" in summary["again"] else ""
+    if "--scenario" in summary["again"]:
+        kind = summary["again"].split("--scenario ")[1].split()[0] + "-"
     path = folder / f"chaos-{kind}{summary['seed']}.json"
     path.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     return path

@@ -38,6 +38,8 @@ class Options:
     cluster_rounds: int = 0
     #: Processes of every service, the gateway included: one or two.
     replicas: int = 1
+    #: Instead of the plan: a scenario's name.
+    scenario: str | None = None
 
     @property
     def again(self) -> str:
@@ -45,6 +47,8 @@ class Options:
         words = f"--seed {self.seed} --faults {self.faults} --seconds {self.seconds:g}"
         if self.cluster_rounds:
             words = f"--seed {self.seed} --cluster {self.cluster_rounds}"
+        if self.scenario is not None:
+            words = f"--scenario {self.scenario}"
         if self.replicas != 1:
             words += f" --replicas {self.replicas}"
         return f"python -m tests.chaos {words} --messages {self.messages}"
@@ -87,7 +91,7 @@ def run(options: Options) -> Record:
     keep = False
     try:
         found, phones, kinds = _disturbed(options, folder, scratch, record)
-        expected = _undisturbed(options, folder, scratch, phones, kinds, record)
+        expected = undisturbed(options, folder, scratch, phones, kinds, record)
         for udid, parts in expected.items():
             record.checked(
                 f"history of {udid} equals an undisturbed one's",
@@ -145,7 +149,7 @@ def _disturbed(
             _strike(options, vault, record, crew.stopping)
         record.notes["faults over after, s"] = round(record.seconds, 1)
         crew.stop()
-        found, kinds = _peace(vault, phones, listener, record)
+        found, kinds = peace(vault, phones, listener, record)
         if options.replicas == 2:
             check_pairs(vault, phones[0], record)
         if replicas:
@@ -185,7 +189,7 @@ def _people(
             crew.start(f"{role} of {phone.name}", one.run)
 
 
-def _peace(
+def peace(
     vault: Vault, phones: list[Phone], listener: Listener, record: Record
 ) -> tuple[Snapshot, dict[str, dict[int, list[str]]]]:
     """Let everything come to its end and look at it."""
@@ -219,7 +223,7 @@ def _peace(
     return found, kinds
 
 
-def _undisturbed(
+def undisturbed(
     options: Options,
     folder: Path,
     scratch: Path,
