@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as Printed
+
+from tests.bench.plots import Chart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,41 @@ class Figure:
         bound = float(self.goal[2:])
         return measured <= bound if self.goal.startswith("<=") else measured >= bound
 
+    def cells(self) -> tuple[str, ...]:
+        """Return what stands in a table, one text for each of ``COLUMNS``."""
+        against = f"{self.reference_name} {_short(self.reference)}" if self.reference else ""
+        return (
+            self.path,
+            f"{_short(self.value)} {self.unit}".strip(),
+            "; ".join(part for part in (against, self.note) if part),
+            f"{self.ratio:.3g}" if self.ratio is not None else "",
+            self.goal,
+            {True: "yes", False: "no", None: ""}[self.holds],
+        )
+
+
+#: The columns of ``Figure.cells``.
+COLUMNS = ("path", "value", "against", "ratio", "goal", "holds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Numbers in columns, where one row for each figure would hide what matters."""
+
+    title: str
+    head: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """What one part of the bench found."""
+
+    title: str
+    figures: list[Figure]
+    charts: list[Chart] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
 
 def machine() -> dict[str, object]:
     """Facts without which a figure means nothing."""
@@ -71,33 +107,18 @@ def machine() -> dict[str, object]:
     }
 
 
-def show(figures: list[Figure], facts: dict[str, object]) -> None:
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def show(title: str, figures: list[Figure], facts: dict[str, object]) -> None:
     """Print the table people read."""
-    table = Table(title="Keepsake bench", caption=", ".join(f"{k} {v}" for k, v in facts.items()))
-    for column in ("path", "value", "against", "ratio", "goal", "holds"):
+    table = Printed(title=title, caption=", ".join(f"{k} {v}" for k, v in facts.items()))
+    for column in COLUMNS:
         table.add_column(column, justify="left" if column in {"path", "against"} else "right")
     for figure in figures:
-        against = (
-            f"{figure.reference_name} {figure.reference:,.4g}" if figure.reference else figure.note
-        )
-        table.add_row(
-            figure.path,
-            f"{figure.value:,.4g} {figure.unit}",
-            against,
-            f"{figure.ratio:.3g}" if figure.ratio is not None else "",
-            figure.goal,
-            {True: "yes", False: "no", None: ""}[figure.holds],
-        )
+        table.add_row(*figure.cells())
     Console(width=120).print(table)
-
-
-def save(figures: list[Figure], facts: dict[str, object], folder: Path) -> Path:
-    """Write the report as JSON and return its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "bench.json"
-    rows = [asdict(figure) | {"ratio": figure.ratio, "holds": figure.holds} for figure in figures]
-    path.write_text(json.dumps({"machine": facts, "figures": rows}, indent=1) + "\n")
-    return path
 
 
 def median_seconds(times: list[float]) -> float:
