@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 
 from shared.bus import RequestContext, Serialized, beats
@@ -315,3 +316,15 @@ async def test_a_request_cannot_name_another_subject_for_its_beats(
         assert reply.headers is not None
         assert reply.headers["Keepsake-Status"] == "200"
     assert discovery.client.last_error is None
+
+
+async def test_a_database_without_room_is_a_507_that_says_what_to_do(room: Room) -> None:
+    async def locate(_: LocateBackup, __: RequestContext) -> Location:
+        raise asyncpg.DiskFullError("could not extend file")
+
+    discovery, gateway = await room.bus("discovery"), await room.bus("gateway")
+    await discovery.serve(LocateBackup, locate)
+    with pytest.raises(ProblemError) as caught:
+        await gateway.request(LocateBackup(backup_id="b1"))
+    assert (caught.value.problem.status, caught.value.problem.type) == (507, "/problems/no-space")
+    assert "Make room" in caught.value.problem.detail
