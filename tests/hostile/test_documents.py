@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,13 @@ DOCUMENT = (ROOT / "docs" / "troubleshooting.md").read_text()
 _TYPE = re.compile(r"/problems/[a-z][a-z-]*")
 
 
-def calls() -> Iterator[tuple[str, ast.Call]]:
-    """Yield every call in the product, by the last part of the name of what is called."""
+@cache
+def calls() -> list[tuple[str, ast.Call]]:
+    """Every call in the product, by the last part of the name of what is called."""
+    return list(_calls())
+
+
+def _calls() -> Iterator[tuple[str, ast.Call]]:
     for house in ("gateway", "services", "shared"):
         for path in sorted((ROOT / house).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
