@@ -53,7 +53,9 @@ async def ask_again(pool: asyncpg.Pool[Any], *, older_than_seconds: float) -> li
     async with pool.acquire() as connection, connection.transaction():
         for row in await connection.fetch(
             "select *, floor(extract(epoch from now()) / $3)::bigint as slot from job"
-            " where state = any($1) and coalesce(started_at, created_at) < now() - $2::interval",
+            # The second: begun before the time of day was set back.
+            " where state = any($1) and (coalesce(started_at, created_at) < now() - $2::interval"
+            " or coalesce(started_at, created_at) > now() + $2::interval)",
             list(UNDER_WAY),
             age,
             max(older_than_seconds, 1.0),

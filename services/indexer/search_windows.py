@@ -8,6 +8,7 @@ has to be. The pieces meet, so hits come in order and none is lost, whatever the
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -22,8 +23,8 @@ Way = Literal["asc", "desc"]
 FIRST_ROWS = 800
 #: A piece has at most so many times the artifacts of those before it.
 _MOST_GROWTH = 1000
-#: More than what seems to be needed: guesses are rough.
-_SURPLUS = 1.35
+#: More than what seems to be needed.
+_SURPLUS = 1.15
 _STEPS = 24
 
 
@@ -84,7 +85,8 @@ class Windows:
     def _wanted_rows(self) -> float:
         if not self._seen_rows:
             return FIRST_ROWS
-        often = max(self.found, 1) / self._seen_rows
+        # As rare as a few hits may mean: one piece too many costs more than one too long.
+        often = max(self.found - math.sqrt(self.found), 0.5) / self._seen_rows
         wanted = (self._limit - self.found) / often * _SURPLUS
         return min(max(wanted, self._seen_rows), self._seen_rows * _MOST_GROWTH)
 

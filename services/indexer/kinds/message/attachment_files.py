@@ -42,6 +42,7 @@ _IS_FOLDER = "Not shown: it is a folder."
 _DOMAINS = ("MediaDomain", "HomeDomain")
 _ROOTS = ("~/", "/var/mobile/", "/private/var/mobile/", "file:///var/mobile/")
 _TEMPORARY_ROOTS = ("/var/folders", "/private/var/folders", "/var/tmp", "/private/var/tmp", "/tmp")  # noqa: S108 -- a phone's paths
+_STILL_SUFFIXES = {"heic", "jpg", "jpeg"}
 _MEDIA_TYPES = {
     ".heic": "image/heic",
     ".heics": "image/heic-sequence",
@@ -148,13 +149,28 @@ class BackupFiles:
                 return domain, file_id, None, BLOB_MISSING
         return _DOMAINS[0], file_id_of(_DOMAINS[0], path), None, reason
 
+    def context(self, row: AttachmentRow) -> list[int | None]:
+        """Return what decides, beside the row, what ``locate`` and ``find_moving_half`` give."""
+        path = relative_path(row.filename)[0] if isinstance(row.filename, str) else None
+        if path is None or not self._sizes:
+            return []
+        paths = [path]
+        stem, _, suffix = path.rpartition(".")
+        if suffix.lower() in _STILL_SUFFIXES:
+            paths += [f"{stem}.MOV", f"{stem}.mov"]
+        return [
+            self._sizes.get(_number(file_id_of(domain, one)))
+            for one in paths
+            for domain in _DOMAINS
+        ]
+
     def find_moving_half(self, still: StagedAttachment) -> StagedAttachment | None:
         """Return the film of a Live Photo that lies beside *still*, when the backup has it."""
         path = still.relative_path
         if not still.present or path is None or still.domain is None:
             return None
         stem, dot, suffix = path.rpartition(".")
-        if not dot or suffix.lower() not in {"heic", "jpg", "jpeg"}:
+        if not dot or suffix.lower() not in _STILL_SUFFIXES:
             return None
         for ending in ("MOV", "mov"):
             candidate = f"{stem}.{ending}"

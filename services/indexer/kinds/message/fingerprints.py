@@ -149,8 +149,7 @@ class Fingerprints:
     def _attached(self, rows: Sequence[AttachmentRow] | None) -> list[Any] | None:
         if rows is None:
             return None
-        located = [(row, self._files.locate(row)) for row in rows]
-        return [(row, file, self._files.find_moving_half(file)) for row, file in located]
+        return [(row, self._files.context(row)) for row in rows]
 
     def _about(
         self, guid: str | None, attachments: Mapping[int, list[AttachmentRow]]

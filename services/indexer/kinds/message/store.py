@@ -80,6 +80,7 @@ FLAG_COLUMNS: tuple[tuple[int, tuple[str, ...]], ...] = (
 )
 IS_AUDIO, IS_READ, IS_DELIVERED, IS_SENT, HAS_EDITS = 1, 1 << 11, 1 << 12, 1 << 13, 1 << 14
 IS_SCHEDULED, IS_KEPT_AUDIO, HAS_SUMMARY = 1 << 16, 1 << 17, 1 << 18
+_OFTEN_SET = (IS_READ, IS_DELIVERED, IS_SENT)
 FLAG_NAMES: tuple[tuple[int, str], ...] = (
     (1 << 0, "audio"),
     (1 << 1, "downgraded"),
@@ -340,14 +341,17 @@ class MessageStore:
             "cross join message_attachment_join as j on j.message_id = q.value "
             "join attachment as a on a.rowid = j.attachment_id order by j.rowid"
         )
+        listed = (f"[{','.join(map(str, numbers))}]",)
         found: dict[int, list[AttachmentRow]] = {}
-        try:
-            for message_id, *row in self._database.rows(
-                statement, (f"[{','.join(map(str, numbers))}]",)
-            ):
-                found.setdefault(message_id, []).append(AttachmentRow(*row))
-        except sqlite3.Error:
-            self._tally.note("Some attachments could not be read.")
+        for read in (self._database.numbers, self._database.rows):
+            found.clear()
+            try:
+                for message_id, *row in read(statement, listed):
+                    found.setdefault(message_id, []).append(AttachmentRow(*row))
+            except (sqlite3.Error, UnicodeDecodeError):
+                continue
+            return found
+        self._tally.note("Some attachments could not be read.")
         return found
 
 
@@ -410,11 +414,21 @@ class ChatOfMessage:
 
 
 def _flag_expression(columns: frozenset[str]) -> str:
-    terms = [
-        f"({' or '.join(f'ifnull(m.{name}, 0) <> 0' for name in there)}) * {bit}"
-        for bit, names in FLAG_COLUMNS
-        if (there := [name for name in names if name in columns])
-    ]
+    terms: list[str] = []
+    seldom: list[str] = []
+    seldom_set: list[str] = []
+    for bit, names in FLAG_COLUMNS:
+        there = [f"m.{name}" for name in names if name in columns]
+        if there:
+            term = f"({' or '.join(f'ifnull({name}, 0) <> 0' for name in there)}) * {bit}"
+            if bit in _OFTEN_SET:
+                terms.append(term)
+            else:
+                seldom.append(term)
+                seldom_set.extend(f"{name} <> 0" for name in there)
+    if seldom:
+        # Asked for together first: taking each apart is a quarter of the time of reading a row.
+        terms.append(f"case when {' or '.join(seldom_set)} then {' + '.join(seldom)} else 0 end")
     if "schedule_type" in columns:
         terms.append(f"(ifnull(m.schedule_type, 0) = 2) * {IS_SCHEDULED}")
     if "expire_state" in columns:
