@@ -16,6 +16,7 @@ import msgspec
 
 from gateway import storage
 from gateway.storage import TokenRow
+from shared.clock import seconds_passed
 from shared.postgres import is_away
 from shared.settings import Secret
 
@@ -58,7 +59,8 @@ class Tokens:
         self._pool = pool
         self._bootstrap = _digest(bootstrap.reveal()) if bootstrap else None
         self._clock = clock
-        self._cache: OrderedDict[bytes, tuple[dt.datetime, TokenRow | None]] = OrderedDict()
+        # By the time that has passed: one that is set back must keep no revoked token alive.
+        self._cache: OrderedDict[bytes, tuple[float, TokenRow | None]] = OrderedDict()
 
     async def find_caller(self, token: str) -> Caller | None:
         """Return who *token* belongs to; None when it is unknown, revoked or expired."""
@@ -87,21 +89,22 @@ class Tokens:
 
     async def _find(self, digest: bytes) -> TokenRow | None:
         now = self._clock()
-        row = await self._lookup(digest, now)
+        row = await self._lookup(digest)
         return row if self._is_current(row, now) else None
 
     @staticmethod
     def _is_current(row: TokenRow | None, now: dt.datetime) -> bool:
         return row is not None and (row.expires_at is None or row.expires_at > now)
 
-    async def _lookup(self, digest: bytes, now: dt.datetime) -> TokenRow | None:
+    async def _lookup(self, digest: bytes) -> TokenRow | None:
+        now = seconds_passed()
         cached = self._cache.get(digest)
         if cached is not None and cached[0] > now:
             self._cache.move_to_end(digest)
             return cached[1]
         row = await storage.find_token(self._pool, digest)
         # Unknown ones are remembered too: a program with a wrong token must not cost a query each.
-        self._cache[digest] = (now + dt.timedelta(seconds=_CACHE_SECONDS), row)
+        self._cache[digest] = (now + _CACHE_SECONDS, row)
         self._cache.move_to_end(digest)
         while len(self._cache) > _CACHE_ENTRIES:
             self._cache.popitem(last=False)

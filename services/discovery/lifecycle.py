@@ -50,10 +50,11 @@ def changed_at(
     """When the folder took the form that it has now.
 
     For a folder that is known this is when the change was seen: times on disk may be copies of
-    older ones, or of a clock that is ahead. Only at first sight must the times on disk do.
+    older ones, or of a clock that is ahead. Only at first sight must the times on disk do. When
+    our own clock was set back meanwhile, the folder counts as changed now.
     """
     if known is not None:
-        return known if is_same else now
+        return min(known, now) if is_same else now
     try:
         written = dt.datetime.fromtimestamp(newest_write, dt.UTC)
     except (OverflowError, ValueError, OSError):

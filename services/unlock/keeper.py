@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 _LONGEST_NAP_SECONDS = 15.0
 #: How often the time of last use is written for the other replicas to show.
 _USED_SECONDS = 30.0
+_USED = dt.timedelta(seconds=_USED_SECONDS)
 #: How long a close waits for reads that are still running; they end on their own.
 _LET_GO_SECONDS = 2.0
 
@@ -147,7 +148,8 @@ class SessionKeeper:
 
     async def expire(self) -> None:
         """End sessions when their time is over, and write down when they were used; a loop."""
-        written_at = _now()
+        loop = asyncio.get_running_loop()
+        written_at, next_write = _now(), loop.time() + _USED_SECONDS
         while True:
             raise_if_cancelled()
             self._changed.clear()
@@ -162,9 +164,10 @@ class SessionKeeper:
             await self.close(self._table.expired(now), reason="expired")
             if self._unrecorded:
                 await self._record_closed()
-            if (now - written_at).total_seconds() >= _USED_SECONDS:
-                used = self._table.used_since(written_at)
-                written_at = now
+            if loop.time() >= next_write:
+                # The time of day may have been set back meanwhile.
+                used = self._table.used_since(min(written_at, now - _USED))
+                written_at, next_write = now, loop.time() + _USED_SECONDS
                 with contextlib.suppress(*postgres.AWAY):
                     await storage.record_used(self._pool, used)
 

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from services.unlock import session_token
 from services.unlock.errors import wrong_session
+from shared.clock import seconds_passed
 from shared.contracts.identifiers import SessionId
 from shared.contracts.problems import locked
 from shared.contracts.unlock import BACKUP_HEADER, TOKEN_HEADER, Session
@@ -37,6 +38,9 @@ class LiveSession(Generic[Contents]):
     ) -> None:
         self.facts = session
         self.last_used_at = session.opened_at
+        # Whichever is first: the time of day may be set back, and must not let a session live on.
+        lifetime = session.expires_at - session.opened_at
+        self._lives_until = seconds_passed() + lifetime.total_seconds()
         #: Set when keys and files are gone for good.
         self.ended = asyncio.Event()
         self._token_digest = token_digest
@@ -60,7 +64,7 @@ class LiveSession(Generic[Contents]):
 
         A request without the headers comes from a service, which NATS has let in.
         """
-        if not self._is_open or now >= self.facts.expires_at:
+        if not self._is_open or self.is_over(now):
             raise locked()
         token = headers.get(TOKEN_HEADER)
         backup = headers.get(BACKUP_HEADER)
@@ -68,6 +72,10 @@ class LiveSession(Generic[Contents]):
         if not fits or (backup is not None and backup != self.facts.backup_id):
             raise wrong_session()
         self.last_used_at = now
+
+    def is_over(self, now: dt.datetime) -> bool:
+        """Whether its time is over, by the time of day or by the time that has passed."""
+        return now >= self.facts.expires_at or seconds_passed() >= self._lives_until
 
     def enter(self) -> Contents:
         """Keep what the session opened until ``leave`` is called, once for every ``enter``."""
@@ -117,7 +125,7 @@ class SessionTable(Generic[Contents]):
 
     def expired(self, now: dt.datetime) -> list[SessionId]:
         """Sessions whose time is over."""
-        return [key for key, live in self._by_id.items() if live.facts.expires_at <= now]
+        return [key for key, live in self._by_id.items() if live.is_over(now)]
 
     def next_expiry(self) -> dt.datetime | None:
         """When the next session ends by itself."""

@@ -206,6 +206,10 @@ async def reserve_attempt(
         )
         now = await connection.fetchval("select clock_timestamp()")
         await connection.execute("delete from attempt where attempted_at < $1", now - WINDOW)
+        # The time of day was set back: nobody is to wait until it is later again.
+        await connection.execute(
+            "update attempt set attempted_at = $1 where attempted_at > $1", now
+        )
         of_keybag = await connection.fetchrow(
             "select count(*), max(attempted_at) from attempt"
             " where keybag = $1 or (keybag is null and backup_id = $2)",

@@ -17,7 +17,7 @@ from tests.chaos.full_disk import full_disk
 from tests.chaos.record import Record
 from tests.chaos.run import Options, run
 
-SCENARIOS: dict[str, Callable[[Options], Record]] = {"full-disk": full_disk}
+SCENARIOS: dict[str, Callable[[Options], Record]] = {"clock": run, "full-disk": full_disk}
 
 
 def main() -> int:

@@ -10,11 +10,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos import invariants, snapshot
+from tests.chaos import invariants, shifted, snapshot
 from tests.chaos.actors import Owner, Visitor
 from tests.chaos.client import Client
 from tests.chaos.cluster import Cluster, roll
 from tests.chaos.faults import Striker
+from tests.chaos.jumps import jump
 from tests.chaos.listener import Listener
 from tests.chaos.pairs import check_pairs
 from tests.chaos.phones import Phone, make_phones
@@ -120,13 +121,18 @@ def _disturbed(
     for phone in phones:
         phone.next_run()
     cluster = Cluster(folder / "cluster") if options.cluster_rounds else None
+    settings = cluster.settings if cluster else {}
+    clock = folder / "clock"
+    if options.scenario == "clock":
+        settings = shifted.settings(clock)
     vault = Vault(
         folder / "data",
         root,
         scratch=scratch / "disturbed",
         log=folder / "disturbed.log",
-        settings=cluster.settings if cluster else None,
+        settings=settings,
         replicas=options.replicas,
+        module="tests.chaos.shifted" if options.scenario == "clock" else "deploy.local",
     )
     if cluster:
         cluster.start()
@@ -145,6 +151,8 @@ def _disturbed(
         crew.start("scales", lambda stopping: _weigh(vault, record, stopping))
         if cluster and replicas:
             roll(cluster, replicas, vault, record, crew.stopping, rounds=options.cluster_rounds)
+        elif options.scenario == "clock":
+            jump(vault, clock, phones[0], record, crew.stopping)
         else:
             _strike(options, vault, record, crew.stopping)
         record.notes["faults over after, s"] = round(record.seconds, 1)

@@ -41,6 +41,20 @@ async def test_a_job_whose_event_was_given_up_is_run_after_all(stack: Stack) -> 
         assert await ask_again(pool, older_than_seconds=900) == []
 
 
+async def test_a_job_from_before_the_clock_was_set_back_is_not_waited_for_that_long(
+    stack: Stack,
+) -> None:
+    async with stack.service("indexer"), stack.pool("indexer") as pool:
+        job_id = uuid4()
+        await pool.execute(
+            "insert into job (id, state, backup_id, device, started_at)"
+            " values ($1, 'running', $2, 'A', now() + interval '3 days')",
+            job_id,
+            uuid4(),
+        )
+        assert await ask_again(pool, older_than_seconds=900) == [str(job_id)]
+
+
 async def test_an_abandoned_job_is_asked_for_once_per_time_and_not_while_it_runs(
     stack: Stack,
 ) -> None:

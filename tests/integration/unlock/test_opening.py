@@ -43,6 +43,24 @@ async def test_a_wrong_passphrase_is_told_and_then_made_to_wait_also_after_a_res
         assert (await refusal(vault, backup, "oops")).status == 403
 
 
+async def test_a_clock_that_is_set_back_makes_nobody_wait_until_it_is_later_again(
+    vault: Vault,
+) -> None:
+    backup = vault.mint()
+    async with vault.stack.service("unlock"), vault.stack.pool("unlock") as pool:
+        for guess in range(4):
+            await refusal(vault, backup, f"guess {guess}")
+        await pool.execute("update attempt set attempted_at = attempted_at + interval '3 days'")
+        await refusal(vault, backup, "the fifth")
+        told = await refusal(vault, backup)
+        assert told.retry_after_seconds in {1, 2}
+        await pool.execute("update attempt set attempted_at = attempted_at + interval '3 days'")
+        told = await refusal(vault, backup)
+        assert told.retry_after_seconds in {1, 2}
+        await pool.execute("update attempt set attempted_at = attempted_at - interval '3 s'")
+        assert (await vault.open(backup)).encrypted
+
+
 async def test_guesses_sent_at_once_to_two_replicas_all_count(vault: Vault) -> None:
     backup = vault.mint()
     async with vault.stack.service("unlock"), vault.stack.service("unlock"):

@@ -119,3 +119,12 @@ def test_a_new_backup_that_is_partial_is_told_of_twice_the_second_time_when_quie
     assert due == ["discovered"]
     assert tell(announced, "partial", "r1", 60)[0] == ["incomplete"]
     assert tell(Announced(), "partial", "r1", 60, is_new=True)[0] == ["discovered", "incomplete"]
+
+
+def test_a_clock_that_was_set_back_makes_no_folder_wait_until_it_is_later_again() -> None:
+    facts = {"is_same": True, "is_moving": False, "newest_write": 0.0}
+    back = START - dt.timedelta(days=2)
+    seen = changed_at(known=START, now=back, **facts)
+    assert seen == back
+    later = Clock(now=back + dt.timedelta(seconds=QUIET), quiet_seconds=QUIET)
+    assert later.is_quiet_since(changed_at(known=seen, now=later.now, **facts))

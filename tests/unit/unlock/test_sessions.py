@@ -97,3 +97,19 @@ def test_the_table_knows_what_expires_next_and_what_was_used() -> None:
     assert table.remove(soon.session_id) is soon
     assert table.remove(soon.session_id) is None
     assert len(table) == 1
+
+
+def test_a_session_ends_in_its_time_although_the_clock_was_set_back() -> None:
+    live, token = open_session([], seconds=0)
+    long_ago = NOW - dt.timedelta(days=400)
+    assert problem_of(live, {TOKEN_HEADER: token}, at=long_ago) == "/problems/locked"
+    table: SessionTable[str] = SessionTable()
+    table.add(live)
+    assert table.expired(long_ago) == [live.session_id]
+
+
+def test_a_session_ends_at_once_when_the_clock_is_set_beyond_its_end() -> None:
+    live, token = open_session([], seconds=3600)
+    live.admit({TOKEN_HEADER: token}, now=NOW)
+    later = NOW + dt.timedelta(hours=2)
+    assert problem_of(live, {TOKEN_HEADER: token}, at=later) == "/problems/locked"
