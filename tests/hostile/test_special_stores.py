@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import plistlib
 import sqlite3
 import struct
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from deploy.demo.messages import MessagesDatabase
 from services.indexer.kinds.keyed_archive import load_archive
 from services.indexer.kinds.message.balloons import describe_balloon
 from services.indexer.kinds.message.summary import read_summary
+from services.indexer.parse_worker import ParseRequest, parse
 from services.indexer.staging import encode_json
 from tests.hostile.bombs import overlapping_list, shared_list, spared
 from tests.hostile.seeds import messages
@@ -224,3 +227,21 @@ def test_an_archive_in_a_message_unfolds_to_nothing_large(payload: bytes) -> Non
         return len(encode_json([link, summary]))
 
     assert spared(attempt) < 4 << 20
+
+
+@pytest.mark.parametrize("table", ["handle", "chat", "chat_message_join", "attachment"])
+def test_a_table_that_a_new_version_of_ios_calls_otherwise_is_named_in_the_report(
+    table: str, tmp_path: Path
+) -> None:
+    """Nothing is worse than a history without names and no word about it."""
+    store = tmp_path / "store"
+    store.mkdir()
+    path = store / "sms.db"
+    path.write_bytes(changed(f"alter table {table} rename to {table}_of_tomorrow"))
+    request = ParseRequest(kind="message", files={SMS: str(path)}, listing=None, region="US")
+    output = io.BytesIO()
+    parse(request, output)
+    report = msgspec.json.decode(output.getvalue()[output.getvalue().rindex(b'{"kind"') :])
+    assert report["state"] == "indexed"
+    assert report["kept"] > 0
+    assert f"for want of known tables: {table}." in report["note"]

@@ -59,6 +59,16 @@ MORE_COLUMNS = (
     "associated_message_emoji",
 )
 
+#: Tables that say who wrote to whom and what was attached, with what is needed of each.
+_BESIDE = {
+    "handle": {"id"},
+    "chat": {"chat_identifier"},
+    "chat_handle_join": {"chat_id", "handle_id"},
+    "chat_message_join": {"chat_id", "message_id"},
+    "attachment": {"filename"},
+    "message_attachment_join": {"message_id", "attachment_id"},
+}
+
 #: Bits of the flag word that SQLite puts together, and the columns behind each.
 FLAG_COLUMNS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1 << 0, ("is_audio_message",)),
@@ -127,6 +137,15 @@ class MessageStore:
         absent = [name for name in COLUMNS if name not in columns]
         if absent:
             tally.note(f"Not in this version of iOS: {', '.join(absent)}.")
+        lost = [
+            table
+            for table, needed in _BESIDE.items()
+            if not database.columns(table).issuperset(needed)
+        ]
+        if lost:
+            tally.note(
+                f"Messages stand alone in parts, for want of known tables: {', '.join(lost)}."
+            )
         fields = ["m.rowid"]
         fields += [f"m.{name}" if name in columns else "null" for name in COLUMNS]
         fields.append(_flag_expression(columns))
