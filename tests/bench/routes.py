@@ -1,0 +1,246 @@
+"""The gateway's lists: against bare applications, one by one, and with event streams open."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.bench import peers
+from tests.bench.figures import Figure, percentile
+from tests.bench.phones import PASSPHRASE
+from tests.bench.processes import watched
+from tests.running_stack import RunningStack
+
+_CLIENTS = 4
+_SECONDS = 2.0
+_LIST = "/api/threads?limit=50"
+#: As many as the gateway serves.
+_STREAMS = 64
+
+
+class Load:
+    """Answers that came to some clients at once, and how long each took."""
+
+    def __init__(self, url: str, headers: dict[str, str], seconds: float = _SECONDS) -> None:
+        self.times: list[float] = []
+        started = time.perf_counter()
+        asyncio.run(self._run(url, headers, started + seconds))
+        self.rate = len(self.times) / (time.perf_counter() - started)
+
+    def milliseconds(self, share: float) -> float:
+        """Return the time below which *share* of the answers lie."""
+        return percentile(self.times, share) * 1000
+
+    async def _run(self, url: str, headers: dict[str, str], deadline: float) -> None:
+        await asyncio.gather(*(self._client(url, headers, deadline) for _ in range(_CLIENTS)))
+
+    async def _client(self, url: str, headers: dict[str, str], deadline: float) -> None:
+        # Sockets by hand, because a client library costs more than what it measures.
+        parts = urlsplit(url)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=1 << 20)
+        request = _request(url, headers)
+        while (began := time.perf_counter()) < deadline:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200"), head
+            length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+            await reader.readexactly(int(length))
+            self.times.append(time.perf_counter() - began)
+        writer.close()
+
+
+def _request(url: str, headers: dict[str, str]) -> bytes:
+    parts = urlsplit(url)
+    address = parts.path + (f"?{parts.query}" if parts.query else "")
+    lines = [f"GET {address} HTTP/1.1", f"Host: {parts.netloc}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def against_peers(stack: RunningStack) -> list[Figure]:
+    """One list against an application that answers from memory, and one that asks over NATS."""
+    headers = {"Authorization": stack.client.headers["Authorization"]}
+    url = f"{stack.client.base_url}{_LIST}"
+    body = stack.client.get(_LIST).raise_for_status().content
+    ours: list[Load] = []
+    bare: list[Load] = []
+    cpu = {"gateway": 0.0, "indexer": 0.0}
+    bare_cpu = 0.0
+    path = _LIST.partition("?")[0]
+    with peers.bare(body, path) as (bare_url, pid):
+        # Turn by turn: what else the machine does meanwhile meets both.
+        for _ in range(3):
+            with watched(stack) as usage:
+                ours.append(Load(url, headers))
+            for role in cpu:
+                cpu[role] += usage.cpu_seconds.get(role, 0.0)
+            before = _cpu_seconds(pid)
+            bare.append(Load(bare_url, headers))
+            bare_cpu += _cpu_seconds(pid) - before
+    answers, bare_answers = (sum(len(one.times) for one in loads) for loads in (ours, bare))
+    with peers.asking(body, path, busy_seconds=cpu["indexer"] / answers) as (asking_url, pid):
+        before = _cpu_seconds(pid)
+        asking = Load(asking_url, headers, 2 * _SECONDS)
+        asking_rate = len(asking.times) / (_cpu_seconds(pid) - before)
+    rate = answers / cpu["gateway"]
+    return [
+        Figure(
+            path=f"list of threads, {_CLIENTS} clients, all services on the way",
+            value=sorted(one.rate for one in ours)[1],
+            unit="requests/s",
+            reference=sorted(one.rate for one in bare)[1],
+            reference_name="bare Litestar, the same bytes",
+        ),
+        Figure(
+            path="the same, requests per processor second of the gateway",
+            value=rate,
+            unit="requests/cpu s",
+            reference=bare_answers / bare_cpu,
+            reference_name="bare Litestar",
+            goal=">=0.6",
+        ),
+        Figure(
+            path="the same, against one that asks over NATS for each",
+            value=rate,
+            unit="requests/cpu s",
+            reference=asking_rate,
+            reference_name="bare Litestar and one request of nats-py",
+        ),
+        Figure(
+            path="one request over NATS alone, against bare Litestar",
+            value=asking_rate,
+            unit="requests/cpu s",
+            reference=bare_answers / bare_cpu,
+            reference_name="bare Litestar",
+        ),
+    ]
+
+
+def each(stack: RunningStack) -> list[Figure]:
+    """Every list people wait for, alone."""
+    backup = stack.client.get("/api/backups").json()["items"][0]["id"]
+    opened = stack.client.post(
+        f"/api/backups/{backup}/unlock", json={"passphrase": PASSPHRASE}
+    ).json()
+    headers = {
+        "Authorization": stack.client.headers["Authorization"],
+        "X-Backup-Session": opened["session_token"],
+    }
+    thread = stack.client.get(_LIST).json()["items"][0]["id"]
+    file = stack.client.get(f"/api/backups/{backup}/files?kind=file", headers=headers).json()
+    routes = {
+        "/health/live": "/health/live",
+        "/api/backups": "/api/backups",
+        "/api/devices": "/api/devices",
+        "/api/jobs": "/api/jobs",
+        "/api/kinds": "/api/kinds",
+        _LIST: _LIST,
+        "/api/threads/{id}/artifacts?limit=100": f"/api/threads/{thread}/artifacts?limit=100",
+        "/api/artifacts?limit=100": "/api/artifacts?limit=100",
+        "/api/search?q=river&limit=50": "/api/search?q=river&limit=50",
+        "/api/backups/{id}/files?limit=100": f"/api/backups/{backup}/files?limit=100",
+        "/api/backups/{id}/files/{id}": (
+            f"/api/backups/{backup}/files/{file['items'][0]['file_id']}"
+        ),
+    }
+    figures = []
+    for name, path in routes.items():
+        load = Load(f"{stack.client.base_url}{path}", headers, 1.0)
+        figures.append(
+            Figure(
+                path=f"GET {name}, {_CLIENTS} clients",
+                value=load.rate,
+                unit="requests/s",
+                note=f"p50 {load.milliseconds(0.5):.1f} ms, p99 {load.milliseconds(0.99):.1f} ms",
+            )
+        )
+    return figures
+
+
+def with_streams(stack: RunningStack) -> Figure:
+    """The list's p99 while jobs begin and end, with and without readers of their events."""
+    headers = {"Authorization": stack.client.headers["Authorization"]}
+    url = f"{stack.client.base_url}{_LIST}"
+    with _jobs(stack):
+        alone = Load(url, headers)
+    with _streams(stack) as received, _jobs(stack):
+        before = received()
+        together = Load(url, headers)
+        told = received() - before
+    return Figure(
+        path=f"p99 of the list with {_STREAMS} event streams open, jobs running",
+        value=together.milliseconds(0.99),
+        unit="ms",
+        reference=alone.milliseconds(0.99),
+        reference_name="ms without streams",
+        note=f"{told / _SECONDS / 1000:.0f} kB/s of events to all",
+    )
+
+
+@contextmanager
+def _jobs(stack: RunningStack) -> Iterator[None]:
+    """Index again and again what is indexed: two events and some progress each time."""
+    backup = stack.client.get("/api/backups").json()["items"][0]["id"]
+    opened = stack.client.post(f"/api/backups/{backup}/unlock", json={"passphrase": PASSPHRASE})
+    session = {"X-Backup-Session": opened.json()["session_token"]}
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.is_set():
+            asked = stack.client.post(f"/api/backups/{backup}/index", headers=session)
+            stack.wait_for_job(asked.raise_for_status().json()["job_id"])
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
+def _streams(stack: RunningStack) -> Iterator[Callable[[], int]]:
+    """Keep event streams open and read them in a thread; give how many bytes came so far."""
+    parts = urlsplit(str(stack.client.base_url))
+    headers = {"Authorization": stack.client.headers["Authorization"]}
+    request = _request(f"{stack.client.base_url}/api/events", headers)
+    received = 0
+
+    async def read() -> None:
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(request)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        nonlocal received
+        while piece := await reader.read(1 << 16):
+            received += len(piece)
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    reading = [asyncio.run_coroutine_threadsafe(read(), loop) for _ in range(_STREAMS)]
+    try:
+        time.sleep(0.5)
+        assert not any(one.done() for one in reading)
+        yield lambda: received
+    finally:
+        for one in reading:
+            one.cancel()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def measure(stack: RunningStack) -> list[Figure]:
+    """Everything above, on a vault with an indexed phone."""
+    return [*against_peers(stack), *each(stack), with_streams(stack)]
