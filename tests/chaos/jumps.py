@@ -75,9 +75,10 @@ class _Look:
             if found:
                 self._backup = found[0]
                 body = {"passphrase": self._phone.passphrase, "ttl_seconds": _SHORT_TTL_SECONDS}
-                self._opened_at = time.monotonic()
                 answer = self._http.post(f"/api/backups/{self._backup}/unlock", json=body)
                 if answer.is_success:
+                    # Its time began before we heard of it.
+                    self._opened_at = time.monotonic()
                     self._headers = {"X-Backup-Session": answer.json()["session_token"]}
                     return
             time.sleep(0.1)
