@@ -83,6 +83,8 @@ class OpenedBackup:
         if state != folder.description.snapshot_state or signature_of(folder) != signature:
             self._manifest.close()
             raise errors.backup_changed()
+        # What people look at first are domains and apps with their sizes.
+        self._manifest.measure_ahead()
         self.file_count: int = self._manifest.file_count
         self.warnings = [*folder.warnings, *self._manifest.warnings]
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 import msgspec
 
 from shared.ios_backup.entry_shapes import ShapeReader
-from shared.ios_backup.errors import DamagedManifest
+from shared.ios_backup.errors import BackupFormatError, DamagedManifest, Locked
 from shared.ios_backup.manifest_entry import (
     EntryFacts,
     ManifestEntry,
@@ -90,6 +90,7 @@ class Manifest:
         self._lock = threading.Lock()
         self._measuring = threading.Lock()
         self._measured = False
+        self._is_closed = False
         self._domains: list[DomainCount] = []
         self.warnings: list[str] = []
         connection = None
@@ -183,12 +184,14 @@ class Manifest:
         return self._entry(rows[0]) if rows and FILE_ID.fullmatch(rows[0][1]) else None
 
     def measure(self) -> None:
-        """Read the sizes and times of all entries (seconds for half a million; once).
+        """Read the sizes and times of all entries (a second or two for half a million; once).
 
         ``domains`` and the sorts by size and time need it and call it themselves. Pages by path
         are served while it works in another thread.
         """
         with self._measuring:
+            if self._is_closed:
+                raise Locked("The backup was locked meanwhile.")
             if self._measured:
                 return
             with _as_damage():
@@ -198,6 +201,7 @@ class Manifest:
                     self._order,
                     sizes_of=self._sizes_of,
                     facts_of=self._facts_of,
+                    is_over=lambda: self._is_closed,
                 )
                 with self._lock:
                     self._connection.execute(
@@ -215,8 +219,18 @@ class Manifest:
             ]
             self._measured = True
 
+    def measure_ahead(self) -> None:
+        """Begin to measure in a thread of its own, so that who asks for sizes waits less."""
+        threading.Thread(
+            # A stop of the process does not wait for what nobody asked for.
+            target=self._measure_unasked,
+            name="sizes of a manifest",
+            daemon=True,
+        ).start()
+
     def close(self) -> None:
         """Close the databases and remove their files. Safe to call twice."""
+        self._is_closed = True
         with self._measuring, self._lock:
             self._connection.close()
             self._remove()
@@ -250,6 +264,11 @@ class Manifest:
     def _all(self, query: str, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         with self._lock, _as_damage(), limited(self._connection, _QUERY_SECONDS):
             return self._connection.execute(query, values or {}).fetchall()
+
+    def _measure_unasked(self) -> None:
+        # Whoever asks tries again, and is told.
+        with contextlib.suppress(BackupFormatError, OSError):
+            self.measure()
 
     def _index_sizes(self, column: str, *, by_domain: bool) -> None:
         """Build the index behind a sort when it is first used (a third of a second)."""

@@ -9,13 +9,14 @@ sizes need a look into every archived entry and are built when they are first as
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from shared.ios_backup.errors import DamagedManifest
+from shared.ios_backup.errors import DamagedManifest, Locked
 from shared.ios_backup.manifest_entry import EntryFacts, effective_flags
 
 #: Reads (size, modified) of one archived entry.
@@ -23,7 +24,11 @@ SizesOf = Callable[[bytes], tuple[int | None, int | None]]
 #: Reads everything of one archived entry.
 FactsOf = Callable[[bytes], EntryFacts]
 
+#: Row, domain, flags, size, time.
+_Sized = tuple[int, int, int, int, int]
+
 MAX_ROWS = 5_000_000
+_ROWS_BETWEEN_LOOKS = 1000
 MAX_PATTERN_BYTES = 1024
 #: Reaches every real manifest many times over; a damaged tree of pages could be walked for ever.
 _BUILD_SECONDS = 300.0
@@ -132,12 +137,18 @@ class Sum:
 
 
 def build_sizes(
-    path: Path, manifest: Path, order: Path, *, sizes_of: SizesOf, facts_of: FactsOf
+    path: Path,
+    manifest: Path,
+    order: Path,
+    *,
+    sizes_of: SizesOf,
+    facts_of: FactsOf,
+    is_over: Callable[[], bool],
 ) -> dict[int, Sum]:
     """Write the size and time of every listed row to a database at *path*.
 
     Returns the sum of each domain, by its number. Works on connections of its own, so that pages
-    are served meanwhile.
+    are served meanwhile. Raises Locked soon after *is_over* says so.
     """
     sums: dict[int, Sum] = defaultdict(Sum)
     reader = connect(path.with_name("reader.sqlite"), manifest)
@@ -153,7 +164,7 @@ def build_sizes(
         with limited(reader, _BUILD_SECONDS), mapped(reader):
             writer.executemany(
                 "insert into size values (?, ?, ?, ?, ?)",
-                _sized(reader, sizes_of, facts_of, sums),
+                _while_wanted(_sized(reader, sizes_of, facts_of, sums), is_over),
             )
         writer.execute("commit")
     finally:
@@ -163,9 +174,16 @@ def build_sizes(
     return sums
 
 
+def _while_wanted(rows: Iterator[_Sized], is_over: Callable[[], bool]) -> Iterator[_Sized]:
+    while batch := list(itertools.islice(rows, _ROWS_BETWEEN_LOOKS)):
+        if is_over():
+            raise Locked("The backup was locked meanwhile.")
+        yield from batch
+
+
 def _sized(
     reader: sqlite3.Connection, sizes_of: SizesOf, facts_of: FactsOf, sums: dict[int, Sum]
-) -> Iterator[tuple[int, int, int, int, int]]:
+) -> Iterator[_Sized]:
     rows = reader.execute(
         f"select f.rowid, d.id, f.flags, {ARCHIVE} from backup.Files f"  # noqa: S608
         f" cross join main_order.domain d on d.name = f.domain where {VALID_ROW} limit {MAX_ROWS}"

@@ -11,7 +11,7 @@ from typing import Any
 from tests.bench.figures import Figure, median_seconds, percentile
 from tests.bench.manifests import mint_many
 from tests.bench.phones import PASSPHRASE
-from tests.bench.processes import resident_bytes, watched
+from tests.bench.processes import private_bytes
 from tests.running_stack import RunningStack, running_stack
 
 _WALK = 1000
@@ -50,24 +50,31 @@ def measure(folder: Path, rows: int) -> list[Figure]:
     try:
         with running_stack(folder / "many-vault", root) as stack:
             backup = stack.client.post("/api/backups/refresh").json()["items"][0]["id"]
-            before = resident_bytes(stack, "unlock")
-            with watched(stack) as usage:
-                opened, usable = _open_three_times(stack, backup, rows)
-                figures = [
-                    Figure(
-                        path=f"{rows:,} files: from unlocking to the first page",
-                        value=usable,
-                        unit="s",
-                        goal="<=1.5",
-                        note="key derivation left out: 1,000 rounds",
-                    ),
-                    *_questions(opened),
-                ]
-            grown = usage.peak_bytes["unlock"] - before
+            before = private_bytes(stack, "unlock")
+            opened, usable = _open_three_times(stack, backup, rows)
+            figures = [
+                Figure(
+                    path=f"{rows:,} files: from unlocking to the first page",
+                    value=usable,
+                    unit="s",
+                    goal="<=1.5",
+                    note="key derivation left out: 1,000 rounds",
+                ),
+                *_questions(opened),
+            ]
+            grown = private_bytes(stack, "unlock") - before
             opened.lock()
     finally:
         shutil.rmtree(root)
-    return [*figures, Figure(path="the same, growth of memory", value=grown / 1e6, unit="MB")]
+    return [
+        *figures,
+        Figure(
+            path="what unlock holds more than before",
+            value=grown / 1e6,
+            unit="MB",
+            note="the copy of the list is mapped while it is read through; not counted",
+        ),
+    ]
 
 
 def _open_three_times(stack: RunningStack, backup: str, rows: int) -> tuple[_Opened, float]:
@@ -95,6 +102,7 @@ def _timed(opened: _Opened, what: str, questions: list[dict[str, Any]]) -> list[
 
 
 def _questions(opened: _Opened) -> list[Figure]:
+    # Sizes are read in the background from unlocking on: this waits for them.
     (first_count,) = _timed(opened, "domains", [{}])
     counts = _timed(opened, "domains", [{}] * 50)
     cursors: list[str] = []
@@ -118,7 +126,7 @@ def _questions(opened: _Opened) -> list[Figure]:
     again = _timed(opened, "files", [{"limit": _PAGE, "sort": "size"}] * 50)
     return [
         _milliseconds("any page of 100, p95", percentile(pages, 0.95), "<=5"),
-        _milliseconds("count by domain, first time", first_count, "<=50"),
+        _milliseconds("count by domain, asked at once after unlocking", first_count, "<=50"),
         _milliseconds("count by domain, p95 afterwards", percentile(counts, 0.95), "<=50"),
         _milliseconds("search in the middle of all paths, p95", percentile(searches, 0.95)),
         _milliseconds("largest files first, first time", first_sorted),

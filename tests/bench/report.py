@@ -19,9 +19,9 @@ from tests.bench.plots import Chart, svg
 _HEAD = """# Performance
 
 Measured by `python -m tests.bench --full --report docs`, which writes this page; `make bench` takes
-a few minutes and measures the same at smaller sizes (`python -m tests.bench --help`). Ratios against
-a limit or a peer of the same run carry over to other machines; absolute times only locate. A goal
-bounds the ratio where there is one, else the value.
+a few minutes and measures the same at smaller sizes (`python -m tests.bench --help`). Ratios
+against a limit or a peer of the same run carry over to other machines; absolute times only locate.
+A goal bounds the ratio where there is one, else the value.
 """
 
 

@@ -7,6 +7,7 @@ import datetime as dt
 import plistlib
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,40 @@ def test_pages_are_served_while_another_thread_measures(opened: Callable[..., An
     for thread in threads:
         thread.join()
     assert len(manifest.domains()) == 3
+
+
+def test_sizes_read_ahead_are_those_that_are_asked_for(opened: Callable[..., Any]) -> None:
+    manifest, other = opened(files=MANY).manifest, opened(files=MANY).manifest
+    manifest.measure_ahead()
+    assert manifest.domains() == other.domains()
+
+
+def test_a_manifest_that_is_closed_while_its_sizes_are_read_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minted = mint_backup(tmp_path / "root", files=MANY)
+    monkeypatch.setattr("shared.ios_backup.manifest_index._ROWS_BETWEEN_LOOKS", 1)
+    reading, closing = threading.Event(), threading.Event()
+
+    def sizes_of(_archive: bytes) -> tuple[int | None, int | None]:
+        reading.set()
+        assert closing.wait(20)
+        return 1, 1
+
+    manifest = _open(minted.path, tmp_path / "scratch")
+    manifest._sizes_of = sizes_of
+    manifest.measure_ahead()
+    assert reading.wait(20)
+    ending = threading.Thread(target=manifest.close)
+    ending.start()
+    while not manifest._is_closed:
+        time.sleep(0.001)
+    closing.set()
+    ending.join(20)
+    assert not ending.is_alive()
+    assert not list((tmp_path / "scratch").iterdir())
+    with pytest.raises(Locked):
+        manifest.domains()
 
 
 def test_questions_that_nobody_can_mean_are_refused_or_empty(opened: Callable[..., Any]) -> None:
