@@ -14,10 +14,15 @@ from pathlib import Path
 from tests.bench.figures import machine
 from tests.chaos import report
 from tests.chaos.full_disk import full_disk
+from tests.chaos.hung_disk import hung_disk
 from tests.chaos.record import Record
 from tests.chaos.run import Options, run
 
-SCENARIOS: dict[str, Callable[[Options], Record]] = {"clock": run, "full-disk": full_disk}
+SCENARIOS: dict[str, Callable[[Options], Record]] = {
+    "clock": run,
+    "full-disk": full_disk,
+    "hung-disk": hung_disk,
+}
 
 
 def main() -> int:
