@@ -128,6 +128,34 @@ def test_every_answer_is_documented_and_every_error_a_problem(vault: Vault) -> N
     assert wrong == []
 
 
+def test_what_is_left_out_there_answers_only_what_is_documented_as_well(vault: Vault) -> None:
+    client = vault.stack.client
+    paths: dict[str, Any] = client.get("/schema/openapi.json").json()["paths"]
+    for chosen in ("", "7", "x", "-1", "9" * 19, "9" * 20, "9" * 400, "\u0661".encode(), "1\t2"):
+        with client.stream("GET", "/api/events", headers={"Last-Event-ID": chosen}) as answer:
+            assert str(answer.status_code) in paths["/api/events"]["get"]["responses"], chosen
+            assert answer.status_code in {200, 400}
+    forget = paths["/api/backups/{backup_id}"]["delete"]["responses"]
+    for backup in ("0" * 8 + "-0000-0000-0000-" + "0" * 12, "0", "a" * 3000, "%00", "%F0%9F"):
+        answer = client.delete(f"/api/backups/{backup}")
+        assert str(answer.status_code) in forget
+        assert answer.status_code in {400, 404}
+
+
+def test_every_operation_is_tried(vault: Vault) -> None:
+    """Those that schemathesis is kept from are tried by the generator above, or here."""
+    document = Document(vault)
+    tried = {(method, path) for method, path, _ in document.operations()} | _LEFT_OUT
+    operations = {
+        (method, path)
+        for path, operations in document.document["paths"].items()
+        for method in operations
+        if method in METHODS
+    }
+    assert tried == operations
+    assert len(operations) >= 40
+
+
 @pytest.mark.timeout(90)
 def test_schemathesis_finds_nothing_undocumented(vault: Vault, tmp_path: Path) -> None:
     command = Path(sys.executable).with_name("schemathesis")

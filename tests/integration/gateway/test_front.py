@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import httpx
+from litestar.handlers import HTTPRouteHandler
 
+from gateway.authentication import needed_by
+from gateway.tokens import SCOPES
 from tests.integration.gateway.conftest import House
 
 
@@ -76,6 +80,31 @@ async def test_parameters_that_are_not_valid_are_refused_with_400_or_404(gateway
         answer = await gateway.client.get(path)
         assert answer.status_code in (400, 404), path
         problem_of(answer)
+
+
+async def test_requests_leave_nothing_behind(gateway: House) -> None:
+    """The framework copies a route for every guard; keeping one of them was a leak."""
+
+    async def routes_alive() -> int:
+        for _ in range(20):
+            await gateway.client.get("/api/threads?limit=1&q=x")
+        gc.collect()
+        return sum(isinstance(one, HTTPRouteHandler) for one in gc.get_objects())
+
+    assert await routes_alive() == await routes_alive()
+
+
+def test_every_route_says_who_may_call_it() -> None:
+    from gateway.app import _ROUTES
+
+    handlers = [handler for module in _ROUTES for handler in module.HANDLERS]
+    assert all("needs" in handler.opt for handler in handlers)
+    public = [handler for handler in handlers if needed_by(handler) is None]
+    assert {path for handler in public for path in handler.paths} == {
+        "/health/live",
+        "/health/ready",
+    }
+    assert {needed_by(handler) for handler in handlers} == {None, *SCOPES}
 
 
 async def test_a_method_that_is_not_known_is_told_with_those_that_are(gateway: House) -> None:
