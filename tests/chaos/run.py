@@ -49,7 +49,7 @@ class Options:
         if self.cluster_rounds:
             words = f"--seed {self.seed} --cluster {self.cluster_rounds}"
         if self.scenario is not None:
-            words = f"--scenario {self.scenario}"
+            words = f"--scenario {self.scenario} --seed {self.seed}"
         if self.replicas != 1:
             words += f" --replicas {self.replicas}"
         return f"python -m tests.chaos {words} --messages {self.messages}"
