@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Generic, TypeVar
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -15,6 +16,8 @@ _encode = msgspec.json.Encoder().encode
 #: Room for what surrounds the items: cursors, facets, headers.
 _RESERVED_BYTES = 64 * 1024
 _SHORT_TEXT_CHARACTERS = 20_000
+#: Pages with more text than this take longer to make than others should wait.
+_LONG_CHARACTERS = 100_000
 
 
 class Cut(Generic[Item]):
@@ -43,10 +46,35 @@ class Cut(Generic[Item]):
         self.count = len(self.parts)
 
 
+async def fit(
+    items: Iterable[Item],
+    *,
+    rows: Sequence[Mapping[str, Any]],
+    most_bytes: int,
+    shorten: Callable[[Item], object],
+) -> Cut[Item]:
+    """Cut artifacts made of *rows*; beside the event loop where there is much to encode."""
+
+    def take() -> Cut[Item]:
+        return Cut(items, most_bytes=most_bytes, shorten=shorten)
+
+    size = sum(len(row["text"] or "") + len(row["payload"]) for row in rows)
+    return await asyncio.to_thread(take) if size > _LONG_CHARACTERS else take()
+
+
 def assemble(parts: Iterable[bytes], fields: Mapping[str, object]) -> bytes:
     """Return one JSON object with ``items`` and the other *fields*."""
-    rest = b"".join(b"," + _encode(name) + b":" + _encode(value) for name, value in fields.items())
-    return b'{"items":[' + b",".join(parts) + b"]" + rest + b"}"
+    pieces = [b'{"items":[']
+    for part in parts:
+        pieces += [part, b","]
+    if len(pieces) > 1:
+        del pieces[-1]
+    pieces.append(b"]")
+    for name, value in fields.items():
+        pieces += [b",", _encode(name), b":", _encode(value)]
+    pieces.append(b"}")
+    # Copied once: a page may have eight megabytes.
+    return b"".join(pieces)
 
 
 def shorten_artifact(artifact: Artifact) -> Artifact:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
-from services.indexer.pages import Cut, shorten_hit
+from services.indexer.pages import Cut, fit, shorten_hit
 from services.indexer.snippet import make_snippet
 from services.indexer.sql import statement
 from services.indexer.storage_rows import (
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from services.indexer.storage_rows import Connection, Names, Row
     from services.indexer.storage_shards import Shard
 
-#: Hits with more text than this together are made beside the event loop.
-_LONG_CHARACTERS = 50_000
 #: What the order of time has for an unknown one.
 _NO_TIME = dt.datetime(1900, 1, 1, tzinfo=dt.UTC)
 #: A thousand rows are counted for each answer: without a line of Python for each.
@@ -51,13 +48,7 @@ class Hits:
 
     async def cut(self, most_bytes: int) -> Cut[Hit]:
         """Return as many as fit into one reply, encoded."""
-
-        def take() -> Cut[Hit]:
-            return Cut(self._make(), most_bytes=most_bytes, shorten=shorten_hit)
-
-        if sum(len(row["text"] or "") for row in self._rows) > _LONG_CHARACTERS:
-            return await asyncio.to_thread(take)
-        return take()
+        return await fit(self._make(), rows=self._rows, most_bytes=most_bytes, shorten=shorten_hit)
 
     def _make(self) -> Iterator[Hit]:
         for row in self._rows:

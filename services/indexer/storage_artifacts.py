@@ -13,7 +13,7 @@ from services.indexer.cursors import (
     read_limit,
     write_cursor,
 )
-from services.indexer.pages import Cut, assemble, shorten_artifact
+from services.indexer.pages import assemble, fit, shorten_artifact
 from services.indexer.storage_rows import (
     ARTIFACT_COLUMNS,
     Conditions,
@@ -71,7 +71,8 @@ async def list_artifacts(
         *where.parameters,
     )
     page = rows[:limit]
-    cut = Cut(await to_artifacts(connection, page), most_bytes=most_bytes, shorten=shorten_artifact)
+    artifacts = await to_artifacts(connection, page)
+    cut = await fit(artifacts, rows=page, most_bytes=most_bytes, shorten=shorten_artifact)
     page, parts = page[: cut.count], cut.parts
     more = len(rows) > len(page)
     if backward:
@@ -90,7 +91,8 @@ async def list_artifacts(
 async def get_artifact(connection: Connection, request: GetArtifact, *, most_bytes: int) -> bytes:
     """Return one artifact, of whichever revision."""
     rows = [await _find(connection, request.artifact_id)]
-    cut = Cut(await to_artifacts(connection, rows), most_bytes=most_bytes, shorten=shorten_artifact)
+    artifacts = await to_artifacts(connection, rows)
+    cut = await fit(artifacts, rows=rows, most_bytes=most_bytes, shorten=shorten_artifact)
     return cut.parts[0]
 
 
@@ -104,7 +106,8 @@ async def list_versions(connection: Connection, request: ListVersions, *, most_b
         known["kind"],
         known["key"],
     )
-    cut = Cut(await to_artifacts(connection, rows), most_bytes=most_bytes, shorten=shorten_artifact)
+    artifacts = await to_artifacts(connection, rows)
+    cut = await fit(artifacts, rows=rows, most_bytes=most_bytes, shorten=shorten_artifact)
     return assemble(cut.parts, {"next_cursor": None})
 
 

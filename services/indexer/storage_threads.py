@@ -14,7 +14,7 @@ from services.indexer.cursors import (
     write_cursor,
 )
 from services.indexer.folding import fold
-from services.indexer.pages import Cut, assemble, shorten_artifact
+from services.indexer.pages import Cut, assemble, fit, shorten_artifact
 from services.indexer.storage_rows import (
     ARTIFACT_COLUMNS,
     Conditions,
@@ -108,11 +108,11 @@ async def list_thread_artifacts(
     artifacts = await to_artifacts(connection, rows)
     if backward and not around:
         # What has to go to fit is the far end, which here is the beginning.
-        cut = Cut(artifacts[::-1], most_bytes=most_bytes, shorten=shorten_artifact)
+        cut = await fit(artifacts[::-1], rows=rows, most_bytes=most_bytes, shorten=shorten_artifact)
         rows, parts = rows[len(rows) - cut.count :], cut.parts[::-1]
         has_next = bool(rows) and await view.has_after(rows[-1])
     else:
-        cut = Cut(artifacts, most_bytes=most_bytes, shorten=shorten_artifact)
+        cut = await fit(artifacts, rows=rows, most_bytes=most_bytes, shorten=shorten_artifact)
         has_next = has_next or cut.count < len(rows)
         rows, parts = rows[: cut.count], cut.parts
     position = await view.position(rows[0]) if rows else None
