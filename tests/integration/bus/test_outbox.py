@@ -25,10 +25,8 @@ PUBLISHED = "outbox where published_at is not null"
 PARKED = "outbox where parked_at is not null"
 
 
-async def poison(
-    pool: Any, n: int, *, subject: str = "index.requested", size: int = 2 << 20
-) -> None:
-    """Write rows that the server does not take: too large, or of a subject that is not ours."""
+async def poison(pool: Any, n: int, *, subject: str = "", size: int = 10) -> None:
+    """Write rows that cannot be published: of no subject, of one that is not ours, too large."""
     await pool.executemany(
         "insert into outbox (event_id, subject, payload) values ($1, $2, $3)",
         [(uuid4(), subject, bytes(size)) for _ in range(n)],
@@ -57,7 +55,7 @@ async def test_rows_that_nobody_answers_do_not_hold_up_the_others_either(
     """The server says nothing to who publishes what he may not: that looks like a lost bus."""
     monkeypatch.setattr("shared.bus.outbox._PUBLISH_SECONDS", 0.3)
     gateway = await room.bus("gateway")
-    await poison(gateway_pool, 120, subject="backup.discovered", size=10)
+    await poison(gateway_pool, 120, subject="backup.discovered")
     await request_index(gateway_pool, n=3)
     # As after a loss of the bus: the good ones have stepped back, too.
     await gateway_pool.execute("update outbox set retry_at = now() - interval '1 minute'")
@@ -69,7 +67,8 @@ async def test_a_row_is_parked_after_enough_failures_and_tried_again_at_the_next
     room: Room, gateway_pool: Pool
 ) -> None:
     gateway = await room.bus("gateway")
-    await poison(gateway_pool, 2)
+    await poison(gateway_pool, 1, subject="index.requested", size=2 << 20)
+    await poison(gateway_pool, 1)
     told: list[int] = []
     relay = OutboxRelay(bus=gateway, pool=gateway_pool, service="gateway", on_parked=told.append)
     for _ in range(MOST_FAILURES):

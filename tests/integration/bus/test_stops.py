@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.bus import Delivery, EventConsumer
+from shared.bus import Delivery, EventConsumer, declare_topology
+from shared.bus.declare import _consumer_config
 from shared.contracts.events import IndexRequested
+from shared.contracts.topology import CONSUMERS
 from tests.integration.bus.conftest import eventually
 from tests.integration.bus.test_events import count_is, handlers, recorder, request_index
 
@@ -108,3 +110,15 @@ async def test_stops_in_the_middle_of_a_run_do_not_count_as_attempts(
     assert attempts == [1] * 12
     room.consume(await room.bus("indexer"), pool, handlers(recorder(pool)))
     await eventually(count_is(pool, 1))
+
+
+async def test_consumers_of_an_earlier_version_learn_that_the_server_counts_no_more(
+    room: Room,
+) -> None:
+    provisioner = await room.bus("provisioner")
+    earlier = _consumer_config(CONSUMERS["indexer"])
+    earlier.max_deliver = 10
+    await provisioner.jetstream.add_consumer("EVENTS", earlier)
+    await declare_topology(provisioner)
+    info = await provisioner.jetstream.consumer_info("EVENTS", "indexer")
+    assert info.config.max_deliver == -1
