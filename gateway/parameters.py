@@ -77,7 +77,7 @@ _DESCRIPTIONS = {
     431: "The head of the request is too large",
     503: "A part of Keepsake is not answering, or too busy; see Retry-After",
     504: "A part of Keepsake took too long",
-    507: "There is no space for the manifest's copy",
+    507: "There is no room on a disk that this needs",
 }
 
 
@@ -90,7 +90,9 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
             description=_DESCRIPTIONS[status],
             generate_examples=False,
         )
-        for status in sorted({400, 401, 403, 404, 408, 413, 414, 421, 431, 503, 504, *statuses})
+        for status in sorted(
+            {400, 401, 403, 404, 408, 413, 414, 421, 431, 503, 504, 507, *statuses}
+        )
     }
 
 
