@@ -155,6 +155,8 @@ class Owner(Person):
 
     def index_and_back_up(self) -> None:
         """The phone's next run begins in the middle of an index run: that must not be mixed."""
+        # Made beforehand: an index run may be shorter than the making.
+        files = self.phone.prepared()
         job = self.request_index()
         if job is None:
             return
@@ -162,7 +164,7 @@ class Owner(Person):
             self._pause(0.02)
         if state != "running":
             return
-        self.phone.next_run()
+        self.phone.write_run(self.phone.run + 1, files)
         self.client.record.did("phone backed up while it was indexed")
         ended = self.wait_for(job, seconds=_PATIENCE_WITH_JOB_SECONDS)
         if ended is not None:

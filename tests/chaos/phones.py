@@ -98,9 +98,13 @@ class Phone:
         """Write the next run, as a phone does: Status.plist says "uploading" until the end."""
         self.write_run(self.run + 1)
 
-    def write_run(self, run: int) -> None:
+    def prepared(self) -> list[PhoneFile]:
+        """Return what the next run will be made of, for ``write_run`` to begin at once."""
+        return self._files(self.run + 1)
+
+    def write_run(self, run: int, files: list[PhoneFile] | None = None) -> None:
         """Write the run of that number."""
-        files = self.files_of(run) + _extra_files(self.udid, run)
+        files = self._files(run) if files is None else files
         with self._lock:
             self._contents[run] = {
                 file_id(file.domain, file.relative_path): file.content for file in files
@@ -118,6 +122,9 @@ class Phone:
         with self._lock:
             self.run = run
             self.epoch += 1
+
+    def _files(self, run: int) -> list[PhoneFile]:
+        return self.files_of(run) + _extra_files(self.udid, run)
 
     def file_ids(self) -> list[str]:
         """Return the files of the newest run, in a fixed order."""
