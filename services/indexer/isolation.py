@@ -46,6 +46,7 @@ class WorkerRequest(msgspec.Struct, frozen=True, kw_only=True):
     #: Files: what the run before left, and what this one is to leave. See memory.
     known: str | None = None
     remember: str | None = None
+    divide_from: int = 20_000
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):

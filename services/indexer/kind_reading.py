@@ -59,6 +59,7 @@ class KindReading:
         progress: ProgressReporter,
         connect: Connect,
         small_bytes: int = SMALL_BYTES,
+        divide_from: int = 20_000,
     ) -> None:
         """Use the private *folder*, in which the copies lie, for what runs leave for each other."""
         self._parser = parser
@@ -70,6 +71,7 @@ class KindReading:
         self._progress = progress
         self._connect = connect
         self._small_bytes = small_bytes
+        self._divide_from = divide_from
         #: How the last read was merged: ``loaded``, ``merged`` or as a ``difference``.
         self.way = ""
 
@@ -116,6 +118,7 @@ class KindReading:
             region=self._region or self._settings.indexer.region,
             known=known,
             remember=remember,
+            divide_from=self._divide_from,
             memory_bytes=self._settings.indexer.worker_memory_bytes,
             cpu_seconds=self._settings.indexer.worker_cpu_seconds,
         )

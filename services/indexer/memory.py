@@ -21,6 +21,7 @@ from typing import BinaryIO, Self
 
 import msgspec
 
+from services.indexer.beside import append_file
 from services.indexer.staging import COPY_HEADER, COPY_TRAILER
 
 FINGERPRINT_BYTES = 16
@@ -77,6 +78,11 @@ class Memory:
         self.relies = known is not None
         self.is_refused = False
         self._written: set[bytes] = set()
+
+    @property
+    def folder(self) -> Path:
+        """The private folder in which files may be made."""
+        return self._target.parent
 
     def __enter__(self) -> Self:
         self._output = self._target.open("wb")
@@ -135,6 +141,37 @@ class Memory:
             + digests
         )  # fmt: skip
 
+    def go_on_in(self, target: Path) -> None:
+        """Write to a file of this process's own, after a fork; its groups alone, no stream."""
+        self._at_fork = set(self._known)
+        self._inherited, self._output = self._output, target.open("wb")
+
+    def flush(self) -> None:
+        """Pass on what is held back."""
+        assert self._output is not None
+        self._output.flush()
+
+    def met(self) -> bytes:
+        """Return the known fingerprints that were met since the fork."""
+        return b"".join(self._at_fork - self._known.keys())
+
+    def written(self) -> bytes:
+        """Return the fingerprints that were written."""
+        return b"".join(self._written)
+
+    def absorb(self, *, met: bytes, written: bytes, groups: Path) -> None:
+        """Take what another process of the same run met and wrote."""
+        both = len(self._known)
+        for fingerprint in _split(met):
+            self._known.pop(fingerprint, None)
+        if both - len(self._known) != len(met) // FINGERPRINT_BYTES or not (
+            self._written.isdisjoint(_split(written))
+        ):
+            self.refuse()  # a damaged store gives its rows twice
+        self._written.update(_split(written))
+        assert self._output is not None
+        append_file(groups, self._output)
+
     def lapsed(self) -> Iterator[bytes]:
         """Yield what was known and not met: its artifacts end unless others bring them."""
         yield from self._known
@@ -150,3 +187,10 @@ def _are_plain(keys: bytes, rows: Sequence[bytes]) -> bool:
         return False
     text = keys.replace(b"\n", b"")
     return text.isascii() and text.decode("ascii").isprintable()
+
+
+def _split(fingerprints: bytes) -> list[bytes]:
+    return [
+        fingerprints[start : start + FINGERPRINT_BYTES]
+        for start in range(0, len(fingerprints), FINGERPRINT_BYTES)
+    ]

@@ -12,12 +12,14 @@ import gc
 import resource
 import struct
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import msgspec
 
+from services.indexer.beside import Beside, BoundedFile, Half, Output, append_file
 from services.indexer.kinds import PARSERS
 from services.indexer.kinds.protocol import ParserInputs, Tally, UnsupportedStoreError
 from services.indexer.memory import Memory, MemoryRefusedError, timeline_number
@@ -37,6 +39,8 @@ LAPSED, REMEMBERED, REFUSED = b"L", b"M", b"W"
 
 _ROWS_PER_FRAME_BYTES = 256 * 1024
 _THREADS_PER_FRAME = 500
+#: A process that stands by costs as much as reading some thousand records.
+DIVIDE_FROM = 20_000
 _head = struct.Struct(">cI").pack
 
 
@@ -51,6 +55,8 @@ class ParseRequest(msgspec.Struct, frozen=True, kw_only=True):
     #: What the run before left, and where to write what the next one is to know.
     known: str | None = None
     remember: str | None = None
+    #: How many records are worth a second process.
+    divide_from: int = DIVIDE_FROM
     memory_bytes: int = 1024 * 1024 * 1024
     cpu_seconds: int = 1800
 
@@ -59,13 +65,22 @@ class FrameSink:
     """Writes what a parser finds as frames, holding back no more than one frame of each type."""
 
     def __init__(
-        self, output: BinaryIO, *, device: str = "", kind: str = "", memory: Memory | None = None
+        self,
+        output: Output,
+        *,
+        device: str = "",
+        kind: str = "",
+        memory: Memory | None = None,
+        divide_from: int = DIVIDE_FROM,
     ) -> None:
         """Write to *output* what is of one kind of one device."""
+        self._divide_from = divide_from
+        self._beside: Beside | None = None
+        self._is_beside = False
         self.tally = Tally()
         self.memory = memory
         self._group: list[bytes] = []
-        self._output = output
+        self._output: Output = output
         self._rows = bytearray()
         self.named_threads: Threads | None = Threads(device=device, kind=kind)
         self._threads: list[StagedThread] = []
@@ -94,6 +109,61 @@ class FrameSink:
         rows, self._group = self._group, []
         return rows
 
+    def divide(self, count: int, work: Callable[[], object]) -> bool:
+        """Let *work* go on in a second process, if there is much to do and little to pass on."""
+        if self.memory is None or not self.memory.relies or count < self._divide_from:
+            return False
+        beside = Beside(self.memory.folder)
+        self.memory.flush()
+        self._output.flush()
+
+        def half() -> Half:
+            assert self.memory is not None
+            output = BoundedFile(beside.rows)
+            self._output = output
+            self._is_beside = True
+            self.memory.go_on_in(beside.groups)
+            tally = self.tally
+            tally.reset()
+            rest = msgspec.json.encode(work())
+            if self._rows:
+                self._write(ROWS, self._rows)
+            output.flush()
+            self.memory.flush()
+            return Half(
+                read=tally.read, kept=tally.kept, skipped=tally.skipped,
+                undecodable=tally.undecodable, missing_files=tally.missing_files,
+                notes=tally.notes, met=self.memory.met(), written=self.memory.written(),
+                rest=rest,
+            )  # fmt: skip
+
+        beside.start(half)
+        self._beside = beside
+        return True
+
+    def join(self) -> bytes:
+        """Wait for the other half and pass on what it found."""
+        assert self._beside is not None
+        assert self.memory is not None
+        half = self._beside.join()
+        if half is None:
+            self.memory.refuse()
+            raise AssertionError("a memory that is relied on raises when it is refused")
+        tally = self.tally
+        tally.read += half.read
+        tally.kept += half.kept
+        tally.skipped += half.skipped
+        tally.undecodable += half.undecodable
+        tally.missing_files += half.missing_files
+        for sentence, count in half.notes.items():
+            tally.note(sentence, count)
+        self.memory.absorb(met=half.met, written=half.written, groups=self._beside.groups)
+        if self._rows:
+            self._write(ROWS, self._rows)
+            self._rows.clear()
+        append_file(self._beside.rows, self._output)
+        return half.rest
+
     def thread(self, thread: StagedThread) -> None:
         """Take one thread."""
         self._described.add(thread.key)
@@ -103,6 +173,8 @@ class FrameSink:
 
     def progress(self, done: int, total: int) -> None:
         """Pass on how far the run is."""
+        if self._is_beside:
+            return
         self._write(PROGRESS, encode_json({"done": done, "total": total}))
         self._output.flush()
 
@@ -183,7 +255,13 @@ def parse(request: ParseRequest, output: BinaryIO) -> None:
                     known=None if request.known is None else Path(request.known),
                 )
             )
-        sink = FrameSink(output, device=request.device, kind=request.kind, memory=memory)
+        sink = FrameSink(
+            output,
+            device=request.device,
+            kind=request.kind,
+            memory=memory,
+            divide_from=request.divide_from,
+        )
         _parse(request, sink)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -41,7 +42,9 @@ from shared.contracts.indexer import (
     LocateAttachment,
     Search,
 )
+from shared.contracts.problems import ProblemError
 from shared.contracts.requests import Page
+from shared.postgres import FAILED
 
 RequestT = TypeVar("RequestT")
 
@@ -55,6 +58,9 @@ _BUILDING_NOTE = (
     " is being built now is complete; whole words and beginnings are found everywhere."
 )
 
+#: Found in no artifact, so that only looking for it takes time.
+_NOWHERE = "keepsakewarmingup"
+
 
 class Queries:
     """Answers about what is indexed."""
@@ -62,6 +68,20 @@ class Queries:
     def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus) -> None:
         self._pool = pool
         self._bus = bus
+
+    async def warm_up(self) -> None:
+        """Let the database read the descriptions of all tables before somebody waits for it.
+
+        A connection learns them once: at millions of artifacts that takes longer than ten searches.
+        """
+        with contextlib.suppress(*FAILED, ProblemError):
+            async with self._pool.acquire() as connection:
+                await search(
+                    connection,
+                    Search(q=_NOWHERE),
+                    most_bytes=self._bus.max_payload_bytes,
+                    labels=_LABELS,
+                )
 
     def paged(
         self, fetch: Callable[..., Awaitable[bytes]]

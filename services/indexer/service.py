@@ -64,6 +64,7 @@ async def start(runtime: Runtime) -> None:
     )
     commands = Commands(pool=runtime.pool, bus=runtime.bus)
     queries = Queries(pool=runtime.pool, bus=runtime.bus)
+    runtime.tasks.create_task(queries.warm_up(), name="indexer warm up")
 
     await runtime.serve(RequestIndex, commands.request_index)
     await runtime.serve(ListJobs, commands.list_jobs)

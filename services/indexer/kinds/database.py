@@ -41,17 +41,8 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         """Open *path*; raises UnsupportedStoreError when it is no readable database."""
-        self._connection = _connect(path)
-        self._checks_left = _MOST_CHECKS
-        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE_BYTES)
-        self._connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-        self._connection.set_progress_handler(self._check, _OPERATIONS_PER_CHECK)
-        for pragma in ("trusted_schema=off", "cell_size_check=on", "temp_store=memory"):
-            self._connection.execute(f"pragma {pragma}")
-        self._connection.execute("pragma cache_size=-16000")
-        defensive = getattr(sqlite3, "SQLITE_DBCONFIG_DEFENSIVE", None)
-        if defensive is not None:  # Python 3.12 and later
-            self._connection.setconfig(defensive, True)  # type: ignore[attr-defined,unused-ignore]
+        self._path = path
+        self._open()
         try:
             self._tables = {
                 name: sql or ""
@@ -65,6 +56,25 @@ class Database:
             raise UnsupportedStoreError("The file is damaged or not a database.") from error
         self._columns: dict[str, frozenset[str]] = {}
         self._allow_reads_only()
+
+    def reopen(self) -> None:
+        """Go on with a connection of this process's own: one from before a fork is not touched."""
+        self._inherited = self._connection
+        self._open()
+        self._allow_reads_only()
+
+    def _open(self) -> None:
+        self._connection = _connect(self._path)
+        self._checks_left = _MOST_CHECKS
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE_BYTES)
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        self._connection.set_progress_handler(self._check, _OPERATIONS_PER_CHECK)
+        for pragma in ("trusted_schema=off", "cell_size_check=on", "temp_store=memory"):
+            self._connection.execute(f"pragma {pragma}")
+        self._connection.execute("pragma cache_size=-16000")
+        defensive = getattr(sqlite3, "SQLITE_DBCONFIG_DEFENSIVE", None)
+        if defensive is not None:  # Python 3.12 and later
+            self._connection.setconfig(defensive, True)  # type: ignore[attr-defined,unused-ignore]
 
     def __enter__(self) -> Self:
         return self

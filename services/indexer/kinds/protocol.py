@@ -6,7 +6,7 @@ and give what they find to a sink; a record that cannot be read costs that recor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -89,6 +89,10 @@ class Tally:
 
     def __init__(self) -> None:
         """Begin at nothing."""
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again."""
         self.read = 0
         self.kept = 0
         self.skipped = 0
@@ -126,6 +130,18 @@ class Sink(Protocol):
 
     def take_group(self) -> list[bytes]:
         """Return the rows that came since the last time, if there is a memory."""
+
+    def divide(self, count: int, work: Callable[[], object]) -> bool:
+        """Let *work* go on beside this process with a part of *count* records, if that pays.
+
+        *work* gives to this sink what it finds and returns what ``join`` is to hand over.
+        """
+
+    def join(self) -> bytes:
+        """Wait for the other part and take what it found; return what *work* returned, as JSON.
+
+        Raises ``MemoryRefusedError`` when it failed.
+        """
 
     def thread(self, thread: StagedThread) -> None:
         """Take one thread; at any time, before or after its artifacts."""

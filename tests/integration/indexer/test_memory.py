@@ -70,14 +70,24 @@ class Devices:
         self._connect = connect
         self._bus = bus
         self._folder = folder
+        self.divide_from = 20_000
         #: How each run merged what it read.
         self.ways: list[str] = []
 
     async def index(
-        self, phone: Path, listing: Path, *, device: str, moment: int, small_bytes: int = 8 << 20
+        self,
+        phone: Path,
+        listing: Path,
+        *,
+        device: str,
+        moment: int,
+        small_bytes: int = 8 << 20,
+        in_the_way: str | None = None,
     ) -> KindReport:
         folder = self._folder / device
         folder.mkdir()
+        if in_the_way is not None:
+            (folder / in_the_way).mkdir()
         try:
             copy = folder / "sms.db"
             shutil.copyfile(phone, copy)
@@ -85,7 +95,7 @@ class Devices:
             reading = KindReading(
                 PARSERS["message"], folder=folder, settings=self._settings, region="DE",
                 command=WORKER_COMMAND, bounds=Bounds(), progress=progress, connect=self._connect,
-                small_bytes=small_bytes,
+                small_bytes=small_bytes, divide_from=self.divide_from,
             )  # fmt: skip
             async with self._pool.acquire() as connection:
 
@@ -126,6 +136,7 @@ async def test_runs_that_know_most_of_it_leave_exactly_what_whole_runs_leave(
     phone = ChangingPhone(tmp_path, seed)
     listing = tmp_path / "listing"
     small_bytes = chance.choice([1, 8 << 20])
+    devices.divide_from = chance.choice([1, 20_000])
     states: dict[int, Path] = {}
     moment = 0
     for step in range(7):
@@ -244,3 +255,26 @@ async def test_nothing_stays_of_what_was_remembered_of_a_forgotten_revision(
         await forget_moment(connection, Moment(device="d", taken_at=day(1)))
     assert await connection.fetchval("select count(*) from memory_group") == 0
     assert await connection.fetchval("select count(*) from memory") == 0
+
+
+@pytest.mark.parametrize("in_the_way", ["beside.rows", "beside.groups", "beside.half"])
+async def test_when_the_second_process_fails_the_store_is_read_by_one(
+    devices: Devices, connection: Any, tmp_path: Path, in_the_way: str
+) -> None:
+    phone = ChangingPhone(tmp_path, 1, messages=600)
+    listing = tmp_path / "listing"
+    phone.listing(listing)
+    devices.divide_from = 1
+    for device in ("knows", "fails"):
+        await devices.index(phone.path, listing, device=device, moment=1)
+    phone.change(12)
+    phone.find_identity()
+    phone.close()
+    reports = [
+        await devices.index(phone.path, listing, device="knows", moment=2),
+        await devices.index(phone.path, listing, device="fails", moment=2, in_the_way=in_the_way),
+    ]
+    assert devices.ways == ["merged", "merged", "difference", "merged"]
+    assert reports[0] == reports[1]
+    knows, fails = await tables(connection, "knows"), await tables(connection, "fails")
+    assert knows == fails

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ class Collected:
 
     def take_group(self) -> list[bytes]:
         return []
+
+    def divide(self, count: int, work: Callable[[], object]) -> bool:
+        return False
+
+    def join(self) -> bytes:
+        raise AssertionError("nothing was divided")
 
     def thread(self, thread: StagedThread) -> None:
         self.threads.append(thread)

@@ -12,11 +12,18 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
+
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.message.assembly import Assembly, needing_details
 from services.indexer.kinds.message.attachment_files import AttachmentRow, BackupFiles
-from services.indexer.kinds.message.fingerprints import GROUP_ROWS, Fingerprints, groups_of
+from services.indexer.kinds.message.fingerprints import (
+    GROUP_ROWS,
+    Fingerprints,
+    find_border,
+    groups_of,
+)
 from services.indexer.kinds.message.plain import Encode, plain_encoder
 from services.indexer.kinds.message.reactions import (
     ReactionRow,
@@ -42,6 +49,14 @@ def parse_messages(inputs: ParserInputs, sink: Sink) -> None:
         store = MessageStore(database, handles, sink.tally)
         salt = (inputs.region, inputs.has_listing, *store.salt)
         _Pass(store, handles, BackupFiles(inputs), sink, salt).run()
+
+
+class _OtherHalf(msgspec.Struct):
+    """What the process that read the latter half tells the other one."""
+
+    #: Keys of messages that others are about and that it has not met.
+    left: list[str]
+    folded: int
 
 
 class _Pass:
@@ -81,11 +96,42 @@ class _Pass:
         self._assembly.deleted_parts = self._deleted_parts
 
     def run(self) -> None:
-        """Walk through everything."""
+        """Walk through everything, in two processes where that pays."""
         order = self._store.order()
         chats = self._store.read_chat_of_messages(order)
         encode_plain = self._plain_encoder(chats)
         prints = self._fingerprints(chats)
+
+        def walk(part: array[int]) -> None:
+            self._walk(part, encode_plain, chats, prints)
+
+        def walk_beside() -> _OtherHalf:
+            self._store.reopen()
+            walk(order[border:])
+            return _OtherHalf(left=list(self._reactions.targets), folded=self._folded)
+
+        border = find_border(order)
+        if border and self._sink.divide(len(order), walk_beside):
+            walk(order[:border])
+            other = msgspec.json.decode(self._sink.join(), type=_OtherHalf)
+            for taken in set(self._reactions.targets) - set(other.left):
+                self._reactions.take(taken)
+            self._folded += other.folded
+        else:
+            walk(order)
+        self._take_orphans(chats)
+        self._give_threads()
+        if self._folded:
+            self._tally.note(f"{self._folded} reactions are shown with their messages.")
+        self._sink.progress(len(order), len(order))
+
+    def _walk(
+        self,
+        order: array[int],
+        encode_plain: Encode | None,
+        chats: ChatOfMessage,
+        prints: Fingerprints | None,
+    ) -> None:
         about = self._reactions.targets
         for batch, is_whole in self._store.batches(order, GROUP_ROWS):
             noted = self._noted
@@ -107,11 +153,6 @@ class _Pass:
                         self._take_rows(group, encode_plain, chats, attachments)
                         self._remember(found, *before)
             self._sink.progress(self._tally.read, len(order))
-        self._take_orphans(chats)
-        self._give_threads()
-        if self._folded:
-            self._tally.note(f"{self._folded} reactions are shown with their messages.")
-        self._sink.progress(len(order), len(order))
 
     def _take_rows(
         self,

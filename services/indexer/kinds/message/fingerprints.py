@@ -46,6 +46,15 @@ def groups_of(batch: Sequence[Row]) -> Iterator[Sequence[Row]]:
         yield batch[start:]
 
 
+def find_border(order: Sequence[int]) -> int:
+    """Return where the second half of *order* begins, between two groups; 0 for nowhere."""
+    middle = len(order) // 2
+    for end in range(middle, min(len(order), middle + 64 * GROUP_ROWS)):
+        if end and not order[end - 1] % GROUP_ROWS:
+            return end
+    return 0
+
+
 def _context(*parts: Any) -> bytes:
     return blake2b(_encode(parts), digest_size=_CONTEXT_BYTES).digest()
 

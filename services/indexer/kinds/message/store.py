@@ -156,6 +156,10 @@ class MessageStore:
         database.ensure_index("message", "date")
         database.ensure_index("message_attachment_join", "message_id")
 
+    def reopen(self) -> None:
+        """Read on in another process than that which began."""
+        self._database.reopen()
+
     def order(self) -> array[int]:
         """Return the row numbers of all messages in the order of date and row number."""
         rows = array("q")
