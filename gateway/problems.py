@@ -25,6 +25,7 @@ _BY_STATUS: Mapping[int, tuple[str, str]] = {
     403: ("forbidden", "The token may not do this."),
     404: ("not-found", "There is nothing at this address."),
     405: ("method-not-allowed", "This address does not know the method."),
+    408: ("slow-request", "The request did not arrive whole."),
     413: ("too-large", "The request is too large."),
     414: ("address-too-long", "The address is too long."),
     415: ("bad-request", "The body has a media type that is not understood."),
@@ -32,6 +33,9 @@ _BY_STATUS: Mapping[int, tuple[str, str]] = {
     429: ("throttled", "Too many requests."),
     503: ("service-unavailable", "A part of Keepsake is not answering."),
 }
+
+#: What Litestar 2.25 calls a body that ends with its connection.
+_CALLER_GONE = "client disconnected prematurely"
 
 #: Fields of the envelope; a problem's own fields never replace them.
 _RESERVED = frozenset({"type", "title", "status", "detail", "instance"})
@@ -74,7 +78,10 @@ def on_problem(_: Request[Any, Any, Any], error: ProblemError) -> Response[Any]:
 def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """Show what the framework refused, without quoting what was sent."""
     status = error.status_code
-    if status not in _BY_STATUS:
+    if status == 500 and error.detail == _CALLER_GONE:
+        # Nobody reads it, but it is no failure of ours that somebody should look for.
+        status = 408
+    elif status not in _BY_STATUS:
         status = 500 if status >= 500 else 400
     if status == 500:
         return problem_response(_internal(error))

@@ -6,6 +6,7 @@ import asyncio
 import gc
 
 import httpx
+import pytest
 from litestar.handlers import HTTPRouteHandler
 
 from gateway.authentication import needed_by
@@ -92,6 +93,26 @@ async def test_requests_leave_nothing_behind(gateway: House) -> None:
         return sum(isinstance(one, HTTPRouteHandler) for one in gc.get_objects())
 
     assert await routes_alive() == await routes_alive()
+
+
+async def test_a_caller_that_goes_in_the_middle_of_a_body_is_no_failure_of_ours(
+    gateway: House, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
+    writer.write(
+        b"POST /api/tokens HTTP/1.1\r\nHost: localhost\r\nX-API-Token: test-token\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    )
+    await writer.drain()
+    await asyncio.sleep(0.1)
+    writer.close()
+    logged = ""
+    async with asyncio.timeout(10):
+        while "route=/api/tokens" not in logged:
+            await asyncio.sleep(0.02)
+            logged += "".join(capfd.readouterr())
+    assert "status=408" in logged
+    assert "request_failed" not in logged
 
 
 def test_every_route_says_who_may_call_it() -> None:
