@@ -220,20 +220,34 @@ def _streams(stack: RunningStack) -> Iterator[Callable[[], int]]:
         while piece := await reader.read(1 << 16):
             received += len(piece)
 
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    reading = [asyncio.run_coroutine_threadsafe(read(), loop) for _ in range(_STREAMS)]
-    try:
-        time.sleep(0.5)
+    async def read_all(over: asyncio.Event) -> None:
+        reading = [asyncio.create_task(read()) for _ in range(_STREAMS)]
+        await over.wait()
         assert not any(one.done() for one in reading)
-        yield lambda: received
-    finally:
         for one in reading:
             one.cancel()
-        loop.call_soon_threadsafe(loop.stop)
+        await asyncio.gather(*reading, return_exceptions=True)
+
+    loop, over = asyncio.new_event_loop(), asyncio.Event()
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(read_all(over))
+        except AssertionError as error:
+            failed.append(error)
+        finally:
+            loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        time.sleep(0.5)
+        yield lambda: received
+    finally:
+        loop.call_soon_threadsafe(over.set)
         thread.join()
-        loop.close()
+    assert not failed, "an event stream ended early"
 
 
 def _cpu_seconds(pid: int) -> float:
