@@ -10,8 +10,11 @@ from xml.sax.saxutils import escape
 _WIDTH, _HEIGHT = 720, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 200, 36, 44
 #: Told apart without colours as well: each has its own dashes.
-_COLOURS = ("#3b82c4", "#d97706", "#2f9e63", "#b0489d", "#7a7f87", "#c0392b", "#0f8b8d")
-_DASHES = ("", "8 4", "2 3", "10 3 2 3", "5 5", "1 5", "12 6")
+_COLOURS = (
+    *("#3b82c4", "#d97706", "#2f9e63", "#b0489d"),
+    *("#7a7f87", "#c0392b", "#0f8b8d", "#8b6d1f"),
+)
+_DASHES = ("", "8 4", "2 3", "10 3 2 3", "5 5", "1 5", "12 6", "3 1")
 _GREY = "#808890"
 
 Points = Sequence[tuple[float, float]]
