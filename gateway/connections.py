@@ -50,6 +50,7 @@ class Connection(HttpToolsProtocol):
         self._limits = limits
         self._head_bytes = 0
         self._stalled_since: float | None = None
+        self._unsent = 0
         self.is_refused = False
         self.phase: Phase = "new"
         self.since = self.loop.time()
@@ -118,9 +119,7 @@ class Connection(HttpToolsProtocol):
 
     def end_if_late(self, now: float) -> None:
         """End the connection when its phase has lasted for too long."""
-        if self._stalled_since is not None and now - self._stalled_since > (
-            self._limits.stalled_seconds
-        ):
+        if self._is_stalled(now):
             self.end("stalled")
             return
         lasted = now - self.since
@@ -135,6 +134,16 @@ class Connection(HttpToolsProtocol):
         ):
             metrics.ENDED_CONNECTIONS.labels(f"slow_{self.phase}").inc()
             self._refuse(_problem("slow-request", 408, "The request took too long to arrive."))
+
+    def _is_stalled(self, now: float) -> bool:
+        if self._stalled_since is None:
+            return False
+        unsent = self.transport.get_write_buffer_size()
+        if unsent != self._unsent:
+            # Slow, but some of it was taken: writing goes on only when nearly all of it was.
+            self._unsent = unsent
+            self._stalled_since = now
+        return now - self._stalled_since > self._limits.stalled_seconds
 
     def end(self, reason: str) -> None:
         """Drop the connection; what is in its buffer is lost."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,16 +21,17 @@ BIG = bytes(32 << 20)
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Reads the whole body; a GET of /big is answered with more than any socket buffer holds."""
+    """Reads the body; /big is answered with more than any socket holds, and /whole at once."""
     while (message := await receive())["type"] == "http.request" and message["more_body"]:
         pass
     if message["type"] == "http.disconnect":
         return
-    body = BIG if scope["path"] == "/big" else b"fine"
+    body = b"fine" if scope["path"] == "/" else BIG
+    step = len(body) if scope["path"] == "/whole" else 1 << 20
     head = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": head})
-    for start in range(0, len(body), 1 << 20):
-        piece = body[start : start + (1 << 20)]
+    for start in range(0, len(body), step):
+        piece = body[start : start + step]
         more = start + len(piece) < len(body)
         await send({"type": "http.response.body", "body": piece, "more_body": more})
 
@@ -131,6 +133,24 @@ async def test_a_reader_that_stops_reading_is_let_go_and_a_slow_one_is_not() -> 
         transport.resume_reading()
         with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
             await stuck.readexactly(len(BIG) + len(head))
+
+
+async def test_a_reader_that_takes_a_little_now_and_then_is_kept() -> None:
+    """Writing goes on only when our whole buffer is taken, which on a bad line takes minutes."""
+    async with serving(Limits(stalled_seconds=1.2)) as connect:
+        reader, writer = await connect()
+        # Small windows, so that what the kernels hold is soon taken.
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        writer.write(GET.replace(b"/ ", b"/whole "))
+        received = len(await reader.readuntil(b"\r\n\r\n"))
+        for _ in range(12):
+            await asyncio.sleep(0.3)
+            received += len(await reader.read(1 << 20))
+        while piece := await reader.read(1 << 20):
+            received += len(piece)
+            if received >= len(BIG):
+                break
+        assert received >= len(BIG)
 
 
 async def test_a_head_without_end_is_refused_before_it_fills_the_memory() -> None:
