@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from services.indexer.memory import FINGERPRINT_BYTES, timeline_number
 from services.indexer.sql import statement
-from services.indexer.staging import StagedThread, thread_number
+from services.indexer.staging import StagedThread
 from services.indexer.storage_counts import count_moment
 from services.indexer.storage_memory import add_groups
-from services.indexer.storage_merge import make_tables, name_threads
+from services.indexer.storage_merge import make_tables, name_threads, use_threads
 from services.indexer.storage_timeline import Moment, record_kind
 from shared.contracts.indexer import KindReport
 
@@ -70,11 +70,7 @@ async def merge_difference(
     await connection.execute("analyze gone, fresh")
     await connection.execute(statement("merge", "close_gone"), at.taken_at, None)
     await connection.execute(statement("merge", "open_fresh"), *place, None)
-    await connection.execute(
-        statement("difference", "use_threads"),
-        [thread_number(thread.key, device=at.device, kind=kind) for thread in threads],
-        at.taken_at,
-    )
+    await use_threads(connection, at, kind, threads)
     await name_threads(connection, at, kind, threads)
     await record_kind(connection, at, report, parser_version, job_id)
     await add_groups(connection, at, kind, parser_version, groups)

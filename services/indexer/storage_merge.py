@@ -107,12 +107,7 @@ async def count_first(
         )
     await connection.execute("set local enable_hashagg = on")
     await _begin(connection)
-    await connection.execute(
-        "insert into used_thread select distinct thread_id from artifact"
-        " where device = $1 and kind = $2 and thread_id is not null",
-        at.device,
-        kind,
-    )
+    await use_threads(connection, at, kind, threads)
     await name_threads(connection, at, kind, threads)
     await connection.execute(statement("merge", "touch_all"), at.device, kind)
     following = await find_following(connection, at, kind)
@@ -194,6 +189,17 @@ async def _drop_unusable(connection: Connection) -> int:
     if await connection.fetchval(statement("merge", "has_doubles")):
         dropped += _rows(await connection.execute(statement("merge", "drop_doubles")))
     return dropped
+
+
+async def use_threads(
+    connection: Connection, at: Moment, kind: str, threads: Sequence[StagedThread]
+) -> None:
+    """Put into ``used_thread`` those of *threads* in which something is, by looking for each."""
+    await connection.execute(
+        statement("merge", "use_threads"),
+        [thread_number(thread.key, device=at.device, kind=kind) for thread in threads],
+        at.taken_at,
+    )
 
 
 async def name_threads(

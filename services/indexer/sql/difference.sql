@@ -38,12 +38,3 @@ where substr(a.digest, 1, 8) = l.digest
 -- Whether what lapsed is not exactly what is there, or something staged is there already.
 select (select count(*) from gone) <> (select count(*) from lapsed)
     or (select count(*) from fresh) <> (select count(*) from stage)
-
--- name: use_threads
--- $1 threads, $2 the moment: those in which there is something.
-insert into used_thread
-select t.id from unnest($1::bigint[]) as t (id)
-where exists (
-    select 1 from artifact a
-    where a.thread_id = t.id and a.added_at <= $2 and (a.removed_at is null or a.removed_at > $2)
-)

@@ -49,6 +49,15 @@ where excluded.described_at >= t.described_at
   and (excluded.title, excluded.is_group, excluded.participants, excluded.services)
       is distinct from (t.title, t.is_group, t.participants, t.services)
 
+-- name: use_threads
+-- $1 threads, $2 the moment: those in which there is something.
+insert into used_thread
+select t.id from unnest($1::bigint[]) as t (id)
+where exists (
+    select 1 from artifact a
+    where a.thread_id = t.id and a.added_at <= $2 and (a.removed_at is null or a.removed_at > $2)
+)
+
 -- name: load_first
 insert into artifact (
     device, kind, key, digest, thread_id, occurred_at, title, text, folded, sender_handle,
