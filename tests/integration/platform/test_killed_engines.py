@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from functools import partial
@@ -27,13 +28,15 @@ needs_mounts = pytest.mark.skipif(not can_mount(), reason="needs root and the ri
 
 
 @pytest.fixture
-async def server(request: pytest.FixtureRequest) -> AsyncIterator[EmbeddedPostgres]:
-    layout = Layout(make_folder() / "data")
+async def server() -> AsyncIterator[EmbeddedPostgres]:
+    folder = make_folder()
+    layout = Layout(folder / "data")
     layout.create()
     server = EmbeddedPostgres(layout, nursery=Nursery(), fleeting=True)
     await server.start()
     yield server
     await server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def inside(server: EmbeddedPostgres) -> list[int]:
