@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import msgspec
 
+from services.indexer.beside import DIVIDE_FROM
 from services.indexer.errors import WorkerError
 from services.indexer.staging import COPY_HEADER, COPY_TRAILER, StagedThread
 from shared.contracts.indexer import KindReport
@@ -46,7 +47,7 @@ class WorkerRequest(msgspec.Struct, frozen=True, kw_only=True):
     #: Files: what the run before left, and what this one is to leave. See memory.
     known: str | None = None
     remember: str | None = None
-    divide_from: int = 20_000
+    divide_from: int = DIVIDE_FROM
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):

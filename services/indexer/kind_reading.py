@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import msgspec
 
+from services.indexer.beside import DIVIDE_FROM
 from services.indexer.isolation import Bounds, Parsing, WorkerRequest, parsing
 from services.indexer.kind_files import Fetched, UnreadError
 from services.indexer.kinds.protocol import KindParser
@@ -59,7 +60,7 @@ class KindReading:
         progress: ProgressReporter,
         connect: Connect,
         small_bytes: int = SMALL_BYTES,
-        divide_from: int = 20_000,
+        divide_from: int = DIVIDE_FROM,
     ) -> None:
         """Use the private *folder*, in which the copies lie, for what runs leave for each other."""
         self._parser = parser

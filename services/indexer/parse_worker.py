@@ -19,7 +19,7 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
-from services.indexer.beside import Beside, BoundedFile, Half, Output, append_file
+from services.indexer.beside import DIVIDE_FROM, Beside, BoundedFile, Half, Output, append_file
 from services.indexer.kinds import PARSERS
 from services.indexer.kinds.protocol import ParserInputs, Tally, UnsupportedStoreError
 from services.indexer.memory import Memory, MemoryRefusedError, timeline_number
@@ -39,8 +39,6 @@ LAPSED, REMEMBERED, REFUSED = b"L", b"M", b"W"
 
 _ROWS_PER_FRAME_BYTES = 256 * 1024
 _THREADS_PER_FRAME = 500
-#: A process that stands by costs as much as reading some thousand records.
-DIVIDE_FROM = 20_000
 _head = struct.Struct(">cI").pack
 
 

@@ -19,14 +19,15 @@ from services.indexer.storage_artifacts import utc
 from services.indexer.storage_rows import Conditions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from services.indexer.search_scope import Scope
     from services.indexer.storage_rows import Connection, Row
-    from services.indexer.storage_shards import Shard
     from shared.contracts.indexer import Search
 
 #: Artifacts that are read where no index helps.
 SCANNED = 50_000
+
+#: Conversations with less are read, whatever is looked for in them.
+FEW_ROWS = 4_000
 
 Mode = Literal["words", "parts"]
 
@@ -46,24 +47,14 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
 class Finder:
     """Finds the hits of one match within what a request asks for."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        request: Search,
-        match: Match,
-        shards: Sequence[Shard],
-        *,
-        person_threads: Sequence[int],
-    ) -> None:
-        """Search *shards*, all that may hold what is asked for.
-
-        *person_threads* are those in which the person takes part that is asked for, if any is.
-        """
+    def __init__(self, connection: Connection, request: Search, match: Match, scope: Scope) -> None:
+        """Search within *scope*, which is that of the request."""
         self._connection = connection
         self._request = request
         self._match = match
-        self._shards = shards
-        self._person_threads = person_threads
+        self._shards = scope.shards
+        self._person_threads = scope.person_threads
+        self._is_narrow = scope.thread_rows is not None and scope.thread_rows <= FEW_ROWS
 
     @property
     def is_bounded(self) -> bool:
@@ -82,6 +73,14 @@ class Finder:
         elif after is not None and after.at < _LAST:
             end = after.at + _MICROSECOND
             until = end if until is None else min(until, end)
+        if self._is_narrow:
+            # The index of words would list its hits of everybody to find a few of somebody.
+            bounds, where = self._conditions(
+                [shard.number for shard in self._shards],
+                since=since, until=until, way=way, after=after,
+            )  # fmt: skip
+            self._of_whom(bounds)
+            return await self._fetch("read", bounds, where, limit=limit, way=way)
         found: list[Row] = []
         windows = Windows(self._shards, way=way, limit=limit, since=since, until=until)
         for window in windows:
@@ -141,6 +140,13 @@ class Finder:
             where.add("a.device = {device}", device=request.device)
         if request.kind is not None:
             where.add("a.kind = {kind}", kind=request.kind)
+        self._of_whom(where)
+        if request.has is not None:
+            where.add("a.has_attachment" if request.has == "attachment" else "a.has_link")
+        where.see(request.removed)
+
+    def _of_whom(self, where: Conditions) -> None:
+        request = self._request
         if request.thread is not None:
             where.add("a.thread_id = {thread}", thread=read_id(request.thread, "thread"))
         if request.person is not None:
@@ -149,9 +155,6 @@ class Finder:
                 person=request.person.replace("\0", ""),
                 threads=list(self._person_threads),
             )
-        if request.has is not None:
-            where.add("a.has_attachment" if request.has == "attachment" else "a.has_link")
-        where.see(request.removed)
 
     async def _fetch(
         self, name: str, bounds: Conditions, where: Conditions, *, limit: int, way: Way,

@@ -33,6 +33,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     words: str = ""
     excluded: str = ""
     person_threads: list[int] = []
+    #: About how much lies in the conversations that are asked for; null when all are.
+    thread_rows: int | None = None
 
 
 async def fetch_scope(connection: Connection, request: Search, question: Question) -> Scope:
@@ -69,6 +71,7 @@ async def fetch_scope(connection: Connection, request: Search, question: Questio
         words=rows[0]["words"],
         excluded=rows[0]["excluded"],
         person_threads=rows[0]["person_threads"] or [],
+        thread_rows=rows[0]["thread_rows"],
     )
 
 

@@ -120,9 +120,7 @@ async def _search(
         if match is None:
             continue
         page.mode = mode
-        finder = Finder(
-            connection, request, match, scope.shards, person_threads=scope.person_threads
-        )
+        finder = Finder(connection, request, match, scope)
         first = await finder.find(COUNT_LIMIT, way=page.way)
         if first:
             break

@@ -14,12 +14,16 @@ select s.shard, s.device, s.kind, s.has_substring,
             else s.row_count end as row_count,
        case when s.shard = 0 then (select min(sort_at) from artifact_0) else s.first_at end as first_at,
        case when s.shard = 0 then (select max(sort_at) from artifact_0) else s.last_at end as last_at,
-       asked.words, asked.excluded, asked.person_threads
+       asked.words, asked.excluded, asked.person_threads, asked.thread_rows
 from artifact_shard s
 cross join (
     select ({words})::text as words, ({excluded})::text as excluded,
            (select array_agg(t.id) from thread t where t.participants @> array[$4::text])
-               as person_threads
+               as person_threads,
+           case when $3::bigint is not null or $4::text is not null then (
+               select coalesce(sum(t.artifact_count + t.removed_count), 0)::bigint from thread t
+               where t.id = $3 or t.participants @> array[$4]
+           ) end as thread_rows
     offset 0
 ) asked
 where s.state = 'attached'
