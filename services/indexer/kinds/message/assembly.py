@@ -12,6 +12,15 @@ from services.indexer.kinds.message.attachment_files import AttachmentRow, Backu
 from services.indexer.kinds.message.attributed_text import decode_attributed_text
 from services.indexer.kinds.message.balloons import describe_balloon, readable_text
 from services.indexer.kinds.message.events import describe_event
+from services.indexer.kinds.message.flags import (
+    FLAG_NAMES,
+    HAS_EDITS,
+    HAS_SUMMARY,
+    IS_DELIVERED,
+    IS_READ,
+    IS_SCHEDULED,
+    IS_SENT,
+)
 from services.indexer.kinds.message.payload import (
     AppMessage,
     DeletedPart,
@@ -21,18 +30,7 @@ from services.indexer.kinds.message.payload import (
 )
 from services.indexer.kinds.message.reactions import ReactionRow, count_votes, shown, standing
 from services.indexer.kinds.message.rich_text import RichText, plain_text, read_rich_text
-from services.indexer.kinds.message.store import (
-    FLAG_NAMES,
-    HAS_EDITS,
-    HAS_SUMMARY,
-    IS_DELIVERED,
-    IS_READ,
-    IS_SCHEDULED,
-    IS_SENT,
-    MessageStore,
-    More,
-    Row,
-)
+from services.indexer.kinds.message.store import MessageStore, More, Row
 from services.indexer.kinds.message.summary import NOTHING, Summary, read_summary
 from services.indexer.kinds.message.threads import Handle
 from services.indexer.kinds.message.vocabulary import EFFECTS

@@ -18,6 +18,7 @@ from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.message.assembly import Assembly, needing_details
 from services.indexer.kinds.message.attachment_files import AttachmentRow, BackupFiles
+from services.indexer.kinds.message.chat_of_messages import ChatOfMessage
 from services.indexer.kinds.message.fingerprints import (
     GROUP_ROWS,
     Fingerprints,
@@ -32,7 +33,7 @@ from services.indexer.kinds.message.reactions import (
     is_poll_change,
     parse_target,
 )
-from services.indexer.kinds.message.store import ChatOfMessage, MessageStore, Row
+from services.indexer.kinds.message.store import MessageStore, Row
 from services.indexer.kinds.message.threads import NO_CHAT, Conversations, Handle, merge_chats
 from services.indexer.kinds.phone_time import cocoa_microseconds
 from services.indexer.kinds.protocol import ParserInputs, Sink, UnsupportedStoreError

@@ -19,8 +19,9 @@ from typing import Any
 import msgspec
 
 from services.indexer.kinds.message.attachment_files import AttachmentRow, BackupFiles
+from services.indexer.kinds.message.chat_of_messages import ChatOfMessage
 from services.indexer.kinds.message.reactions import Reactions
-from services.indexer.kinds.message.store import ChatOfMessage, Row
+from services.indexer.kinds.message.store import Row
 from services.indexer.kinds.message.threads import Conversations, Handle
 
 #: Raised whenever fingerprints of the same rows become others.

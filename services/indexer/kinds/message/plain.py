@@ -17,14 +17,10 @@ from services.indexer.folding import search_words
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.message.assembly import NAMED_FLAGS, has_link, status_of
 from services.indexer.kinds.message.attributed_text import PlainBodies
+from services.indexer.kinds.message.chat_of_messages import ChatOfMessage
+from services.indexer.kinds.message.flags import HAS_EDITS, HAS_SUMMARY, IS_SCHEDULED
 from services.indexer.kinds.message.payload import MessagePayload
-from services.indexer.kinds.message.store import (
-    HAS_EDITS,
-    HAS_SUMMARY,
-    IS_SCHEDULED,
-    ChatOfMessage,
-    Row,
-)
+from services.indexer.kinds.message.store import Row
 from services.indexer.kinds.message.threads import Conversations, Handle
 from services.indexer.staging import Threads, encode_json
 

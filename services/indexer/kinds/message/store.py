@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -18,6 +18,8 @@ import msgspec
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.message.attachment_files import ATTACHMENT_COLUMNS, AttachmentRow
+from services.indexer.kinds.message.chat_of_messages import ChatOfMessage
+from services.indexer.kinds.message.flags import flag_expression
 from services.indexer.kinds.message.threads import Chat, Handle, looks_like_group
 from services.indexer.kinds.protocol import Tally, UnsupportedStoreError
 
@@ -69,48 +71,9 @@ _BESIDE = {
     "message_attachment_join": {"message_id", "attachment_id"},
 }
 
-#: Bits of the flag word that SQLite puts together, and the columns behind each.
-FLAG_COLUMNS: tuple[tuple[int, tuple[str, ...]], ...] = (
-    (1 << 0, ("is_audio_message",)),
-    (1 << 1, ("was_downgraded",)),
-    (1 << 2, ("was_delivered_quietly",)),
-    (1 << 3, ("is_forward",)),
-    (1 << 4, ("is_auto_reply",)),
-    (1 << 5, ("is_spam",)),
-    (1 << 6, ("is_pending_satellite_send", "sent_or_received_off_grid", "is_stewie")),
-    (1 << 7, ("is_sos",)),
-    (1 << 8, ("is_critical",)),
-    (1 << 9, ("is_system_message", "is_service_message")),
-    (1 << 10, ("is_corrupt",)),
-    (1 << 11, ("is_read",)),
-    (1 << 12, ("is_delivered",)),
-    (1 << 13, ("is_sent",)),
-    (1 << 14, ("date_edited", "date_retracted", "date_recovered")),
-    (1 << 15, ("is_time_sensitive",)),
-)
-IS_AUDIO, IS_READ, IS_DELIVERED, IS_SENT, HAS_EDITS = 1, 1 << 11, 1 << 12, 1 << 13, 1 << 14
-IS_SCHEDULED, IS_KEPT_AUDIO, HAS_SUMMARY = 1 << 16, 1 << 17, 1 << 18
-_OFTEN_SET = (IS_READ, IS_DELIVERED, IS_SENT)
-FLAG_NAMES: tuple[tuple[int, str], ...] = (
-    (1 << 0, "audio"),
-    (1 << 1, "downgraded"),
-    (1 << 2, "quiet"),
-    (1 << 3, "forwarded"),
-    (1 << 4, "auto_reply"),
-    (1 << 5, "junk"),
-    (1 << 6, "satellite"),
-    (1 << 7, "emergency"),
-    (1 << 8, "critical"),
-    (1 << 9, "system"),
-    (1 << 10, "corrupt"),
-    (1 << 15, "time_sensitive"),
-    (IS_KEPT_AUDIO, "kept"),
-)
-
 _BATCH = 1000
 #: Details of a batch are read at once up to here, one by one beyond.
 _MOST_DETAILS_BYTES = 32 << 20
-_NO_THREAD = -1
 
 Row = tuple[Any, ...]
 
@@ -148,7 +111,7 @@ class MessageStore:
             )
         fields = ["m.rowid"]
         fields += [f"m.{name}" if name in columns else "null" for name in COLUMNS]
-        fields.append(_flag_expression(columns))
+        fields.append(flag_expression(columns))
         self._fields = ", ".join(fields)
         self._more = ", ".join(name if name in columns else "null" for name in MORE_COLUMNS)
         #: What stands for the columns that are there.
@@ -376,90 +339,6 @@ class MessageStore:
             return found
         self._tally.note("Some attachments could not be read.")
         return found
-
-
-class ChatOfMessage:
-    """Message to chat, in four bytes per message where row numbers are dense."""
-
-    def __init__(self, order: array[int]) -> None:
-        """Make room for the messages of *order*."""
-        highest = max(order, default=0)
-        dense = min(order, default=0) >= 0 and highest <= 8 * len(order) + 1_000_000
-        self._dense = array("i", [_NO_THREAD]) * (highest + 1 if dense else 0)
-        self._sparse: dict[int, int] = {}
-        self._further: dict[int, list[int]] = {}
-
-    def fill(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Take rows of chat and message."""
-        dense = self._dense
-        size = len(dense)
-        for chat_id, message_id in rows:
-            if type(chat_id) is not int or type(message_id) is not int:
-                continue
-            if 0 <= message_id < size and 0 <= chat_id < 2**31 and dense[message_id] == _NO_THREAD:
-                dense[message_id] = chat_id
-            else:
-                self.add(message_id, chat_id)
-
-    def add(self, message_id: int, chat_id: int) -> None:
-        """Put a message into a chat; its first one counts most."""
-        if not -(2**31) <= chat_id < 2**31:
-            return
-        if self.first(message_id) != _NO_THREAD:
-            self._further.setdefault(message_id, []).append(chat_id)
-        elif 0 <= message_id < len(self._dense):
-            self._dense[message_id] = chat_id
-        else:
-            self._sparse[message_id] = chat_id
-
-    def first(self, message_id: int) -> int:
-        """Return the message's chat, or -1."""
-        if 0 <= message_id < len(self._dense):
-            return self._dense[message_id]
-        return self._sparse.get(message_id, _NO_THREAD)
-
-    def first_of(self, message_ids: Iterable[int]) -> list[int]:
-        """Return each message's chat, or -1."""
-        dense, sparse, size = self._dense, self._sparse, len(self._dense)
-        return [
-            dense[number] if 0 <= number < size else sparse.get(number, _NO_THREAD)
-            for number in message_ids
-        ]
-
-    @property
-    def in_several(self) -> Iterable[int]:
-        """The messages that are in more than one chat."""
-        return self._further.keys()
-
-    def further(self, message_id: int) -> list[int]:
-        """Return the message's other chats."""
-        return self._further.get(message_id, [])
-
-
-def _flag_expression(columns: frozenset[str]) -> str:
-    terms: list[str] = []
-    seldom: list[str] = []
-    seldom_set: list[str] = []
-    for bit, names in FLAG_COLUMNS:
-        there = [f"m.{name}" for name in names if name in columns]
-        if there:
-            term = f"({' or '.join(f'ifnull({name}, 0) <> 0' for name in there)}) * {bit}"
-            if bit in _OFTEN_SET:
-                terms.append(term)
-            else:
-                seldom.append(term)
-                seldom_set.extend(f"{name} <> 0" for name in there)
-    if seldom:
-        # Asked for together first: taking each apart is a quarter of the time of reading a row.
-        terms.append(f"case when {' or '.join(seldom_set)} then {' + '.join(seldom)} else 0 end")
-    if "schedule_type" in columns:
-        terms.append(f"(ifnull(m.schedule_type, 0) = 2) * {IS_SCHEDULED}")
-    if "expire_state" in columns:
-        terms.append(f"(ifnull(m.expire_state, 0) = 3) * {IS_KEPT_AUDIO}")
-    if "message_summary_info" in columns:
-        # "amc" and "ust" alone, which nearly every message has, make 61 bytes.
-        terms.append(f"(ifnull(length(m.message_summary_info), 0) > 80) * {HAS_SUMMARY}")
-    return " + ".join(terms) or "0"
 
 
 class More(msgspec.Struct, frozen=True, gc=False):
