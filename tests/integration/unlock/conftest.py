@@ -95,11 +95,20 @@ class Vault:
             OpenSession(backup_id=backup_id, passphrase=passphrase, **more), timeout_seconds=20
         )
 
-    async def ask(self, opened: OpenedSession, request: Any, **headers: str) -> Any:
+    async def ask(
+        self,
+        opened: OpenedSession,
+        request: Any,
+        *,
+        timeout_seconds: float = 10.0,
+        **headers: str,
+    ) -> Any:
         """Ask as a person: with the token and the backup."""
         sent = {TOKEN_HEADER: opened.session_token, BACKUP_HEADER: opened.backup_id, **headers}
         subject = session_subject(opened.session_id, request.subject)
-        return await self.gateway.request(request, subject=subject, headers=sent)
+        return await self.gateway.request(
+            request, subject=subject, headers=sent, timeout_seconds=timeout_seconds
+        )
 
     async def read_whole(self, opened: OpenedSession, file_id: FileId) -> bytes:
         """Read a file as a download does, chunk by chunk."""
@@ -120,7 +129,9 @@ class Vault:
         """Wait until nobody answers for the session."""
 
         async def is_locked() -> bool:
-            return await problem_of(self.ask(opened, DescribeSession())) == "/problems/locked"
+            # What is sent while the server has not noticed a death yet is answered by nobody.
+            asked = self.ask(opened, DescribeSession(), timeout_seconds=1)
+            return await problem_of(asked) == "/problems/locked"
 
         await until(is_locked)
 
