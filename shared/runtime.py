@@ -25,6 +25,7 @@ from shared.bus import Bus, EventConsumer, OutboxRelay, RequestContext, Serving
 from shared.contracts.events import Event
 from shared.contracts.health import GetHealth, ServiceHealth, health_subject
 from shared.credentials import parent_pipe
+from shared.event_loop import new_event_loop
 from shared.settings import Credentials, Settings, SettingsError
 from shared.telemetry import Health, configure_logging, serve_metrics, watch_loop
 
@@ -258,7 +259,8 @@ def main(service: str, start: Start, *, migrations: str | None) -> NoReturn:
         sys.exit(2)
     log = configure_logging(settings.log, service=service)
     try:
-        asyncio.run(_main(service, start, settings, credentials, migrations))
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(_main(service, start, settings, credentials, migrations))
     except postgres.MigrationError as error:
         # Its words are about our own files.
         sys.stderr.write(f"{service}: {error}\n")

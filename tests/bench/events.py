@@ -11,6 +11,7 @@ from shared import postgres
 from shared.bus import Delivery, EventConsumer, OutboxRelay, publish
 from shared.contracts.events import BackupRemoved
 from shared.contracts.identifiers import BackupId
+from shared.event_loop import new_event_loop
 from tests.bench.figures import Figure, percentile
 from tests.stack import Engines, Stack, fresh_stack, make_folder
 
@@ -77,7 +78,8 @@ def measure() -> list[Figure]:
             await engines.postgres.stop()
 
     try:
-        asyncio.run(run())
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(run())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return [
