@@ -12,7 +12,7 @@ demo: setup ## The same with a generated demo phone (passphrase: demo)
 	@exec .venv/bin/python -m deploy.demo.show
 
 test: setup-dev ## Set up and run all tests
-	@.venv/bin/python -m pytest -q
+	@.venv/bin/python -m pytest -q -n 3 --dist loadfile
 
 check: setup-dev ## Lint, format, types, import rules
 	@.venv/bin/ruff check .
