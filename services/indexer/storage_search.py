@@ -130,6 +130,8 @@ async def _search(
         finder.is_bounded and await _is_longer_than(connection, SCANNED)
     )
     rows = await page.fetch(finder, first)
+    if rows:
+        await connection.execute(statement("search", "known"))
     hits = await fetch_hits(connection, rows[:limit], scope.shards, question.terms)
     cut = await hits.cut(most_bytes)
     return assemble(

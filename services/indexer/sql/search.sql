@@ -1,20 +1,27 @@
 -- Searching; the conditions and their parameters are put together in search_plan.
 
 -- name: begin
--- A plan for any words at all is one for very many hits, and reads whole tables.
+-- What does not look for words is planned once per connection: planning takes as long as running it.
 begin read only;
 set local statement_timeout = {timeout_ms};
-set local plan_cache_mode = force_custom_plan
+set local plan_cache_mode = force_generic_plan
+
+-- name: known
+-- Hits are found: what follows goes by ids, and is planned once per connection again. It must stay
+-- right when a table has grown that was empty then: such a plan would read it whole.
+set local plan_cache_mode = force_generic_plan;
+set local enable_seqscan = off
 
 -- name: scope
 -- The tables that may hold what is asked for, with what has to be known beside them: $1 device,
--- $2 kind, $3 thread, $4 person. {words} and {excluded} are queries.
+-- $2 kind, $3 thread, $4 person. {words} and {excluded} are queries. From here on each statement is
+-- planned for its values: a plan for any words at all is one for very many hits, and reads whole tables.
 select s.shard, s.device, s.kind, s.has_substring,
        case when s.shard = 0 then (select reltuples from pg_class where oid = 'artifact_0'::regclass)
             else s.row_count end as row_count,
        case when s.shard = 0 then (select min(sort_at) from artifact_0) else s.first_at end as first_at,
        case when s.shard = 0 then (select max(sort_at) from artifact_0) else s.last_at end as last_at,
-       asked.words, asked.excluded, asked.person_threads, asked.thread_rows
+       asked.words, asked.excluded, asked.person_threads, asked.thread_rows, asked.planned
 from artifact_shard s
 cross join (
     select ({words})::text as words, ({excluded})::text as excluded,
@@ -23,7 +30,8 @@ cross join (
            case when $3::bigint is not null or $4::text is not null then (
                select coalesce(sum(t.artifact_count + t.removed_count), 0)::bigint from thread t
                where t.id = $3 or t.participants @> array[$4]
-           ) end as thread_rows
+           ) end as thread_rows,
+           set_config('plan_cache_mode', 'force_custom_plan', true) as planned
     offset 0
 ) asked
 where s.state = 'attached'
