@@ -111,6 +111,10 @@ _UNLIKE_LATIN = bytes(
 )
 
 
+#: Folds to as many characters, one by one.
+_PLAIN_RUN = re.compile("[\x01-\x7f]+")
+
+
 def fold_with_offsets(text: str) -> tuple[str, list[int]]:
     """Return the folded text and, per folded character, where it began in *text*.
 
@@ -124,6 +128,14 @@ def fold_with_offsets(text: str) -> tuple[str, list[int]]:
     start = 0
     length = len(text)
     while start < length:
+        if plain := _PLAIN_RUN.match(text, start):
+            # Its last character may have marks of the next ones.
+            end = plain.end() if plain.end() == length else plain.end() - 1
+            if end > start:
+                pieces.append(text[start:end].lower())
+                offsets.extend(range(start, end))
+                start = end
+                continue
         end = start + 1
         while end < length and _continues(text[end]):
             end += 1

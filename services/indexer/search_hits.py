@@ -9,7 +9,7 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from services.indexer.pages import Cut, fit, shorten_hit
-from services.indexer.snippet import make_snippet
+from services.indexer.snippet import Snippets
 from services.indexer.sql import statement
 from services.indexer.storage_rows import (
     ARTIFACT_COLUMNS,
@@ -44,7 +44,7 @@ class Hits:
         self._rows = rows
         self._positions = positions
         self._names = names
-        self._terms = terms
+        self._snippets = Snippets(terms)
 
     async def cut(self, most_bytes: int) -> Cut[Hit]:
         """Return as many as fit into one reply, encoded."""
@@ -56,7 +56,7 @@ class Hits:
             has_thread = row["thread_key"] is not None
             yield Hit(
                 artifact=artifact,
-                snippet=make_snippet(artifact.text, artifact.title, self._terms),
+                snippet=self._snippets.make(artifact.text, artifact.title),
                 thread_title=self._title(row) if has_thread else None,
                 thread_position=self._positions[row["id"]] if has_thread else None,
             )

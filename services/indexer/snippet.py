@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 from services.indexer.folding import fold_with_offsets
 from services.indexer.search_query import Term
@@ -26,16 +27,35 @@ _WORD = re.compile(r"\w+")
 
 def make_snippet(text: str | None, title: str | None, terms: Sequence[Term]) -> list[SnippetPart]:
     """Return the snippet of an artifact: of its text, or of its title if only that matches."""
-    for find in (_strict(terms), _loose(terms)):
-        if find is None:
-            continue
+    return Snippets(terms).make(text, title)
+
+
+class Snippets:
+    """Makes the snippets of one page: what is looked for is put together once."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self._terms = terms
+
+    def make(self, text: str | None, title: str | None) -> list[SnippetPart]:
+        """Return the snippet of an artifact, as ``make_snippet`` does."""
         for candidate in (text, title):
-            if candidate and (parts := _cut(candidate, find)):
+            if candidate and self._strict and (parts := _cut(candidate, self._strict)):
                 return parts
-    shown = text or title or ""
-    if len(shown) > LENGTH:
-        return [SnippetPart(text=shown[:LENGTH].rstrip() + _ELLIPSIS, is_match=False)]
-    return [SnippetPart(text=shown, is_match=False)] if shown else []
+        for candidate in (text, title):
+            if candidate and self._loose and (parts := _cut(candidate, self._loose)):
+                return parts
+        shown = text or title or ""
+        if len(shown) > LENGTH:
+            return [SnippetPart(text=shown[:LENGTH].rstrip() + _ELLIPSIS, is_match=False)]
+        return [SnippetPart(text=shown, is_match=False)] if shown else []
+
+    @cached_property
+    def _strict(self) -> re.Pattern[str] | None:
+        return _strict(self._terms)
+
+    @cached_property
+    def _loose(self) -> re.Pattern[str] | None:
+        return _loose(self._terms)
 
 
 def _strict(terms: Sequence[Term]) -> re.Pattern[str] | None:
