@@ -56,7 +56,7 @@ def test_a_range_is_what_slicing_the_whole_gives(
         assert (tmp_path / "copy").read_bytes() == content
 
 
-@pytest.mark.parametrize("size", [0, 1, 5, 16, 262_143, 262_144, 262_145, 600_000])
+@pytest.mark.parametrize("size", [0, 1, 5, 16, 1_048_575, 1_048_576, 1_048_577, 2_500_000])
 @pytest.mark.parametrize("key", [KEY, None])
 def test_a_copy_is_exact_at_every_border_of_its_pieces(
     tmp_path: Path, size: int, key: bytes | None
