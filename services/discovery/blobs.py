@@ -65,7 +65,8 @@ def find_missing_blobs(
         for prefix, ids in _listed(manifest.names(), is_stopping=is_stopping).items():
             if is_stopping():
                 raise Stopped
-            present = present_blobs(folder if is_flat else folder / prefix, prefix)
+            # A folder of its own holds no other blobs that could be looked for.
+            present = present_blobs(folder, prefix) if is_flat else present_blobs(folder / prefix)
             missing.update(one for one in _split(ids) if one.hex() not in present)
         if missing:
             _drop_empty(missing, manifest, is_stopping=is_stopping)
@@ -187,17 +188,25 @@ def _drop_empty(
             missing.discard(file_id)
 
 
-def present_blobs(folder: Path, prefix: str) -> set[str]:
+def present_blobs(folder: Path, prefix: str = "") -> set[str]:
     """Names of the files in *folder* that begin with *prefix*: blobs, and whatever else is there.
 
     Nothing is asked of the disk but the list of names.
     """
     try:
-        with os.scandir(folder) as entries:
-            return {
-                name
-                for entry in entries
-                if (name := entry.name).startswith(prefix) and entry.is_file(follow_symlinks=False)
-            }
+        # Listed through a descriptor, entries are not given paths that nobody asks for.
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return set()
+    try:
+        with os.scandir(descriptor) as entries:
+            if prefix:
+                return {
+                    name
+                    for entry in entries
+                    if (name := entry.name).startswith(prefix)
+                    and entry.is_file(follow_symlinks=False)
+                }
+            return {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
+    finally:
+        os.close(descriptor)
