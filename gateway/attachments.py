@@ -21,7 +21,6 @@ _TRY_NEXT = frozenset(
         "/problems/locked",
         "/problems/not-found",
         "/problems/not-in-this-backup",
-        "/problems/missing",
         "/problems/damaged",
     }
 )

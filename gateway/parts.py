@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -17,6 +18,7 @@ from gateway.session_access import SessionAccess
 from gateway.streaming import Limit
 from gateway.tokens import Tokens
 from shared.bus import Bus
+from shared.contracts.health import ServiceHealth
 from shared.contracts.unlock import READ_CHUNK_BYTES
 from shared.settings import Settings
 
@@ -33,6 +35,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
     bus: Bus
     pool: asyncpg.Pool[Any]
+    #: How the gateway itself is.
+    describe_health: Callable[[], Awaitable[ServiceHealth]]
     tokens: Tokens
     audit: Audit
     sessions: SessionAccess
@@ -47,13 +51,20 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 GivenParts = NamedDependency[SkipValidation[Parts]]
 
 
-def build_parts(bus: Bus, pool: asyncpg.Pool[Any], settings: Settings) -> Parts:
+def build_parts(
+    bus: Bus,
+    pool: asyncpg.Pool[Any],
+    settings: Settings,
+    *,
+    describe_health: Callable[[], Awaitable[ServiceHealth]],
+) -> Parts:
     """Make everything that lives as long as the gateway."""
     sessions_access = SessionAccess(bus)
     chunk_bytes = max(4096, min(READ_CHUNK_BYTES, bus.max_payload_bytes - _HEADER_ROOM_BYTES))
     return Parts(
         bus=bus,
         pool=pool,
+        describe_health=describe_health,
         tokens=Tokens(pool, bootstrap=settings.api_token, clock=lambda: dt.datetime.now(dt.UTC)),
         audit=Audit(pool),
         sessions=sessions_access,

@@ -17,7 +17,9 @@ _SEPARATOR = ","
 async def start(runtime: Runtime) -> None:
     """Listen. Raises ``OSError`` when the address is taken."""
     settings = runtime.settings
-    parts = build_parts(runtime.bus, runtime.pool, settings)
+    parts = build_parts(
+        runtime.bus, runtime.pool, settings, describe_health=runtime.describe_health
+    )
     await parts.live.start(runtime.tasks)
     names = [settings.http.host, *settings.http.allowed_hosts.split(_SEPARATOR)]
     app = build_app(parts, hosts=[name.strip() for name in names])

@@ -31,7 +31,6 @@ SKIPPED_NAME = "SKIPPED.txt"
 _SKIPPABLE = frozenset(
     {
         "/problems/damaged",
-        "/problems/missing",
         "/problems/not-found",
         "/problems/not-in-this-backup",
         "/problems/incomplete-backup",

@@ -143,7 +143,11 @@ class Runtime:
             log("dependency_ready" if ready else "dependency_away", dependency=dependency)
 
     async def tell_health(self, _request: GetHealth, _context: RequestContext) -> ServiceHealth:
-        """Answer ``cmd.<service>.health``; the database is asked, not remembered."""
+        """Answer ``cmd.<service>.health``."""
+        return await self.describe_health()
+
+    async def describe_health(self) -> ServiceHealth:
+        """Return how the service is; the database is asked, not remembered."""
         match await postgres.probe(self.pool, self._credentials.postgres, schema=self.service):
             case "away":
                 self.report("postgres", ready=False, detail="The database does not answer.")

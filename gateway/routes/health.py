@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal
+from typing import Literal
 
-import asyncpg
 import msgspec
 from litestar import Response, get
 from litestar.openapi import ResponseSpec
@@ -69,32 +68,17 @@ async def ready(
     parts: GivenParts,
 ) -> Response[Readiness]:
     """Name each dependency and service; 503 while one of them is not ready."""
-    database, told = await asyncio.gather(
-        _postgres(parts.pool), asyncio.gather(*(_ask(parts.bus, one) for one in SERVICES))
+    ours, told = await asyncio.gather(
+        parts.describe_health(), asyncio.gather(*(_ask(parts.bus, one) for one in SERVICES))
     )
-    dependencies = {"nats": _nats(parts.bus), "postgres": database}
+    dependencies = ours.dependencies
     services = dict(zip(SERVICES, told, strict=True))
-    states = [one.state for one in dependencies.values()] + [one.state for one in told]
+    states = [ours.state] + [one.state for one in told]
     is_ready = all(state == "ready" for state in states)
     readiness = Readiness(
         status="ready" if is_ready else "degraded", dependencies=dependencies, services=services
     )
     return Response(readiness, status_code=200 if is_ready else 503)
-
-
-def _nats(bus: Bus) -> DependencyHealth:
-    if bus.is_connected:
-        return DependencyHealth(state="ready")
-    return DependencyHealth(state="unavailable", detail="The bus is not connected.")
-
-
-async def _postgres(pool: asyncpg.Pool[Any]) -> DependencyHealth:
-    try:
-        async with asyncio.timeout(_ASK_SECONDS):
-            await pool.execute("select 1")
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        return DependencyHealth(state="unavailable", detail="The database does not answer.")
-    return DependencyHealth(state="ready")
 
 
 async def _ask(bus: Bus, service: str) -> ServiceReadiness:
