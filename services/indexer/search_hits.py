@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from services.indexer.pages import Cut, fit, shorten_hit
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 #: What the order of time has for an unknown one.
 _NO_TIME = dt.datetime(1900, 1, 1, tzinfo=dt.UTC)
 #: A thousand rows are counted for each answer: without a line of Python for each.
-_SHARD, _SORT_AT, _YEAR = itemgetter("shard"), itemgetter("sort_at"), attrgetter("year")
+_SHARD = itemgetter("shard")
 
 
 class Hits:
@@ -134,7 +135,7 @@ def _may_hold(shard: Shard, row: Row) -> bool:
 def count_facets(
     rows: Sequence[Row], shards: Sequence[Shard], labels: Mapping[str, str]
 ) -> dict[str, list[Facet]]:
-    """Return how many of the hits have which kind, device and year."""
+    """Return how many of the hits, in the order of time, have which kind, device and year."""
     kinds: Counter[str] = Counter()
     devices: Counter[str] = Counter()
     by_shard = Counter(map(_SHARD, rows))
@@ -146,9 +147,7 @@ def count_facets(
             own = [row for row in rows if row["shard"] == shard.number]
             kinds.update(row["kind"] for row in own)
             devices.update(row["device"] for row in own)
-    years = Counter(map(_YEAR, map(_SORT_AT, rows)))
-    if years[_NO_TIME.year]:
-        years[_NO_TIME.year] -= sum(row["sort_at"] == _NO_TIME for row in rows)
+    years = _count_years(rows)
     return {
         "kind": _most_first(kinds, labels),
         "device": _most_first(devices, {}),
@@ -158,6 +157,25 @@ def count_facets(
             if count
         ],
     }
+
+
+def _count_years(rows: Sequence[Row]) -> dict[int, int]:
+    ordered = rows if not rows or rows[0]["sort_at"] <= rows[-1]["sort_at"] else rows[::-1]
+    years: dict[int, int] = {}
+    start = 0
+    while start < len(ordered):
+        year = ordered[start]["sort_at"].year
+        end = bisect_right(ordered, year, lo=start, key=_year)
+        years[year] = end - start
+        start = end
+    if _NO_TIME.year in years:
+        years[_NO_TIME.year] -= sum(row["sort_at"] == _NO_TIME for row in rows)
+    return years
+
+
+def _year(row: Row) -> int:
+    year: int = row["sort_at"].year
+    return year
 
 
 def _most_first(counts: Counter[str], labels: Mapping[str, str]) -> list[Facet]:

@@ -159,8 +159,9 @@ class _Page:
     async def fetch(self, finder: Finder, first: list[Row]) -> list[Row]:
         """Return the page's hits and one more, if there is one, given the first of all."""
         if self._is_ranked:
-            # What is older than the newest hits follows by time.
-            ranked = sorted(first[: COUNT_LIMIT - 1], key=_relevance, reverse=True)
+            # What is older than the newest hits follows by time. Hits of one rank stay in the order
+            # they came in, which is that of time: comparing one number is three times as quick.
+            ranked = sorted(first[: COUNT_LIMIT - 1], key=_rank, reverse=True)
             return self._after(ranked, _relevance, "desc")[: self._limit + 1]
         rows = self._after(first, _moment, self.way)
         if len(first) < COUNT_LIMIT or len(rows) > self._limit:
@@ -192,7 +193,8 @@ class _Page:
         return write_cursor(HitPlace(self.mode, by_rank, rank, place.at_us, place.id))
 
 
-#: The orders of hits, for sorting a thousand of them: from time, or from rank, down to the id.
+#: The orders of hits: from time, or from rank, down to the id.
+_rank = itemgetter("rank")
 _moment = itemgetter("sort_at", "id")
 _relevance = itemgetter("rank", "sort_at", "id")
 
