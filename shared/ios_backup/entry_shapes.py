@@ -71,7 +71,12 @@ class ShapeReader:
 
     def sizes(self, blob: bytes) -> tuple[int | None, int | None]:
         """Read the size in bytes and the modification time in seconds since 1970."""
-        shape = self._shape(blob)
+        # Half a second for half a million entries: the lookup is written out here.
+        shape = self._shapes.get(blob[_BUCKET])
+        if shape is None:
+            shape = self._shape(blob)
+        elif not blob.startswith(shape.head):
+            shape = None
         found = None if shape is None else _read_sizes(blob, shape.size, shape.modified)
         if found is not None:
             return found

@@ -30,9 +30,7 @@ from shared.ios_backup.manifest_index import (
     MAX_PATTERN_BYTES,
     VALID_ROW,
     FactsOf,
-    SizesOf,
     build_order,
-    build_sizes,
     connect,
     limited,
 )
@@ -45,6 +43,7 @@ from shared.ios_backup.manifest_queries import (
     by_path,
     filters,
 )
+from shared.ios_backup.manifest_sizes import Sizes, SizesOf
 from shared.ios_backup.safe_files import FILE_ID
 
 MAX_PAGE = 5_000
@@ -88,10 +87,14 @@ class Manifest:
         self._facts_of = read_facts or shapes.facts
         self._sizes_of = sizes_of or shapes.sizes
         self._lock = threading.Lock()
+        #: Taken in this order, before the lock of the connection.
+        self._summing = threading.Lock()
         self._measuring = threading.Lock()
+        #: What was read and is still to be written.
+        self._unwritten: Sizes | None = None
         self._measured = False
         self._is_closed = False
-        self._domains: list[DomainCount] = []
+        self._domains: list[DomainCount] | None = None
         self.warnings: list[str] = []
         connection = None
         try:
@@ -100,7 +103,7 @@ class Manifest:
                 self._connection = connection
                 # Invalid UTF-8 occurs in names; it must neither stop a page nor reach JSON.
                 connection.text_factory = _decoded
-                skipped = build_order(connection, self._facts_of)
+                self._skipped = build_order(connection, self._facts_of)
                 (self.file_count,) = connection.execute(
                     "select count(*) from place where flags = 1"
                 ).fetchone()
@@ -110,13 +113,20 @@ class Manifest:
                 connection.close()
             self._remove()
             raise
-        if skipped:
-            self.warnings.append(f"{skipped} rows of the manifest are malformed and left out.")
+        if self._skipped:
+            self.warnings.append(
+                f"{self._skipped} rows of the manifest are malformed and left out."
+            )
 
     def domains(self) -> list[DomainCount]:
-        """Return all domains by name. Measures first, if nobody did."""
-        self.measure()
-        return self._domains
+        """Return all domains by name. Sums up first, if nobody did."""
+        with self._summing:
+            if self._is_closed:
+                raise Locked("The backup was locked meanwhile.")
+            if self._domains is None:
+                with _as_damage():
+                    self._domains = self._sum_up()
+            return self._domains
 
     def page(
         self,
@@ -186,37 +196,25 @@ class Manifest:
     def measure(self) -> None:
         """Read the sizes and times of all entries (a second or two for half a million; once).
 
-        ``domains`` and the sorts by size and time need it and call it themselves. Pages by path
-        are served while it works in another thread.
+        The sorts by size and time need it and call it themselves; ``domains`` needs the first
+        half. Pages by path are served while it works in another thread.
         """
+        self.domains()
         with self._measuring:
             if self._is_closed:
                 raise Locked("The backup was locked meanwhile.")
-            if self._measured:
+            sizes = self._unwritten
+            if self._measured or sizes is None:
                 return
             with _as_damage():
-                sums = build_sizes(
-                    self._sizes,
-                    self._staged,
-                    self._order,
-                    sizes_of=self._sizes_of,
-                    facts_of=self._facts_of,
-                    is_over=lambda: self._is_closed,
-                )
+                # Left by a try that the scratch folder had no space for.
+                self._sizes.unlink(missing_ok=True)
+                sizes.write(self._sizes, is_over=lambda: self._is_closed)
                 with self._lock:
                     self._connection.execute(
                         "attach database ? as sizes", (self._sizes.absolute().as_uri(),)
                     )
-                names = self._all("select id, name from domain order by name")
-            self._domains = [
-                DomainCount(
-                    domain=name,
-                    file_count=sums[number].file_count,
-                    size_bytes=min(sums[number].size_bytes, _MOST_BYTES),
-                )
-                for number, name in names
-                if number in sums
-            ]
+            self._unwritten = None
             self._measured = True
 
     def measure_ahead(self) -> None:
@@ -231,7 +229,7 @@ class Manifest:
     def close(self) -> None:
         """Close the databases and remove their files. Safe to call twice."""
         self._is_closed = True
-        with self._measuring, self._lock:
+        with self._summing, self._measuring, self._lock:
             self._connection.close()
             self._remove()
 
@@ -264,6 +262,27 @@ class Manifest:
     def _all(self, query: str, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         with self._lock, _as_damage(), limited(self._connection, _QUERY_SECONDS):
             return self._connection.execute(query, values or {}).fetchall()
+
+    def _sum_up(self) -> list[DomainCount]:
+        """Read all sizes and add them up; they are written when this has been answered."""
+        self._unwritten = sizes = Sizes.read(
+            self._staged,
+            self._order,
+            sizes_of=self._sizes_of,
+            facts_of=self._facts_of,
+            is_over=lambda: self._is_closed,
+            # Rows that are not listed do not count.
+            valid_only=self._skipped > 0,
+        )
+        return [
+            DomainCount(
+                domain=name,
+                file_count=sizes.sums[number][0],
+                size_bytes=min(sizes.sums[number][1], _MOST_BYTES),
+            )
+            for number, name in self._all("select id, name from domain order by name")
+            if number in sizes.sums
+        ]
 
     def _measure_unasked(self) -> None:
         # Whoever asks tries again, and is told.

@@ -1,37 +1,28 @@
-"""What Keepsake adds beside a staged manifest: an order by domain and path, and all sizes.
+"""What Keepsake adds beside a staged manifest at opening: an order by domain and path.
 
-Both are databases of their own in the scratch folder. The staged manifest is untrusted: it is
+It is a database of its own in the scratch folder. The staged manifest is untrusted: it is
 attached read-only, nothing of its schema but the table ``Files`` is used, and every row is
-checked for types and lengths on its way. The order is built at opening, for paging at once; the
-sizes need a look into every archived entry and are built when they are first asked for.
+checked for types and lengths on its way.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import sqlite3
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from shared.ios_backup.errors import DamagedManifest, Locked
+from shared.ios_backup.errors import DamagedManifest
 from shared.ios_backup.manifest_entry import EntryFacts, effective_flags
 
-#: Reads (size, modified) of one archived entry.
-SizesOf = Callable[[bytes], tuple[int | None, int | None]]
 #: Reads everything of one archived entry.
 FactsOf = Callable[[bytes], EntryFacts]
 
-#: Row, domain, flags, size, time.
-_Sized = tuple[int, int, int, int, int]
-
 MAX_ROWS = 5_000_000
-_ROWS_BETWEEN_LOOKS = 1000
 MAX_PATTERN_BYTES = 1024
 #: Reaches every real manifest many times over; a damaged tree of pages could be walked for ever.
-_BUILD_SECONDS = 300.0
+BUILD_SECONDS = 300.0
 _LONGEST_VALUE_BYTES = 16 * 1024 * 1024
 _MAPPED_BYTES = 2 * 1024**3
 _MAX_PATH_CHARACTERS = 16 * 1024
@@ -56,12 +47,6 @@ create table place (domain_id integer not null, relative_path text not null, id 
                     flags integer not null,
                     primary key (domain_id, relative_path, id)) without rowid;
 """
-_SIZES_SCHEMA = """
-create table size (id integer primary key, domain_id integer not null, flags integer not null,
-                   size integer not null, modified integer not null);
-"""
-#: Stands for an unknown size or time, after all known ones.
-UNKNOWN = -(2**62)
 
 
 def connect(path: Path, manifest: Path) -> sqlite3.Connection:
@@ -101,7 +86,7 @@ def build_order(connection: sqlite3.Connection, facts_of: FactsOf) -> int:
         lambda archive: effective_flags(0, facts_of(archive or b"").mode),
         deterministic=True,
     )
-    with limited(connection, _BUILD_SECONDS), mapped(connection):
+    with limited(connection, BUILD_SECONDS), mapped(connection):
         connection.executescript(_ORDER_SCHEMA)
         connection.execute("begin")
         connection.execute(
@@ -124,84 +109,6 @@ def build_order(connection: sqlite3.Connection, facts_of: FactsOf) -> int:
         connection.execute("commit")
         (listed,) = connection.execute("select count(*) from place").fetchone()
     return int(total - listed)
-
-
-class Sum:
-    """How many files a domain has, and the bytes they claim."""
-
-    __slots__ = ("file_count", "size_bytes")
-
-    def __init__(self) -> None:
-        self.file_count = 0
-        self.size_bytes = 0
-
-
-def build_sizes(
-    path: Path,
-    manifest: Path,
-    order: Path,
-    *,
-    sizes_of: SizesOf,
-    facts_of: FactsOf,
-    is_over: Callable[[], bool],
-) -> dict[int, Sum]:
-    """Write the size and time of every listed row to a database at *path*.
-
-    Returns the sum of each domain, by its number. Works on connections of its own, so that pages
-    are served meanwhile. Raises Locked soon after *is_over* says so.
-    """
-    sums: dict[int, Sum] = defaultdict(Sum)
-    reader = connect(path.with_name("reader.sqlite"), manifest)
-    writer = sqlite3.connect(path, isolation_level=None)
-    try:
-        reader.execute("attach database ? as main_order", (f"{order.absolute().as_uri()}?mode=ro",))
-        # Undecoded text: nothing here looks at names.
-        reader.text_factory = bytes
-        writer.execute("pragma journal_mode = off")
-        writer.execute("pragma synchronous = off")
-        writer.executescript(_SIZES_SCHEMA)
-        writer.execute("begin")
-        with limited(reader, _BUILD_SECONDS), mapped(reader):
-            writer.executemany(
-                "insert into size values (?, ?, ?, ?, ?)",
-                _while_wanted(_sized(reader, sizes_of, facts_of, sums), is_over),
-            )
-        writer.execute("commit")
-    finally:
-        writer.close()
-        reader.close()
-        path.with_name("reader.sqlite").unlink(missing_ok=True)
-    return sums
-
-
-def _while_wanted(rows: Iterator[_Sized], is_over: Callable[[], bool]) -> Iterator[_Sized]:
-    while batch := list(itertools.islice(rows, _ROWS_BETWEEN_LOOKS)):
-        if is_over():
-            raise Locked("The backup was locked meanwhile.")
-        yield from batch
-
-
-def _sized(
-    reader: sqlite3.Connection, sizes_of: SizesOf, facts_of: FactsOf, sums: dict[int, Sum]
-) -> Iterator[_Sized]:
-    rows = reader.execute(
-        f"select f.rowid, d.id, f.flags, {ARCHIVE} from backup.Files f"  # noqa: S608
-        f" cross join main_order.domain d on d.name = f.domain where {VALID_ROW} limit {MAX_ROWS}"
-    )
-    for row, domain_id, flags, archive in rows:
-        size, modified = (None, None) if archive is None else sizes_of(archive)
-        flags = flags or effective_flags(0, facts_of(archive or b"").mode)  # noqa: PLW2901
-        domain = sums[domain_id]
-        if flags == 1:
-            domain.file_count += 1
-            domain.size_bytes += size or 0
-        yield (
-            row,
-            domain_id,
-            flags,
-            UNKNOWN if size is None else size,
-            UNKNOWN if modified is None else modified,
-        )
 
 
 def _check_files_table(connection: sqlite3.Connection) -> None:

@@ -117,13 +117,14 @@ def test_sizes_read_ahead_are_those_that_are_asked_for(opened: Callable[..., Any
     manifest, other = opened(files=MANY).manifest, opened(files=MANY).manifest
     manifest.measure_ahead()
     assert manifest.domains() == other.domains()
+    assert manifest.page(sort="size") == other.page(sort="size")
 
 
 def test_a_manifest_that_is_closed_while_its_sizes_are_read_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     minted = mint_backup(tmp_path / "root", files=MANY)
-    monkeypatch.setattr("shared.ios_backup.manifest_index._ROWS_BETWEEN_LOOKS", 1)
+    monkeypatch.setattr("shared.ios_backup.manifest_sizes._ROWS_BETWEEN_LOOKS", 1)
     reading, closing = threading.Event(), threading.Event()
 
     def sizes_of(_archive: bytes) -> tuple[int | None, int | None]:
