@@ -1,17 +1,19 @@
 """A second process for the latter half of a store, while the first one reads the former.
 
 It is a copy of the worker with all that was looked up so far and the same bounds, so nothing is
-read twice; it dies with the worker. It writes to files beside the copies and hands back what there
-was; the worker passes that on behind its own. Only runs that leave out what is known do it, of
-which little comes; whatever goes wrong in it, the whole store is read by one process instead.
+read twice; it dies with the worker. Of runs that leave out what is known little comes: it writes
+that to files beside the copies, and the worker passes it on behind its own. First runs give much,
+and both processes write frames into the same pipe, in turns. Whatever goes wrong in it, the whole
+store is read by one process instead.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import msgspec
 
@@ -74,6 +76,33 @@ class BoundedFile:
             raise OSError("no room")
 
 
+class SharedPipe:
+    """One of two writers to a pipe: what it writes at once, nobody else gets between."""
+
+    def __init__(self, output: Output, turns: Path) -> None:
+        """Write to *output*; whoever has locked the file *turns* has the turn, until it dies."""
+        self._output = output
+        self._path = turns
+        self._turns: BinaryIO = turns.open("wb")
+
+    def reopen(self) -> None:
+        """Go on in a process of its own."""
+        self._turns = self._path.open("wb")
+
+    def write(self, data: bytes | bytearray) -> int:
+        """Write all of *data*, a whole number of frames."""
+        fcntl.lockf(self._turns, fcntl.LOCK_EX)
+        try:
+            self._output.write(data)
+            self._output.flush()
+        finally:
+            fcntl.lockf(self._turns, fcntl.LOCK_UN)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is ever held back."""
+
+
 class Beside:
     """The second process, for the first one."""
 
@@ -81,6 +110,7 @@ class Beside:
         """Use files of *folder*."""
         self.rows = folder / "beside.rows"
         self.groups = folder / "beside.groups"
+        self.turns = folder / "beside.turns"
         self._half = folder / "beside.half"
         self._process = 0
 

@@ -32,6 +32,8 @@ _HEADER_BYTES = 5
 _MOST_FRAME_BYTES = 64 << 20
 _MOST_THREADS = 500_000
 _PIPE_BYTES = 1 << 20
+#: Frames that are rows, or say of which part rows are.
+_PARTS = frozenset({b"A", b"B", b"H", b"J"})
 
 
 class WorkerRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,8 @@ class WorkerRequest(msgspec.Struct, frozen=True, kw_only=True):
     known: str | None = None
     remember: str | None = None
     divide_from: int = DIVIDE_FROM
+    #: How many records are worth rows that come in two halves; None: they come in order.
+    halve_from: int | None = None
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +87,9 @@ class Parsing:
         self._process = process
         self._bounds = bounds
         self._on_progress = on_progress
+        #: Whether rows come in two halves; known when ``begin`` has returned.
+        self.is_divided = False
+        self._begun: tuple[bytes, bytes] | None = None
         self._report: KindReport | None = None
         self._deadline = asyncio.get_running_loop().time() + bounds.wall_seconds
 
@@ -99,11 +106,31 @@ class Parsing:
             yield body
         yield COPY_TRAILER
 
+    async def begin(self) -> None:
+        """Wait for the first rows, or for the end if there are none; raises like ``rows``."""
+        self._parts = self.parts()
+        self._begun = await anext(self._parts, None)
+        self.is_divided = self._begun is not None and self._begun[0] == b"H"
+
     async def pieces(self) -> AsyncIterator[bytes]:
         """Yield whole rows of a COPY stream, without what surrounds them; raises like ``rows``."""
-        async for kind, body in self._frames():
+        async for kind, body in self.parts():
             if kind == b"A":
                 yield body
+            else:
+                raise WorkerError("The parser said something that cannot be understood.")
+
+    async def parts(self) -> AsyncIterator[tuple[bytes, bytes]]:
+        """Yield rows with the letter of what they are part of, see parse_worker; raises so too."""
+        if self._begun is not None:
+            first, self._begun = self._begun, None
+            yield first
+            async for part in self._parts:
+                yield part
+            return
+        async for kind, body in self._frames():
+            if kind in _PARTS:
+                yield kind, body
             elif kind == b"P":
                 progress = _decode(body, _WorkerProgress)
                 await self._on_progress(progress.done, progress.total)

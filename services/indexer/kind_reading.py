@@ -25,6 +25,7 @@ from services.indexer.storage_merge import count_first, fill_stage, merge_stage,
 from services.indexer.storage_names import rebuild_address_book
 from services.indexer.storage_shards import (
     SMALL_BYTES,
+    Halves,
     Pieces,
     ShardLoader,
     attach_shards,
@@ -61,6 +62,7 @@ class KindReading:
         connect: Connect,
         small_bytes: int = SMALL_BYTES,
         divide_from: int = DIVIDE_FROM,
+        halve_from: int | None = DIVIDE_FROM,
     ) -> None:
         """Use the private *folder*, in which the copies lie, for what runs leave for each other."""
         self._parser = parser
@@ -73,6 +75,7 @@ class KindReading:
         self._connect = connect
         self._small_bytes = small_bytes
         self._divide_from = divide_from
+        self._halve_from = halve_from
         #: How the last read was merged: ``loaded``, ``merged`` or as a ``difference``.
         self.way = ""
 
@@ -90,13 +93,13 @@ class KindReading:
         Raises ``UnreadError``, ``WorkerError`` and what Postgres says of rows that do not fit.
         """
         request = await self._request(connection, fetched, planned)
-        if request.known is not None:
+        if request.known is not None or request.halve_from is not None:
             try:
                 return await self._with(
                     request, connection, job_id=job_id, planned=planned, record=record
                 )
             except DoubtError:
-                request = msgspec.structs.replace(request, known=None)
+                request = msgspec.structs.replace(request, known=None, halve_from=None)
         return await self._with(request, connection, job_id=job_id, planned=planned, record=record)
 
     async def _request(
@@ -105,12 +108,16 @@ class KindReading:
         kind = self._parser.kind
         remember: str | None = None
         known: str | None = None
+        halve_from: int | None = None
         if self._parser.keeps_memory and await is_newest(connection, planned, kind):
             remember = str(self._folder / _REMEMBERED)
             left = await recall(connection, planned, kind, self._parser.version)
             if left is not None:
                 (self._folder / _KNOWN).write_bytes(left)
                 known = str(self._folder / _KNOWN)
+            elif await has_no_history(connection, planned.device, kind):
+                # Nothing is compared with what there was, so only what is shown must be in order.
+                halve_from = self._halve_from
         return WorkerRequest(
             kind=kind,
             device=planned.device,
@@ -120,6 +127,7 @@ class KindReading:
             known=known,
             remember=remember,
             divide_from=self._divide_from,
+            halve_from=halve_from,
             memory_bytes=self._settings.indexer.worker_memory_bytes,
             cpu_seconds=self._settings.indexer.worker_cpu_seconds,
         )
@@ -142,6 +150,11 @@ class KindReading:
         async with parsing(
             request, bounds=self._bounds, on_progress=tell, command=self._command
         ) as worker:
+            await worker.begin()
+            if worker.is_divided:
+                return await self._load(
+                    connection, worker, None, job_id=job_id, planned=planned, record=record
+                )
             pieces = Pieces(worker.pieces())
             if (
                 request.known is None
@@ -163,17 +176,24 @@ class KindReading:
         self,
         connection: Connection,
         worker: Parsing,
-        pieces: Pieces,
+        pieces: Pieces | None,
         *,
         job_id: str,
         planned: Moment,
         record: Callable[[], Awaitable[Moment]],
     ) -> KindReport:
-        """Put the first rows of the kind into tables that are attached when all are there."""
+        """Put the first rows of the kind into tables that are attached when all are there.
+
+        No *pieces*: they come in two halves.
+        """
         try:
             loader = ShardLoader(self._connect, at=planned, kind=self._parser.kind)
-            numbers = await loader.load(pieces)
-            self.way = "loaded"
+            if pieces is None:
+                numbers = await self._load_halves(loader, worker)
+                self.way = "loaded in halves"
+            else:
+                numbers = await loader.load(pieces)
+                self.way = "loaded"
             report = self._read_whole(worker)
             await self._progress.tell(f"Storing {self._parser.title}")
             async with connection.transaction():
@@ -195,6 +215,12 @@ class KindReading:
             # What is left when even this fails, or the run is cancelled, goes at the next run.
             await drop_abandoned(connection, planned.device)
             raise
+
+    async def _load_halves(self, loader: ShardLoader, worker: Parsing) -> list[int]:
+        numbers = await loader.load_halves(Halves(worker.parts()))
+        if worker.is_refused:
+            raise DoubtError
+        return numbers
 
     async def _merge(
         self,

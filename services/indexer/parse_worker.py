@@ -19,7 +19,15 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
-from services.indexer.beside import DIVIDE_FROM, Beside, BoundedFile, Half, Output, append_file
+from services.indexer.beside import (
+    DIVIDE_FROM,
+    Beside,
+    BoundedFile,
+    Half,
+    Output,
+    SharedPipe,
+    append_file,
+)
 from services.indexer.kinds import PARSERS
 from services.indexer.kinds.protocol import ParserInputs, Tally, UnsupportedStoreError
 from services.indexer.memory import Memory, MemoryRefusedError, timeline_number
@@ -36,6 +44,9 @@ from shared.contracts.indexer import KindReport
 ROWS, THREADS, PROGRESS, REPORT = b"A", b"T", b"P", b"R"
 #: Fingerprints that were known and not met; that a memory was written; that none may be relied on.
 LAPSED, REMEMBERED, REFUSED = b"L", b"M", b"W"
+#: That rows come in two halves from now on, those of the latter, and that both are over: rows that
+#: follow come after them.
+DIVIDED, LATTER_ROWS, JOINED = b"H", b"B", b"J"
 
 _ROWS_PER_FRAME_BYTES = 256 * 1024
 _THREADS_PER_FRAME = 500
@@ -55,6 +66,8 @@ class ParseRequest(msgspec.Struct, frozen=True, kw_only=True):
     remember: str | None = None
     #: How many records are worth a second process.
     divide_from: int = DIVIDE_FROM
+    #: How many are worth giving rows in two halves; None: they must come in order.
+    halve_from: int | None = None
     memory_bytes: int = 1024 * 1024 * 1024
     cpu_seconds: int = 1800
 
@@ -70,11 +83,15 @@ class FrameSink:
         kind: str = "",
         memory: Memory | None = None,
         divide_from: int = DIVIDE_FROM,
+        halve_from: int | None = None,
     ) -> None:
         """Write to *output* what is of one kind of one device."""
         self._divide_from = divide_from
+        self._halve_from = halve_from
         self._beside: Beside | None = None
         self._is_beside = False
+        #: What rows are sent as.
+        self._rows_are = ROWS
         self.tally = Tally()
         self.memory = memory
         self._group: list[bytes] = []
@@ -99,34 +116,54 @@ class FrameSink:
         if self.memory is not None:
             self._group.append(row)
         if len(self._rows) >= _ROWS_PER_FRAME_BYTES:
-            self._write(ROWS, self._rows)
-            self._rows.clear()
+            self._flush_rows()
 
     def take_group(self) -> list[bytes]:
         """Return the rows that came since the last time."""
         rows, self._group = self._group, []
         return rows
 
+    @property
+    def in_halves(self) -> bool:
+        """Whether rows of two processes may come in between each other if it is divided."""
+        return self.memory is not None and not self.memory.relies
+
     def divide(self, count: int, work: Callable[[], object]) -> bool:
-        """Let *work* go on in a second process, if there is much to do and little to pass on."""
-        if self.memory is None or not self.memory.relies or count < self._divide_from:
+        """Let *work* go on in a second process, if there is much to do."""
+        memory = self.memory
+        enough = self._halve_from if self.in_halves else self._divide_from
+        if memory is None or memory.is_refused or enough is None or count < enough:
             return False
-        beside = Beside(self.memory.folder)
-        self.memory.flush()
-        self._output.flush()
+        beside = Beside(memory.folder)
+        memory.flush()
+        shared: SharedPipe | None = None
+        if self.in_halves:
+            try:
+                shared = SharedPipe(self._output, beside.turns)
+            except OSError:
+                return False
+            self._write(DIVIDED, b"")
+            self._output.flush()
+            self._output = shared
+        else:
+            self._output.flush()
 
         def half() -> Half:
             assert self.memory is not None
-            output = BoundedFile(beside.rows)
-            self._output = output
+            if shared is None:
+                self._output = BoundedFile(beside.rows)
+            else:
+                shared.reopen()
+                self._rows_are = LATTER_ROWS
+                # What cannot be remembered was perhaps not to be divided: one process tells.
+                self.memory.relies = True
             self._is_beside = True
             self.memory.go_on_in(beside.groups)
             tally = self.tally
             tally.reset()
             rest = msgspec.json.encode(work())
-            if self._rows:
-                self._write(ROWS, self._rows)
-            output.flush()
+            self._flush_rows()
+            self._output.flush()
             self.memory.flush()
             return Half(
                 read=tally.read, kept=tally.kept, skipped=tally.skipped,
@@ -145,8 +182,7 @@ class FrameSink:
         assert self.memory is not None
         half = self._beside.join()
         if half is None:
-            self.memory.refuse()
-            raise AssertionError("a memory that is relied on raises when it is refused")
+            raise MemoryRefusedError
         tally = self.tally
         tally.read += half.read
         tally.kept += half.kept
@@ -156,10 +192,11 @@ class FrameSink:
         for sentence, count in half.notes.items():
             tally.note(sentence, count)
         self.memory.absorb(met=half.met, written=half.written, groups=self._beside.groups)
-        if self._rows:
-            self._write(ROWS, self._rows)
-            self._rows.clear()
-        append_file(self._beside.rows, self._output)
+        self._flush_rows()
+        if self.in_halves:
+            self._write(JOINED, b"")
+        else:
+            append_file(self._beside.rows, self._output)
         return half.rest
 
     def thread(self, thread: StagedThread) -> None:
@@ -173,14 +210,15 @@ class FrameSink:
         """Pass on how far the run is."""
         if self._is_beside:
             return
+        if self._beside is not None:  # the other half is as far, or a little less
+            done = min(done * 2, total)
         self._write(PROGRESS, encode_json({"done": done, "total": total}))
         self._output.flush()
 
     def finish(self, kind: str, state: Literal["indexed", "absent", "failed"], note: str) -> None:
         """Write what is left and the report."""
         if state == "indexed":
-            if self._rows:
-                self._write(ROWS, self._rows)
+            self._flush_rows()
             self._describe_rest()
             self._flush_threads()
             if self.memory is not None and not self.memory.is_refused:
@@ -215,14 +253,22 @@ class FrameSink:
                     )
                 )  # fmt: skip
 
+    def _flush_rows(self) -> None:
+        if self._rows:
+            self._write(self._rows_are, self._rows)
+            self._rows.clear()
+
     def _flush_threads(self) -> None:
         if self._threads:
             self._write(THREADS, encode_json(self._threads))
             self._threads.clear()
 
     def _write(self, kind: bytes, body: bytes | bytearray) -> None:
-        self._output.write(_head(kind, len(body)))
-        self._output.write(body)
+        if isinstance(self._output, SharedPipe):
+            self._output.write(_head(kind, len(body)) + body)
+        else:
+            self._output.write(_head(kind, len(body)))
+            self._output.write(body)
 
 
 def _bytes(text: str) -> bytes:
@@ -259,6 +305,7 @@ def parse(request: ParseRequest, output: BinaryIO) -> None:
             kind=request.kind,
             memory=memory,
             divide_from=request.divide_from,
+            halve_from=request.halve_from,
         )
         _parse(request, sink)
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import msgspec
 
+from services.indexer.errors import WorkerError
 from services.indexer.sql import statement
 from services.indexer.staging import ARTIFACT_COLUMNS, COPY_HEADER, COPY_TRAILER
 from services.indexer.storage_timeline import Moment
@@ -33,6 +34,8 @@ SMALL_BYTES = 8 << 20
 SHARD_BYTES = 64 << 20
 #: One is filled while the other is indexed.
 _CONNECTIONS = 2
+#: How far one half of a stream may run ahead of the other.
+_QUEUED_PIECES = 8
 
 _COLUMNS = [name for name, _ in ARTIFACT_COLUMNS]
 #: Sorting and index building happen in memory at this size; parallel workers would only take the
@@ -95,6 +98,52 @@ class Pieces:
         yield COPY_TRAILER
 
 
+class Halves:
+    """A stream of rows whose two halves come in between each other, and what follows them."""
+
+    def __init__(self, parts: AsyncIterator[tuple[bytes, bytes]]) -> None:
+        """Read from *parts*, see ``Parsing.parts``."""
+        self._parts = parts
+        self._former, self._latter, self._rest = (
+            asyncio.Queue[bytes | None](_QUEUED_PIECES) for _ in range(3)
+        )
+        #: Set when the latter half has its place in the order of rows.
+        self.latter_is_copied = asyncio.Event()
+
+    async def read(self) -> None:
+        """Read everything, while others take ``former`` and ``latter``."""
+        queues = {b"A": self._former, b"B": self._latter}
+        async for kind, body in self._parts:
+            if kind == b"J":
+                await self._end(queues)
+                queues = {b"A": self._rest}
+            elif kind in queues:
+                await queues[kind].put(body)
+            elif kind != b"H":
+                raise WorkerError("The parser said something that cannot be understood.")
+        # One that failed has perhaps not come to the rest.
+        await self._end(queues)
+        if self._rest not in queues.values():
+            await self._rest.put(None)
+
+    async def _end(self, queues: Mapping[bytes, asyncio.Queue[bytes | None]]) -> None:
+        for queue in queues.values():
+            await queue.put(None)
+
+    async def former(self) -> AsyncIterator[bytes]:
+        """Yield the former half and, when the latter one is stored, what follows both."""
+        while (piece := await self._former.get()) is not None:
+            yield piece
+        await self.latter_is_copied.wait()
+        while (piece := await self._rest.get()) is not None:
+            yield piece
+
+    async def latter(self) -> AsyncIterator[bytes]:
+        """Yield the latter half."""
+        while (piece := await self._latter.get()) is not None:
+            yield piece
+
+
 class ShardLoader:
     """Loads the first rows of one kind of one device, whose lock the caller holds."""
 
@@ -105,11 +154,28 @@ class ShardLoader:
         self._at = at
         self._kind = kind
         self._shard_bytes = shard_bytes
+        #: Building indexes takes memory.
+        self._building = asyncio.Semaphore(_CONNECTIONS)
 
-    async def load(self, pieces: Pieces) -> list[int]:
+    async def load_halves(self, halves: Halves) -> list[int]:
+        """Load two streams at once, each in its order, see ``load``."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(halves.read(), name="read of two halves")
+                former = group.create_task(self.load(Pieces(halves.former())), name="former half")
+                latter = group.create_task(
+                    self.load(Pieces(halves.latter()), is_copied=halves.latter_is_copied),
+                    name="latter half",
+                )
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        return former.result() + latter.result()
+
+    async def load(self, pieces: Pieces, *, is_copied: asyncio.Event | None = None) -> list[int]:
         """Return the numbers of complete tables that hold everything, not attached yet.
 
-        What was loaded stays when this fails or is cancelled: call ``drop_abandoned`` then.
+        *is_copied* is set when all rows have their numbers, before the last index is there. What
+        was loaded stays when this fails or is cancelled: call ``drop_abandoned`` then.
         """
         numbers: list[int] = []
         free: asyncio.Queue[asyncpg.Connection[Any]] = asyncio.Queue()
@@ -139,11 +205,14 @@ class ShardLoader:
                             connection: asyncpg.Connection[Any] = connection,
                             transaction: Any = transaction,
                         ) -> None:
-                            await self._build(connection, number, row_count)
+                            async with self._building:
+                                await self._build(connection, number, row_count)
                             await transaction.commit()
                             free.put_nowait(connection)
 
                         building.create_task(finish(), name=f"build {table_name(number)}")
+                    if is_copied is not None:
+                        is_copied.set()
             except ExceptionGroup as group:
                 raise group.exceptions[0] from None
         return numbers

@@ -131,6 +131,10 @@ class Sink(Protocol):
     def take_group(self) -> list[bytes]:
         """Return the rows that came since the last time, if there is a memory."""
 
+    @property
+    def in_halves(self) -> bool:
+        """Whether artifacts of two processes may come in between each other if it is divided."""
+
     def divide(self, count: int, work: Callable[[], object]) -> bool:
         """Let *work* go on beside this process with a part of *count* records, if that pays.
 

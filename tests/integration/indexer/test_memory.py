@@ -71,6 +71,7 @@ class Devices:
         self._bus = bus
         self._folder = folder
         self.divide_from = 20_000
+        self.halve_from: int | None = 20_000
         #: How each run merged what it read.
         self.ways: list[str] = []
 
@@ -96,6 +97,7 @@ class Devices:
                 PARSERS["message"], folder=folder, settings=self._settings, region="DE",
                 command=WORKER_COMMAND, bounds=Bounds(), progress=progress, connect=self._connect,
                 small_bytes=small_bytes, divide_from=self.divide_from,
+                halve_from=self.halve_from,
             )  # fmt: skip
             async with self._pool.acquire() as connection:
 
@@ -278,3 +280,100 @@ async def test_when_the_second_process_fails_the_store_is_read_by_one(
     assert reports[0] == reports[1]
     knows, fails = await tables(connection, "knows"), await tables(connection, "fails")
     assert knows == fails
+
+
+async def shown(connection: Any, device: str) -> list[list[tuple[Any, ...]]]:
+    """Return what readers see: rows of one moment are in the order of their numbers."""
+    rows, *others = await tables(connection, device)
+    times = {row[4] for row in rows}
+    assert None not in times
+    return [sorted(rows, key=lambda row: row[4]), *others]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_a_first_run_in_halves_leaves_exactly_what_one_process_leaves(
+    devices: Devices, connection: Any, tmp_path: Path, seed: int
+) -> None:
+    """Equal times are common here: sorting by time keeps the order of the rows' numbers."""
+    phone = ChangingPhone(tmp_path, seed, messages=900)
+    listing = tmp_path / "listing"
+    phone.change(12)
+    phone.find_identity()
+    # Reactions to nothing that is there come after everything else.
+    phone._db.execute("delete from message where rowid % 7 = 3 and associated_message_type = 0")
+    phone._db.execute("update message set date = date / 5000000000 * 5000000000")
+    phone._db.execute("update message set date = 0 where rowid % 40 = 5")
+    phone.listing(listing)
+    reports = []
+    for device, devices.halve_from in (("whole", None), ("halves", 1)):
+        reports.append(
+            await devices.index(phone.path, listing, device=device, moment=1, small_bytes=1)
+        )
+    assert devices.ways == ["loaded", "loaded in halves"]
+    assert reports[0] == reports[1]
+    assert await shown(connection, "whole") == await shown(connection, "halves")
+    groups = "select sum(kept) from memory_group group by timeline"
+    left = await connection.fetch(groups)
+    assert len(left) == 2
+    assert left[0] == left[1]
+    phone.change(6)
+    phone.find_identity()
+    phone.close()
+    again = [
+        await devices.index(phone.path, listing, device=device, moment=2)
+        for device in ("whole", "halves")
+    ]
+    assert devices.ways[2:] == ["difference", "difference"]
+    assert again[0] == again[1]
+    assert await shown(connection, "whole") == await shown(connection, "halves")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update message set date = date / 1000000000",
+        "update message set date = 700000000000000000",
+        "update message set date = 'today' where rowid % 10 = 0",
+    ],
+    ids=["seconds", "one time", "words"],
+)
+async def test_stores_whose_order_is_in_doubt_are_not_halved(
+    devices: Devices, tmp_path: Path, change: str
+) -> None:
+    phone = ChangingPhone(tmp_path, 1, messages=600)
+    listing = tmp_path / "listing"
+    phone.listing(listing)
+    phone._db.execute(change)
+    phone.close()
+    devices.halve_from = 1
+    await devices.index(phone.path, listing, device="d", moment=1, small_bytes=1)
+    assert devices.ways == ["loaded"]
+
+
+@pytest.mark.parametrize("trouble", ["beside.turns", "beside.groups", "beside.half", "no identity"])
+async def test_when_one_half_cannot_be_had_nothing_of_the_other_stays(
+    devices: Devices, connection: Any, tmp_path: Path, trouble: str
+) -> None:
+    phone = ChangingPhone(tmp_path, 1, messages=600)
+    listing = tmp_path / "listing"
+    phone.listing(listing)
+    in_the_way = trouble if trouble.startswith("beside") else None
+    if in_the_way is None:
+        phone._db.execute(
+            "update message set guid = ' ' where rowid ="
+            " (select rowid from message where associated_message_type = 0"
+            " order by date desc limit 1)"
+        )
+    phone.close()
+    reports = []
+    for device, devices.halve_from, blocked in (("whole", None, None), ("fails", 1, in_the_way)):
+        reports.append(
+            await devices.index(
+                phone.path, listing, device=device, moment=1, small_bytes=1, in_the_way=blocked
+            )
+        )
+    assert devices.ways == ["loaded", "loaded"]
+    assert reports[0] == reports[1]
+    assert await tables(connection, "whole") == await tables(connection, "fails")
+    left = "select count(*) from artifact_shard where state = 'loading'"
+    assert await connection.fetchval(left) == 0

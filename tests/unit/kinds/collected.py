@@ -24,6 +24,7 @@ class Collected:
 
     named_threads = None
     memory = None
+    in_halves = False
 
     def __init__(self) -> None:
         self.tally = Tally()

@@ -29,6 +29,7 @@ from services.indexer.kinds.message.plain import Encode, plain_encoder
 from services.indexer.kinds.message.reactions import (
     ReactionRow,
     Reactions,
+    comes_with_another,
     is_about_another,
     is_poll_change,
     parse_target,
@@ -58,6 +59,9 @@ class _OtherHalf(msgspec.Struct):
     #: Keys of messages that others are about and that it has not met.
     left: list[str]
     folded: int
+    #: By conversation, whether anything is in it.
+    used: bytes
+    uses_no_chat: bool
 
 
 class _Pass:
@@ -109,15 +113,25 @@ class _Pass:
         def walk_beside() -> _OtherHalf:
             self._store.reopen()
             walk(order[border:])
-            return _OtherHalf(left=list(self._reactions.targets), folded=self._folded)
+            return _OtherHalf(
+                left=list(self._reactions.targets), folded=self._folded, used=bytes(self._used),
+                uses_no_chat=self._uses_no_chat,
+            )  # fmt: skip
 
         border = find_border(order)
-        if border and self._sink.divide(len(order), walk_beside):
+        if (
+            border
+            and (not self._sink.in_halves or self._store.are_apart(order, border))
+            and self._sink.divide(len(order), walk_beside)
+        ):
             walk(order[:border])
             other = msgspec.json.decode(self._sink.join(), type=_OtherHalf)
             for taken in set(self._reactions.targets) - set(other.left):
                 self._reactions.take(taken)
             self._folded += other.folded
+            self._uses_no_chat |= other.uses_no_chat
+            for number, used in enumerate(other.used):
+                self._used[number] |= used
         else:
             walk(order)
         self._take_orphans(chats)
@@ -212,7 +226,7 @@ class _Pass:
         tally.missing_files += known.missing
         for row in group:
             if row[1] in self._reactions.targets and not (
-                is_about_another(row[12]) or _comes_with_another(row)
+                is_about_another(row[12]) or comes_with_another(row)
             ):
                 self._folded += len(self._reactions.take(row[1]) or ())
         return True
@@ -284,7 +298,7 @@ class _Pass:
     def _take(
         self, row: Row, chats: ChatOfMessage, attachments: dict[int, list[AttachmentRow]]
     ) -> None:
-        if _comes_with_another(row):
+        if comes_with_another(row):
             return  # or at the end
         rowid = row[0]
         key = self._key(row)
@@ -376,14 +390,3 @@ class _Pass:
                 self._sink.thread(thread)
         if self._uses_no_chat or gives_all:
             self._sink.thread(NO_CHAT)
-
-
-def _comes_with_another(row: Row) -> bool:
-    """Whether a row is about another message and not shown by itself."""
-    guid, target = row[1], row[13]
-    return (
-        isinstance(target, str)
-        and bool(target)
-        and isinstance(guid, str)
-        and (is_about_another(row[12]) or is_poll_change(row[16], guid, parse_target(target)[0]))
-    )

@@ -7,7 +7,8 @@ backup does not hold stays for ``remaining``, so that nothing is dropped.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
@@ -157,3 +158,14 @@ def count_votes(options: tuple[PollOption, ...], rows: list[ReactionRow]) -> tup
 def is_poll_change(bundle_id: str | None, own: str, target: str | None) -> bool:
     """Whether the row is a later edition of another row's poll."""
     return bool(target) and is_poll(bundle_id) and target != own
+
+
+def comes_with_another(row: Sequence[Any]) -> bool:
+    """Whether a row of the store is about another message and not shown by itself."""
+    guid, target = row[1], row[13]
+    return (
+        isinstance(target, str)
+        and bool(target)
+        and isinstance(guid, str)
+        and (is_about_another(row[12]) or is_poll_change(row[16], guid, parse_target(target)[0]))
+    )

@@ -71,6 +71,8 @@ _BESIDE = {
     "message_attachment_join": {"message_id", "attachment_id"},
 }
 
+#: Nanoseconds since 2001 from 2001-09 to 2096, and a millisecond.
+_FIRST_DATE, _LAST_DATE, _APART = 10**15, 3 * 10**18, 10**6
 _BATCH = 1000
 #: Details of a batch are read at once up to here, one by one beyond.
 _MOST_DETAILS_BYTES = 32 << 20
@@ -138,6 +140,29 @@ class MessageStore:
                 continue
             break
         return rows
+
+    def are_apart(self, order: array[int], border: int) -> bool:
+        """Whether every message from *border* on is later than all before, as they are shown.
+
+        Only then is it the same in which order the two parts are stored. Dates that are not
+        numbers are last in *order*, small numbers count seconds instead of nanoseconds.
+        """
+        dates = {}
+        try:
+            if any(
+                self._database.numbers(
+                    "select 1 from message where date > 0 and date < ? limit 1", (_FIRST_DATE,)
+                )
+            ):
+                return False
+            for rowid in (order[border - 1], order[border], order[-1]):
+                statement = "select date from message where rowid = ?"
+                for (date,) in self._database.rows(statement, (rowid,)):
+                    dates[rowid] = 0 if date is None else date
+            before, after, last = (dates[order[at]] for at in (border - 1, border, -1))
+            return bool(max(before + _APART, _FIRST_DATE) <= after and last < _LAST_DATE)
+        except (sqlite3.Error, KeyError, TypeError):
+            return False
 
     def batches(self, order: array[int], multiple: int) -> Iterator[tuple[list[Row], bool]]:
         """Yield the messages of *order* in batches, and whether a batch was read without trouble.
