@@ -33,7 +33,13 @@ from shared.ios_backup.manifest_db import Manifest
 from shared.ios_backup.manifest_entry import ManifestEntry
 from shared.ios_backup.manifest_staging import SQLITE_MAGIC, stage_manifest
 from shared.ios_backup.property_lists import PropertyList, data, longest, read_property_list
-from shared.ios_backup.safe_files import FILE_ID, open_within, read_within
+from shared.ios_backup.safe_files import (
+    FILE_ID,
+    KeptFolders,
+    open_with_status,
+    open_within,
+    read_within,
+)
 
 _MANIFEST_DB = "Manifest.db"
 _MANIFEST_MBDB = "Manifest.mbdb"
@@ -169,7 +175,13 @@ class BackupFolder:
             os.close(source)
         return Manifest(staged)
 
-    def open_file(self, entry: ManifestEntry, keys: Keys | None) -> FileReader:
+    def keep_folders(self) -> KeptFolders:
+        """Return what ``open_file`` looks folders up with once, while many files are read."""
+        return KeptFolders(self.path)
+
+    def open_file(
+        self, entry: ManifestEntry, keys: Keys | None, *, folders: KeptFolders | None = None
+    ) -> FileReader:
         """Open the content of *entry*, which must be of kind file.
 
         Raises MissingFile, DamagedFile, Locked. An empty file needs neither key nor blob.
@@ -185,8 +197,13 @@ class BackupFolder:
             except DamagedKeybag:
                 raise DamagedFile("The file's key does not belong to this backup.") from None
         descriptor: int | None
+        status: os.stat_result | None = None
+        name = entry.file_id
         try:
-            descriptor = open_within(self.path, *self._blob(entry.file_id))
+            if folders is None or self.format == "mbdb" or FILE_ID.fullmatch(name) is None:
+                descriptor, status = open_with_status(self.path, *self._blob(name))
+            else:
+                descriptor, status = folders.open_with_status(name[:2], name)
         except MissingFile:
             # Some writers store nothing for empty files.
             if entry.size_bytes == 0 or (
@@ -196,12 +213,11 @@ class BackupFolder:
             else:
                 raise
         if self.encrypted and key is None and descriptor is not None:
-            if os.fstat(descriptor).st_size:
-                os.close(descriptor)
-                raise DamagedFile("The file's key is missing.")
             os.close(descriptor)
-            descriptor = None
-        return FileReader(descriptor, key=key, claimed=entry.size_bytes)
+            if status is not None and status.st_size:
+                raise DamagedFile("The file's key is missing.")
+            descriptor = status = None
+        return FileReader(descriptor, key=key, claimed=entry.size_bytes, status=status)
 
     def has_blob(self, entry: ManifestEntry) -> bool | None:
         """Whether the stored bytes of *entry* are there; None where nothing is stored."""

@@ -61,10 +61,18 @@ _buffers = _Buffers()
 class FileReader:
     """Reads one file. Any thread may call ``read``; memory is bounded by what is asked for."""
 
-    def __init__(self, descriptor: int | None, *, key: bytes | None, claimed: int | None) -> None:
+    def __init__(
+        self,
+        descriptor: int | None,
+        *,
+        key: bytes | None,
+        claimed: int | None,
+        status: os.stat_result | None = None,
+    ) -> None:
         """Take over *descriptor* (None: an empty file) of stored bytes.
 
-        *key* is None for plain content, *claimed* the size in the manifest. Raises DamagedFile.
+        *key* is None for plain content, *claimed* the size in the manifest, *status* what
+        ``fstat`` just said. Raises DamagedFile.
         """
         self._descriptor = descriptor
         self._cipher_key = key
@@ -72,7 +80,8 @@ class FileReader:
         self._plain: bytes | None = None
         self.warnings: list[str] = []
         try:
-            status = None if descriptor is None else os.fstat(descriptor)
+            if status is None and descriptor is not None:
+                status = os.fstat(descriptor)
             #: Length and time of the stored bytes, for an ETag.
             self.stored_bytes = status.st_size if status else 0
             self.stored_mtime_ns = status.st_mtime_ns if status else 0
@@ -168,6 +177,9 @@ class FileReader:
 
     def _write_to(self, target: int) -> None:
         left = self.size_bytes
+        if (whole := self._plain) is not None:
+            write_all(target, memoryview(whole)[:left])
+            return
         for piece in self._pieces():
             write_all(target, piece[:left])
             left -= min(left, len(piece))
@@ -178,8 +190,6 @@ class FileReader:
 
     def _pieces(self) -> Iterator[memoryview]:
         """Return the whole plaintext with its padding, through buffers that are used again."""
-        if self._plain is not None:
-            return iter((memoryview(self._plain),))
         if self._descriptor is None:
             return iter(())
         return plain_pieces(self._descriptor, key=self._cipher_key)

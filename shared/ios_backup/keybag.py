@@ -9,7 +9,6 @@ in pycryptodome through iphone_backup_decrypt, which releases the GIL: call it i
 from __future__ import annotations
 
 import hashlib
-import struct
 import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import NoReturn
@@ -53,13 +52,13 @@ class Keys:
         """
         if not self._class_keys:
             raise Locked("The keys of this backup are no longer in memory.")
-        classes = [] if protection_class is None else [protection_class]
+        own_class = None
         if len(wrapped) == _WRAPPED_BYTES + 4:
-            classes.insert(0, struct.unpack_from("<I", wrapped)[0])
+            own_class = int.from_bytes(wrapped[:4], "little")
         elif len(wrapped) != _WRAPPED_BYTES:
             raise DamagedKeybag("A wrapped key has the wrong length.")
-        for number in classes:
-            class_key = self._class_keys.get(number)
+        for number in (own_class, protection_class):
+            class_key = None if number is None else self._class_keys.get(number)
             if class_key is not None:
                 try:
                     return aes_key_unwrap(bytes(class_key), wrapped[-_WRAPPED_BYTES:])

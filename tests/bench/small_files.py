@@ -102,9 +102,10 @@ def _entries(manifest: Manifest) -> Iterator[ManifestEntry]:
 def _decrypt(
     backup: BackupFolder, keys: Keys, entries: Iterable[ManifestEntry], target: Path
 ) -> None:
-    for entry in entries:
-        with backup.open_file(entry, keys) as reader:
-            reader.copy_to(target / entry.file_id)
+    with backup.keep_folders() as folders:
+        for entry in entries:
+            with backup.open_file(entry, keys, folders=folders) as reader:
+                reader.copy_to(target / entry.file_id)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -180,6 +180,77 @@ def test_a_folder_of_blobs_that_is_a_link_is_refused(
         backup.file(*SMS)
 
 
+def test_with_folders_kept_every_file_reads_the_same_and_nothing_stays_open(
+    opened: Callable[..., Any],
+) -> None:
+    backup = opened(passphrase="test")
+    entries = backup.manifest.page(kind="file").entries
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with backup.folder.keep_folders() as folders:
+        for entry in [*entries, *entries]:
+            with (
+                backup.folder.open_file(entry, backup.keys, folders=folders) as kept,
+                backup.folder.open_file(entry, backup.keys) as alone,
+            ):
+                assert b"".join(kept.chunks()) == b"".join(alone.chunks())
+                assert (kept.stored_bytes, kept.stored_mtime_ns) == (
+                    alone.stored_bytes,
+                    alone.stored_mtime_ns,
+                )
+        broken = msgspec.structs.replace(backup.entry(*SMS), wrapped_key=None)
+        strange = msgspec.structs.replace(backup.entry(*SMS), file_id="../" + "a" * 37)
+        for entry in (broken, strange):
+            with pytest.raises(DamagedFile):
+                backup.folder.open_file(entry, backup.keys, folders=folders)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_what_takes_the_place_of_a_blob_or_its_kept_folder_is_not_read(
+    opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    backup = opened()
+    blob, entry = backup.minted.blob_path(*SMS), backup.entry(*SMS)
+    content = blob.read_bytes()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / blob.name).write_bytes(b"somebody else's")
+    with backup.folder.keep_folders() as folders:
+
+        def read() -> bytes:
+            with backup.folder.open_file(entry, None, folders=folders) as reader:
+                return b"".join(reader.chunks())
+
+        blob.parent.rename(tmp_path / "aside")
+        blob.parent.symlink_to(outside)
+        # Never looked up before: a link is refused.
+        with pytest.raises(DamagedFile):
+            read()
+        blob.parent.unlink()
+        with pytest.raises(MissingFile):
+            read()
+        (tmp_path / "aside").rename(blob.parent)
+        assert read() == content
+        blob.parent.rename(tmp_path / "aside")
+        blob.parent.symlink_to(outside)
+        assert read() == content
+        there = tmp_path / "aside" / blob.name
+        there.unlink()
+        with pytest.raises(MissingFile):
+            read()
+        for make in (
+            lambda: there.symlink_to(outside / blob.name),
+            there.mkdir,
+            lambda: os.mkfifo(there),
+        ):
+            make()
+            with pytest.raises(DamagedFile):
+                read()
+            if there.is_dir() and not there.is_symlink():
+                there.rmdir()
+            else:
+                there.unlink()
+
+
 @pytest.mark.parametrize("parts", [(), ("..", "x"), ("a/b",), ("",), (".",), ("a\0",)])
 def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, parts: tuple[str, ...]) -> None:
     with pytest.raises(DamagedFile):
