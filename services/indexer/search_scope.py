@@ -29,6 +29,8 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """Where a search looks, and for what: queries in Postgres's own text, empty for nothing."""
 
     shards: list[Shard]
+    #: How many tables there are, with those that cannot hold what is asked for.
+    tables: int = 0
     #: What has to be there as words and what must not be; and what must not be there alone.
     words: str = ""
     excluded: str = ""
@@ -68,6 +70,7 @@ async def fetch_scope(connection: Connection, request: Search, question: Questio
             )
             for row in rows
         ],
+        tables=rows[0]["tables"],
         words=rows[0]["words"],
         excluded=rows[0]["excluded"],
         person_threads=rows[0]["person_threads"] or [],

@@ -132,7 +132,7 @@ async def _search(
     rows = await page.fetch(finder, first)
     if rows:
         await connection.execute(statement("search", "known"))
-    hits = await fetch_hits(connection, rows[:limit], scope.shards, question.terms)
+    hits = await fetch_hits(connection, rows[:limit], scope, question.terms)
     cut = await hits.cut(most_bytes)
     return assemble(
         cut.parts,

@@ -21,7 +21,8 @@ select s.shard, s.device, s.kind, s.has_substring,
             else s.row_count end as row_count,
        case when s.shard = 0 then (select min(sort_at) from artifact_0) else s.first_at end as first_at,
        case when s.shard = 0 then (select max(sort_at) from artifact_0) else s.last_at end as last_at,
-       asked.words, asked.excluded, asked.person_threads, asked.thread_rows, asked.planned
+       asked.words, asked.excluded, asked.person_threads, asked.thread_rows,
+       asked.tables, asked.planned
 from artifact_shard s
 cross join (
     select ({words})::text as words, ({excluded})::text as excluded,
@@ -31,6 +32,7 @@ cross join (
                select coalesce(sum(t.artifact_count + t.removed_count), 0)::bigint from thread t
                where t.id = $3 or t.participants @> array[$4]
            ) end as thread_rows,
+           (select count(*) from artifact_shard t where t.state = 'attached') as tables,
            set_config('plan_cache_mode', 'force_custom_plan', true) as planned
     offset 0
 ) asked
@@ -98,8 +100,21 @@ left join lateral (
 ) anchor on true
 
 -- name: counted
--- How many current artifacts lie between anchors and rows: one row of the arrays for each table in
--- which some of them may lie, $7 all those tables. By index alone.
+-- How many current artifacts lie between anchors and rows, looked for in all tables: by index alone,
+-- which naming a table would not be, because no index holds its number.
+select (
+    select count(*) from artifact b
+    where b.thread_id = h.thread_id and b.removed_at is null
+      and (b.sort_at, b.id) >= (h.anchor_at, h.anchor_id)
+      and (b.sort_at, b.id) < (h.sort_at, h.id)
+) as counted, h.id
+from unnest(
+    $1::bigint[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::timestamptz[]
+) as h (thread_id, anchor_at, anchor_id, id, sort_at)
+
+-- name: counted in tables
+-- The same where there are many tables: one row of the arrays for each table in which some of them
+-- may lie, $7 all those tables.
 select sum((
     select count(*) from artifact b
     where b.shard = h.shard and b.shard = any($7)

@@ -185,6 +185,18 @@ async def _known(
     ]  # fmt: skip
 
 
+def _positions(known: list[Known]) -> dict[int, int]:
+    """Return how many of its conversation come before each."""
+    before: Counter[tuple[str, str, str]] = Counter()
+    positions: dict[int, int] = {}
+    for one in sorted(known, key=lambda one: (one.at, one.row_id)):
+        if one.one.thread_key is not None:
+            thread = (one.device, one.kind, one.one.thread_key)
+            positions[one.row_id] = before[thread]
+            before[thread] += 1
+    return positions
+
+
 @pytest.fixture
 async def known(connection: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> list[Known]:
     """A few phones in many tables, looked through in pieces that are as small as the tables."""
@@ -216,6 +228,9 @@ async def test_every_search_finds_what_a_look_at_every_text_finds(
 ) -> None:
     # Both ways through a conversation: reading it, and by the index.
     monkeypatch.setattr("services.indexer.search_plan.FEW_ROWS", seed % 2 * 4_000 - 1)
+    # And both ways of counting what comes before a hit: in all tables, and in some.
+    monkeypatch.setattr("services.indexer.search_hits.FEW_TABLES", seed // 2 * 1_000)
+    positions = _positions(known)
     dice = random.Random(seed)
     nothing = 0
     for _ in range(20):
@@ -240,6 +255,8 @@ async def test_every_search_finds_what_a_look_at_every_text_finds(
             assert page.total == min(len(hits), _COUNT_LIMIT), (q, fields)
             assert page.total_is_exact == (len(hits) < _COUNT_LIMIT)
             seen += [int(hit.artifact.id) for hit in page.items]
+            for hit in page.items:
+                assert hit.thread_position == positions.get(int(hit.artifact.id))
             cursor = page.next_cursor
         expected = [one.row_id for one in hits]
         if sort == "relevance":
