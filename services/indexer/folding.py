@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # Marks that are accents to a searcher. Marks of Thai, Indic scripts and Kana are letters to
 # their readers and stay.
@@ -139,12 +140,18 @@ def fold_with_offsets(text: str) -> tuple[str, list[int]]:
         end = start + 1
         while end < length and _continues(text[end]):
             end += 1
-        piece = fold(text[start:end])
+        piece = text[start:end]
+        piece = _fold_character(piece) if len(piece) == 1 else fold(piece)
         pieces.append(piece)
         offsets.extend([start] * len(piece))
         start = end
     offsets.append(length)
     return "".join(pieces), offsets
+
+
+@lru_cache(maxsize=4096)
+def _fold_character(character: str) -> str:
+    return fold(character)
 
 
 def _continues(character: str) -> bool:
