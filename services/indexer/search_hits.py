@@ -106,11 +106,12 @@ async def _count_positions(
 ) -> dict[int, int]:
     """Return how many current artifacts of its thread come before each row."""
     is_everywhere = scope.tables <= FEW_TABLES
+    tables = _Tables(scope.shards)
     pairs = [
         (row, number)
         for row in rows
         if row["thread_id"] is not None
-        for number in ((0,) if is_everywhere else _tables_between(scope.shards, row))
+        for number in ((0,) if is_everywhere else tables.between(row))
     ]
     if not pairs:
         return {row["id"]: row["anchor_position"] for row in rows}
@@ -130,18 +131,26 @@ async def _count_positions(
     return {row["id"]: row["anchor_position"] + after_anchor.get(row["id"], 0) for row in rows}
 
 
-def _tables_between(shards: Sequence[Shard], row: Row) -> list[int]:
-    return [shard.number for shard in shards if _may_hold(shard, row)]
+class _Tables:
+    """Which tables may hold anything between a hit and the anchor before it."""
 
+    def __init__(self, shards: Sequence[Shard]) -> None:
+        self._shards = shards
+        self._of_timeline: dict[tuple[str, str], list[tuple[int, dt.datetime, dt.datetime]]] = {}
 
-def _may_hold(shard: Shard, row: Row) -> bool:
-    """Whether a table may hold anything between a row and the anchor before it."""
-    return (
-        shard.device in {None, row["device"]}
-        and shard.kind in {None, row["kind"]}
-        and (shard.first_at is not None and shard.first_at <= row["sort_at"])
-        and (shard.last_at is not None and shard.last_at >= row["anchor_at"])
-    )
+    def between(self, row: Row) -> list[int]:
+        """Return their numbers."""
+        timeline = (row["device"], row["kind"])
+        own = self._of_timeline.get(timeline)
+        if own is None:
+            own = self._of_timeline[timeline] = [
+                (shard.number, shard.first_at, shard.last_at)
+                for shard in self._shards
+                if shard.device in {None, timeline[0]} and shard.kind in {None, timeline[1]}
+                if shard.first_at is not None and shard.last_at is not None
+            ]
+        anchor_at, sort_at = row["anchor_at"], row["sort_at"]
+        return [number for number, first, last in own if first <= sort_at and last >= anchor_at]
 
 
 def count_facets(

@@ -26,6 +26,8 @@ _MOST_GROWTH = 1000
 #: More than what seems to be needed.
 _SURPLUS = 1.15
 _STEPS = 24
+#: So much more than wanted is near enough: looking closer takes a look at every table.
+_NEAR = 1.03
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,11 +132,13 @@ class Windows:
         for _ in range(_STEPS):
             middle = (low + high) / 2
             if self._way == "desc":
-                is_more = self._rows_between(middle, last) > rows
-                low, high = (middle, high) if is_more else (low, middle)
+                inside = self._rows_between(middle, last)
+                low, high = (middle, high) if inside > rows else (low, middle)
             else:
-                is_more = self._rows_between(first, middle) > rows
-                low, high = (low, middle) if is_more else (middle, high)
+                inside = self._rows_between(first, middle)
+                low, high = (low, middle) if inside > rows else (middle, high)
+            if rows < inside < rows * _NEAR:
+                break
         try:
             edge = dt.datetime.fromtimestamp(low if self._way == "desc" else high, dt.UTC)
         except (OverflowError, ValueError):  # rounded past the end of the calendar
