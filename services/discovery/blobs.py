@@ -66,7 +66,11 @@ def find_missing_blobs(
             if is_stopping():
                 raise Stopped
             # A folder of its own holds no other blobs that could be looked for.
-            present = present_blobs(folder, prefix) if is_flat else present_blobs(folder / prefix)
+            present = (
+                present_blobs(str(folder), prefix)
+                if is_flat
+                else present_blobs(f"{folder}/{prefix}")
+            )
             missing.update(one for one in _split(ids) if one.hex() not in present)
         if missing:
             _drop_empty(missing, manifest, is_stopping=is_stopping)
@@ -78,7 +82,8 @@ def has_any_blob(folder: Path) -> bool:
     """Whether a single blob is there; all that can be seen of an encrypted backup's blobs."""
     prefixes = (f"{number:02x}" for number in range(256))
     return any(
-        any(map(FILE_ID.fullmatch, present_blobs(folder / prefix, prefix))) for prefix in prefixes
+        any(map(FILE_ID.fullmatch, present_blobs(f"{folder}/{prefix}", prefix)))
+        for prefix in prefixes
     )
 
 
@@ -188,7 +193,7 @@ def _drop_empty(
             missing.discard(file_id)
 
 
-def present_blobs(folder: Path, prefix: str = "") -> set[str]:
+def present_blobs(folder: str, prefix: str = "") -> set[str]:
     """Names of the files in *folder* that begin with *prefix*: blobs, and whatever else is there.
 
     Nothing is asked of the disk but the list of names.

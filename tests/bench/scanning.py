@@ -63,7 +63,7 @@ def scan_seconds(tree: Path, files: int) -> tuple[float, float, float]:
 
     def names() -> int:
         prefixes = (f"{number:02x}" for number in range(256))
-        return sum(len(present_blobs(tree / prefix)) for prefix in prefixes)
+        return sum(len(present_blobs(f"{tree}/{prefix}")) for prefix in prefixes)
 
     def sizes() -> int:
         return measure_folder(os.fsencode(tree)).file_count
