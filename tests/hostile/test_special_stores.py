@@ -245,3 +245,27 @@ def test_a_table_that_a_new_version_of_ios_calls_otherwise_is_named_in_the_repor
     assert report["state"] == "indexed"
     assert report["kept"] > 0
     assert f"for want of known tables: {table}." in report["note"]
+
+
+def test_an_index_of_the_phone_that_lacks_rows_hides_no_message(tmp_path: Path) -> None:
+    """As a phone leaves it that lost power at a bad moment; SQLite sees nothing wrong with it."""
+    kept = []
+    for script in (
+        "",
+        (
+            "drop index if exists message_idx_date;"
+            " create index message_idx_date on message(date) where rowid % 3 = 0;"
+            " pragma writable_schema = on;"
+            " update sqlite_master set sql = 'CREATE INDEX message_idx_date ON message(date)'"
+            " where name = 'message_idx_date'; pragma writable_schema = off;"
+        ),
+    ):
+        path = tmp_path / "sms.db"
+        path.write_bytes(changed(script))
+        request = ParseRequest(kind="message", files={SMS: str(path)}, listing=None, region="US")
+        output = io.BytesIO()
+        parse(request, output)
+        report = msgspec.json.decode(output.getvalue()[output.getvalue().rindex(b'{"kind"') :])
+        assert report["state"] == "indexed"
+        kept.append((report["read"], report["kept"]))
+    assert kept[0] == kept[1]

@@ -154,6 +154,27 @@ class Database:
         finally:
             self._allow_reads_only()
 
+    def is_unique(self, table: str, column: str) -> bool:
+        """Whether the schema says that no two rows have the same value, other than null."""
+        return self.is_indexed(table, column, alone_and_unique=True)
+
+    def is_indexed(self, table: str, column: str, *, alone_and_unique: bool = False) -> bool:
+        """Whether an index of all rows begins with *column*, which is one of the table's."""
+        try:
+            for _, name, unique, _, partial in self._connection.execute(
+                f"pragma index_list('{table}')"
+            ).fetchall():
+                quoted = name.replace("'", "''")
+                listed = self._connection.execute(f"pragma index_xinfo('{quoted}')").fetchall()
+                columns = [(row[2], row[4]) for row in listed if row[5]]
+                if partial or columns[:1] != [(column, "BINARY")]:
+                    continue
+                if not alone_and_unique or (unique and len(columns) == 1):
+                    return True
+        except (sqlite3.Error, UnicodeDecodeError, ValueError):
+            return False
+        return False
+
 
 def _decode(text: bytes) -> str:
     return text.decode("utf-8", "replace")

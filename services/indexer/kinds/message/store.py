@@ -118,7 +118,8 @@ class MessageStore:
         self._more = ", ".join(name if name in columns else "null" for name in MORE_COLUMNS)
         #: What stands for the columns that are there.
         self.salt = (self._fields, self._more, *sorted(database.columns("attachment")))
-        database.ensure_index("message", "date")
+        if not database.is_indexed("message", "date"):
+            database.ensure_index("message", "date")
         database.ensure_index("message_attachment_join", "message_id")
 
     def reopen(self) -> None:
@@ -134,12 +135,23 @@ class MessageStore:
         ):
             try:
                 rows.extend(map(itemgetter(0), self._database.numbers(statement)))
+                if self.is_sound and not self._is_whole(rows):
+                    del rows[:]
+                    raise sqlite3.DatabaseError("an index without some of the rows")
             except sqlite3.Error:  # a damaged index or page
                 self._tally.note("Part of the messages table is damaged.")
                 self.is_sound = False
                 continue
             break
         return rows
+
+    def _is_whole(self, rows: array[int]) -> bool:
+        """Whether an index, in which rows may be missing, gave as many as there are."""
+        try:
+            count = next(self._database.numbers("select count(*) from message not indexed"))[0]
+        except sqlite3.Error:  # damage costs the rows that it hit, when they are read
+            return True
+        return bool(count == len(rows))
 
     def are_apart(self, order: array[int], border: int) -> bool:
         """Whether every message from *border* on is later than all before, as they are shown.
@@ -230,6 +242,8 @@ class MessageStore:
 
     def duplicates(self) -> frozenset[str]:
         """Return the guids that several messages claim, which no phone would write."""
+        if self._database.is_unique("message", "guid"):
+            return frozenset()
         try:
             rows = self._database.rows("select guid from message group by guid having count(*) > 1")
             return frozenset(row[0] for row in rows if isinstance(row[0], str))
