@@ -19,8 +19,6 @@ import msgspec
 
 from services.indexer.caged_worker import die_with_parent
 
-#: How many records are worth a second process: it costs as much as reading some thousand.
-DIVIDE_FROM = 20_000
 #: A run of which more comes is better done as a whole.
 MOST_BYTES = 64 << 20
 

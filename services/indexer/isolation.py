@@ -18,8 +18,9 @@ from typing import TypeVar
 
 import msgspec
 
-from services.indexer.beside import DIVIDE_FROM
+from services.indexer import frames
 from services.indexer.errors import WorkerError
+from services.indexer.frames import WorkerRequest
 from services.indexer.staging import COPY_HEADER, COPY_TRAILER, StagedThread
 from shared.contracts.indexer import KindReport
 
@@ -28,30 +29,11 @@ WORKER_COMMAND = (sys.executable, "-m", "services.indexer.caged_worker", str(os.
 T = TypeVar("T")
 
 _ROOT = Path(__file__).resolve().parents[2]
-_HEADER_BYTES = 5
 _MOST_FRAME_BYTES = 64 << 20
 _MOST_THREADS = 500_000
 _PIPE_BYTES = 1 << 20
 #: Frames that are rows, or say of which part rows are.
-_PARTS = frozenset({b"A", b"B", b"H", b"J"})
-
-
-class WorkerRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the worker is told."""
-
-    kind: str
-    files: dict[str, str]
-    listing: str | None
-    region: str | None
-    memory_bytes: int
-    cpu_seconds: int
-    device: str = ""
-    #: Files: what the run before left, and what this one is to leave. See memory.
-    known: str | None = None
-    remember: str | None = None
-    divide_from: int = DIVIDE_FROM
-    #: How many records are worth rows that come in two halves; None: they come in order.
-    halve_from: int | None = None
+_PARTS = frozenset({frames.ROWS, frames.LATTER_ROWS, frames.DIVIDED, frames.JOINED})
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,12 +92,12 @@ class Parsing:
         """Wait for the first rows, or for the end if there are none; raises like ``rows``."""
         self._parts = self.parts()
         self._begun = await anext(self._parts, None)
-        self.is_divided = self._begun is not None and self._begun[0] == b"H"
+        self.is_divided = self._begun is not None and self._begun[0] == frames.DIVIDED
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Yield whole rows of a COPY stream, without what surrounds them; raises like ``rows``."""
         async for kind, body in self.parts():
-            if kind == b"A":
+            if kind == frames.ROWS:
                 yield body
             else:
                 raise WorkerError("The parser said something that cannot be understood.")
@@ -131,7 +113,7 @@ class Parsing:
         async for kind, body in self._frames():
             if kind in _PARTS:
                 yield kind, body
-            elif kind == b"P":
+            elif kind == frames.PROGRESS:
                 progress = _decode(body, _WorkerProgress)
                 await self._on_progress(progress.done, progress.total)
             else:
@@ -142,17 +124,17 @@ class Parsing:
             raise WorkerError(_describe_end(code))
 
     def _take(self, kind: bytes, body: bytes) -> None:
-        if kind == b"T":
+        if kind == frames.THREADS:
             self.threads.extend(_decode(body, list[StagedThread]))
             if len(self.threads) > _MOST_THREADS:
                 raise WorkerError("The store claims to hold more threads than a phone can.")
-        elif kind == b"L":
+        elif kind == frames.LAPSED:
             self.lapsed = body
-        elif kind == b"M":
+        elif kind == frames.REMEMBERED:
             self.has_remembered = True
-        elif kind == b"W":
+        elif kind == frames.REFUSED:
             self.is_refused = True
-        elif kind == b"R":
+        elif kind == frames.REPORT:
             self._report = _decode(body, KindReport)
         else:
             raise WorkerError("The parser said something that cannot be understood.")
@@ -163,8 +145,7 @@ class Parsing:
         while True:
             try:
                 async with self._time_limit():
-                    header = await stdout.readexactly(_HEADER_BYTES)
-                    size = int.from_bytes(header[1:], "big")
+                    kind, size = frames.HEAD.unpack(await stdout.readexactly(frames.HEAD.size))
                     if size > _MOST_FRAME_BYTES:
                         raise WorkerError("The parser said something that cannot be understood.")
                     body = await stdout.readexactly(size)
@@ -172,7 +153,7 @@ class Parsing:
                 if error.partial:
                     raise WorkerError("The parser stopped in the middle of its work.") from None
                 return
-            yield header[:1], body
+            yield kind, body
 
     @asynccontextmanager
     async def _time_limit(self) -> AsyncIterator[None]:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import msgspec
 
-from services.indexer.beside import DIVIDE_FROM
-from services.indexer.isolation import Bounds, Parsing, WorkerRequest, parsing
+from services.indexer.frames import DIVIDE_FROM, WorkerRequest
+from services.indexer.isolation import Bounds, Parsing, parsing
 from services.indexer.kind_files import Fetched, UnreadError
 from services.indexer.kinds.protocol import KindParser
 from services.indexer.progress import ProgressReporter
@@ -180,7 +180,7 @@ class KindReading:
         *,
         job_id: str,
         planned: Moment,
-        record: Callable[[], Awaitable[Moment]],
+        record: Record,
     ) -> KindReport:
         """Put the first rows of the kind into tables that are attached when all are there.
 

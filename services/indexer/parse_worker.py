@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import resource
-import struct
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -19,14 +18,21 @@ from typing import BinaryIO, Literal
 
 import msgspec
 
-from services.indexer.beside import (
+from services.indexer.beside import Beside, BoundedFile, Half, Output, SharedPipe, append_file
+from services.indexer.frames import (
     DIVIDE_FROM,
-    Beside,
-    BoundedFile,
-    Half,
-    Output,
-    SharedPipe,
-    append_file,
+    DIVIDED,
+    HEAD,
+    JOINED,
+    LAPSED,
+    LATTER_ROWS,
+    PROGRESS,
+    REFUSED,
+    REMEMBERED,
+    REPORT,
+    ROWS,
+    THREADS,
+    WorkerRequest,
 )
 from services.indexer.kinds import PARSERS
 from services.indexer.kinds.protocol import ParserInputs, Tally, UnsupportedStoreError
@@ -41,35 +47,9 @@ from services.indexer.staging import (
 )
 from shared.contracts.indexer import KindReport
 
-ROWS, THREADS, PROGRESS, REPORT = b"A", b"T", b"P", b"R"
-#: Fingerprints that were known and not met; that a memory was written; that none may be relied on.
-LAPSED, REMEMBERED, REFUSED = b"L", b"M", b"W"
-#: That rows come in two halves from now on, those of the latter, and that both are over: rows that
-#: follow come after them.
-DIVIDED, LATTER_ROWS, JOINED = b"H", b"B", b"J"
-
 _ROWS_PER_FRAME_BYTES = 256 * 1024
 _THREADS_PER_FRAME = 500
-_head = struct.Struct(">cI").pack
-
-
-class ParseRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the parent writes to stdin."""
-
-    kind: str
-    device: str = ""
-    files: dict[str, str]
-    listing: str | None = None
-    region: str | None = None
-    #: What the run before left, and where to write what the next one is to know.
-    known: str | None = None
-    remember: str | None = None
-    #: How many records are worth a second process.
-    divide_from: int = DIVIDE_FROM
-    #: How many are worth giving rows in two halves; None: they must come in order.
-    halve_from: int | None = None
-    memory_bytes: int = 1024 * 1024 * 1024
-    cpu_seconds: int = 1800
+_head = HEAD.pack
 
 
 class FrameSink:
@@ -287,7 +267,7 @@ def limit_process(*, memory_bytes: int, cpu_seconds: int) -> None:
         resource.setrlimit(what, (allowed, allowed))
 
 
-def parse(request: ParseRequest, output: BinaryIO) -> None:
+def parse(request: WorkerRequest, output: BinaryIO) -> None:
     """Run the parser of *request* and write its frames; the report comes last in any case."""
     with ExitStack() as open_files:
         memory = None
@@ -310,7 +290,7 @@ def parse(request: ParseRequest, output: BinaryIO) -> None:
         _parse(request, sink)
 
 
-def _parse(request: ParseRequest, sink: FrameSink) -> None:
+def _parse(request: WorkerRequest, sink: FrameSink) -> None:
     parser = PARSERS.get(request.kind)
     if parser is None:
         sink.finish(request.kind, "failed", "Nobody here reads this kind.")
@@ -343,7 +323,7 @@ def _parse(request: ParseRequest, sink: FrameSink) -> None:
 
 def main() -> None:
     """Read the request, cage this process, parse."""
-    request = msgspec.json.decode(sys.stdin.buffer.read(), type=ParseRequest)
+    request = msgspec.json.decode(sys.stdin.buffer.read(), type=WorkerRequest)
     limit_process(memory_bytes=request.memory_bytes, cpu_seconds=request.cpu_seconds)
     # Artifacts hold no cycles worth looking for; the collector would walk millions of rows.
     gc.freeze()

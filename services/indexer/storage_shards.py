@@ -19,6 +19,7 @@ import asyncpg
 import msgspec
 
 from services.indexer.errors import WorkerError
+from services.indexer.frames import DIVIDED, JOINED, LATTER_ROWS, ROWS
 from services.indexer.sql import statement
 from services.indexer.staging import ARTIFACT_COLUMNS, COPY_HEADER, COPY_TRAILER
 from services.indexer.storage_timeline import Moment
@@ -112,14 +113,14 @@ class Halves:
 
     async def read(self) -> None:
         """Read everything, while others take ``former`` and ``latter``."""
-        queues = {b"A": self._former, b"B": self._latter}
+        queues = {ROWS: self._former, LATTER_ROWS: self._latter}
         async for kind, body in self._parts:
-            if kind == b"J":
+            if kind == JOINED:
                 await self._end(queues)
-                queues = {b"A": self._rest}
+                queues = {ROWS: self._rest}
             elif kind in queues:
                 await queues[kind].put(body)
-            elif kind != b"H":
+            elif kind != DIVIDED:
                 raise WorkerError("The parser said something that cannot be understood.")
         # One that failed has perhaps not come to the rest.
         await self._end(queues)

@@ -13,10 +13,11 @@ import msgspec
 import pytest
 
 from deploy.demo.messages import MessagesDatabase
+from services.indexer.frames import WorkerRequest
 from services.indexer.kinds.keyed_archive import load_archive
 from services.indexer.kinds.message.balloons import describe_balloon
 from services.indexer.kinds.message.summary import read_summary
-from services.indexer.parse_worker import ParseRequest, parse
+from services.indexer.parse_worker import parse
 from services.indexer.staging import encode_json
 from tests.hostile.bombs import overlapping_list, shared_list, spared
 from tests.hostile.seeds import messages
@@ -238,7 +239,7 @@ def test_a_table_that_a_new_version_of_ios_calls_otherwise_is_named_in_the_repor
     store.mkdir()
     path = store / "sms.db"
     path.write_bytes(changed(f"alter table {table} rename to {table}_of_tomorrow"))
-    request = ParseRequest(kind="message", files={SMS: str(path)}, listing=None, region="US")
+    request = WorkerRequest(kind="message", files={SMS: str(path)}, listing=None, region="US")
     output = io.BytesIO()
     parse(request, output)
     report = msgspec.json.decode(output.getvalue()[output.getvalue().rindex(b'{"kind"') :])
@@ -262,7 +263,7 @@ def test_an_index_of_the_phone_that_lacks_rows_hides_no_message(tmp_path: Path) 
     ):
         path = tmp_path / "sms.db"
         path.write_bytes(changed(script))
-        request = ParseRequest(kind="message", files={SMS: str(path)}, listing=None, region="US")
+        request = WorkerRequest(kind="message", files={SMS: str(path)}, listing=None, region="US")
         output = io.BytesIO()
         parse(request, output)
         report = msgspec.json.decode(output.getvalue()[output.getvalue().rindex(b'{"kind"') :])

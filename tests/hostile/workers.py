@@ -18,8 +18,9 @@ from typing import Any
 
 import msgspec
 
-from services.indexer.isolation import Bounds, WorkerRequest, parsing
-from services.indexer.parse_worker import ParseRequest, limit_process, parse
+from services.indexer.frames import WorkerRequest
+from services.indexer.isolation import Bounds, parsing
+from services.indexer.parse_worker import limit_process, parse
 from services.indexer.staging import ARTIFACT_COLUMNS, StagedThread
 from shared.contracts.indexer import KindReport
 from tests.hostile import seeds
@@ -77,7 +78,7 @@ class Stores(Reader):
                 else:
                     path.rename(f"{files[name.removesuffix('-wal')]}-wal")
             self._count += 1
-            request = ParseRequest(
+            request = WorkerRequest(
                 kind=self.kind,
                 files=files,
                 listing=self.listing(store),
@@ -163,7 +164,7 @@ def _refuse(constant: str) -> None:
     raise Unclear(f"{constant} in JSON")
 
 
-def _forked(request: ParseRequest) -> bytes:
+def _forked(request: WorkerRequest) -> bytes:
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
@@ -192,7 +193,7 @@ def _forked(request: ParseRequest) -> bytes:
     return said
 
 
-def _started(request: ParseRequest) -> bytes:
+def _started(request: WorkerRequest) -> bytes:
     """Return the frames of a worker that was started as the indexer starts it."""
 
     async def run() -> bytes:
@@ -200,11 +201,10 @@ def _started(request: ParseRequest) -> bytes:
             pass
 
         bounds = Bounds(wall_seconds=20, silence_seconds=20)
-        wanted = WorkerRequest(**msgspec.structs.asdict(request))
         rows = bytearray()
         # As the indexer's own, but the worker belongs to this process, which was forked.
         command = (sys.executable, "-m", "services.indexer.caged_worker", str(os.getpid()))
-        async with parsing(wanted, bounds=bounds, on_progress=ignore, command=command) as worker:
+        async with parsing(request, bounds=bounds, on_progress=ignore, command=command) as worker:
             pieces = [piece async for piece in worker.rows()]
             for piece in pieces[1:-1]:
                 rows += b"A" + struct.pack(">I", len(piece)) + piece

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.indexer.frames import WorkerRequest
 from services.indexer.memory import DIGEST_BYTES, FINGERPRINT_BYTES
-from services.indexer.parse_worker import ParseRequest, parse
+from services.indexer.parse_worker import parse
 from tests.hostile import seeds
 from tests.hostile.mutations import mutate, sqlite_spots
 from tests.hostile.rows import disturb
@@ -33,7 +34,7 @@ class Run:
             self._known.write_bytes(known)
         output = io.BytesIO()
         parse(
-            ParseRequest(
+            WorkerRequest(
                 kind="message", device="d", region="DE", files={SMS: str(store)},
                 remember=str(self._groups), known=None if known is None else str(self._known),
             ),
