@@ -15,7 +15,7 @@ from shared import postgres
 from shared.bus import Bus, declare_topology
 from shared.contracts.topology import PROVISIONER
 from shared.credentials import SettingsError
-from shared.postgres import ProvisionError, is_away, provision
+from shared.postgres import ProvisionError, provision
 from shared.settings import (
     Credentials,
     NatsCredentials,
@@ -103,15 +103,11 @@ class Engines:
             raise StartError(f"{source}: cannot be used ({type(error).__name__})") from error
 
     async def _provision(self, admin: PostgresCredentials) -> dict[str, PostgresCredentials]:
-        """Provision; anew when our own server was killed meanwhile, or one of its processes."""
-        for _ in range(_PROVISION_TRIES - 1):
-            try:
-                return await provision(admin, self._services)
-            except Exception as error:
-                if self.postgres is None or not is_away(error):
-                    raise
-                await self.postgres.revive()
-        return await provision(admin, self._services)
+        if self.postgres is None:
+            return await provision(admin, self._services)
+        return await self.postgres.despite_kills(
+            lambda: provision(admin, self._services), tries=_PROVISION_TRIES
+        )
 
     async def _start_nats(self) -> None:
         if self.nats is not None:

@@ -12,8 +12,9 @@ import os
 import pwd
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import asyncpg
 
@@ -23,6 +24,8 @@ from deploy.local.layout import SHARED_STATE, Layout, engine_user, is_traversabl
 from deploy.local.process import Child, Nursery, end_leftover, pids_inside
 from shared.credentials import PostgresCredentials
 from shared.postgres import connect, is_away
+
+T = TypeVar("T")
 
 ADMIN = "keepsake_admin"
 DATABASE = "keepsake"
@@ -124,7 +127,7 @@ class EmbeddedPostgres:
         self._end_leftover()
         self._write_access_rules()
         await self._start_unless_it_refuses()
-        await self._create_database_unless_killed()
+        await self.despite_kills(self._create_database, tries=_START_TRIES)
         origin = "" if self._binaries.origin == "system" else f" ({self._binaries.origin})"
         user = f", as user {self._run_as.user}" if self._run_as else ""
         self._say(f"Postgres {self._binaries.major}{origin} on a unix socket{user}")
@@ -147,6 +150,17 @@ class EmbeddedPostgres:
         async with asyncio.timeout(START_SECONDS):
             while not await self._answers():  # noqa: ASYNC110 -- nothing tells us
                 await asyncio.sleep(0.05)
+
+    async def despite_kills(self, work: Callable[[], Awaitable[T]], *, tries: int) -> T:
+        """Do *work*, and again when the server or one of its processes was killed meanwhile."""
+        for _ in range(tries - 1):
+            try:
+                return await work()
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                await self.revive()
+        return await work()
 
     async def restart(self) -> None:
         """Start the server on the same socket; what it knew, passwords included, is still there."""
@@ -344,18 +358,6 @@ class EmbeddedPostgres:
         except asyncpg.InvalidAuthorizationSpecificationError as error:
             raise StartError("Postgres does not know us: its cluster has another owner") from error
         return True
-
-    async def _create_database_unless_killed(self) -> None:
-        for _ in range(_START_TRIES - 1):
-            try:
-                await self._create_database()
-            except Exception as error:
-                if not is_away(error):
-                    raise
-                await self.revive()
-            else:
-                return
-        await self._create_database()
 
     async def _create_database(self) -> None:
         connection = await connect(self.admin("postgres"))

@@ -16,6 +16,8 @@ import msgspec
 
 from services.indexer.errors import BackupChangedError, RunCancelledError
 from services.indexer.isolation import WORKER_COMMAND, Bounds
+from services.indexer.kind_files import KindFiles
+from services.indexer.kind_reading import KindReading
 from services.indexer.kind_run import KindRun
 from services.indexer.kinds import PARSERS
 from services.indexer.progress import ProgressReporter
@@ -166,15 +168,18 @@ class IndexRunner:
             try:
                 reports[kind] = await KindRun(
                     parser,
-                    files=files,
-                    folder=folder,
-                    settings=self._settings,
-                    region=revision.location.region,
-                    command=self._command,
-                    bounds=self._bounds,
-                    progress=progress,
-                    connect=self._connect,
-                    small_bytes=self._small_bytes,
+                    files=KindFiles(parser, files=files, folder=folder, progress=progress),
+                    reading=KindReading(
+                        parser,
+                        folder=folder,
+                        settings=self._settings,
+                        region=revision.location.region,
+                        command=self._command,
+                        bounds=self._bounds,
+                        progress=progress,
+                        connect=self._connect,
+                        small_bytes=self._small_bytes,
+                    ),
                 ).index(
                     connection,
                     job_id=job.id,

@@ -14,7 +14,7 @@ from services.indexer.cursors import read_id
 from services.indexer.search_query import tsquery_text
 from services.indexer.sql import statement
 from services.indexer.storage_rows import Conditions
-from services.indexer.storage_shards import Shard
+from services.indexer.storage_shards import Shard, to_shard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,18 +58,7 @@ async def fetch_scope(connection: Connection, request: Search, question: Questio
     if not rows:
         return Scope(shards=[])
     return Scope(
-        shards=[
-            Shard(
-                number=row["shard"],
-                device=row["device"],
-                kind=row["kind"],
-                row_count=max(0, int(row["row_count"] or 0)),
-                first_at=row["first_at"],
-                last_at=row["last_at"],
-                has_substring=row["has_substring"],
-            )
-            for row in rows
-        ],
+        shards=[to_shard(row) for row in rows],
         tables=rows[0]["tables"],
         words=rows[0]["words"],
         excluded=rows[0]["excluded"],

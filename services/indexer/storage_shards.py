@@ -326,18 +326,20 @@ async def fetch_shards(
         device,
         kind,
     )
-    return [
-        Shard(
-            number=row["shard"],
-            device=row["device"],
-            kind=row["kind"],
-            row_count=row["row_count"] or 0,
-            first_at=row["first_at"],
-            last_at=row["last_at"],
-            has_substring=row["has_substring"],
-        )
-        for row in rows
-    ]
+    return [to_shard(row) for row in rows]
+
+
+def to_shard(row: asyncpg.Record) -> Shard:
+    """Return the table that a row describes, whose count may be an estimate or unknown."""
+    return Shard(
+        number=row["shard"],
+        device=row["device"],
+        kind=row["kind"],
+        row_count=max(0, int(row["row_count"] or 0)),
+        first_at=row["first_at"],
+        last_at=row["last_at"],
+        has_substring=row["has_substring"],
+    )
 
 
 async def describe_substrings(connection: Connection) -> tuple[bool, bool]:

@@ -7,14 +7,10 @@ largest sizes, where what every run costs weighs least: 1 is as fast as n log n,
 from __future__ import annotations
 
 import math
-import shutil
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from services.discovery.measuring import measure as measure_folder
 from shared.ios_backup import BackupFolder
@@ -25,7 +21,7 @@ from tests.bench.phones import PASSPHRASE, Phone
 from tests.bench.plots import Chart, Points
 from tests.bench.processes import Usage
 from tests.bench.scanning import make_tree
-from tests.bench.vault import index, unlock
+from tests.bench.vault import fresh_folder, index, unlock
 from tests.running_stack import RunningStack, running_stack
 
 MESSAGES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
@@ -151,18 +147,8 @@ def _n_log_n(points: Points) -> Points:
     return [(size, cost * size * math.log(size) / (last * math.log(last))) for size, _ in points]
 
 
-@contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="ks-bench-"))
-    folder.chmod(0o711)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def _index(size: int) -> _Indexed:
-    with _folder() as folder:
+    with fresh_folder() as folder:
         root = folder / "phones"
         root.mkdir()
         Phone(folder, root, size).back_up()
@@ -189,7 +175,7 @@ def _search(stack: RunningStack) -> float:
 
 def _open(size: int) -> tuple[float, float]:
     """Return the seconds until pages can be read, and until all sizes are known."""
-    with _folder() as folder:
+    with fresh_folder() as folder:
         backup = BackupFolder.open(mint_many(folder / "phones", size))
         keys = backup.unlock(PASSPHRASE)
         opening, measuring = [], []
@@ -207,7 +193,7 @@ def _open(size: int) -> tuple[float, float]:
 
 
 def _scan(size: int) -> float:
-    with _folder() as folder:
+    with fresh_folder() as folder:
         make_tree(folder / "tree", size)
         times = []
         for _ in range(3):

@@ -18,7 +18,8 @@ from tests.running_stack import RunningStack, running_stack
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def fresh_folder() -> Iterator[Path]:
+    """Give a folder that Postgres' own user may enter, for as long as it is needed."""
     folder = Path(tempfile.mkdtemp(prefix="ks-bench-"))
     folder.chmod(0o711)
     try:
@@ -125,7 +126,7 @@ def _start_again(data: Path, root: Path) -> list[Figure]:
 
 def measure(messages: int) -> list[Figure]:
     """Everything above on a phone of *messages* messages."""
-    with _folder() as folder:
+    with fresh_folder() as folder:
         root = folder / "phones"
         root.mkdir()
         phone = Phone(folder, root, messages)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 
 import msgspec
@@ -24,17 +24,22 @@ async def nothing(runtime: Runtime) -> None:
     """Start nothing: the life around it is what is tested."""
 
 
+def idle(stack: Stack) -> AbstractAsyncContextManager[Runtime]:
+    """Run a service that does nothing."""
+    return running(
+        "discovery",
+        nothing,
+        settings=stack.settings(),
+        credentials=stack.credentials("discovery"),
+        migrations=None,
+    )
+
+
 async def test_a_service_tells_its_health_and_notices_when_the_database_is_away(
     stack: Stack,
 ) -> None:
     async with (
-        running(
-            "discovery",
-            nothing,
-            settings=stack.settings(),
-            credentials=stack.credentials("discovery"),
-            migrations=None,
-        ) as runtime,
+        idle(stack) as runtime,
         stack.bus("gateway") as bus,
     ):
         health = await bus.request(GetHealth(), subject=health_subject("discovery"))
@@ -50,13 +55,7 @@ async def test_a_service_whose_connections_are_all_in_use_does_not_say_that_the_
     stack: Stack,
 ) -> None:
     async with (
-        running(
-            "discovery",
-            nothing,
-            settings=stack.settings(),
-            credentials=stack.credentials("discovery"),
-            migrations=None,
-        ) as runtime,
+        idle(stack) as runtime,
         stack.bus("gateway") as bus,
         AsyncExitStack() as held,
     ):
@@ -76,13 +75,7 @@ async def test_events_that_cannot_be_published_show_in_the_health_and_degrade_no
     stack: Stack,
 ) -> None:
     async with (
-        running(
-            "discovery",
-            nothing,
-            settings=stack.settings(),
-            credentials=stack.credentials("discovery"),
-            migrations=None,
-        ) as runtime,
+        idle(stack) as runtime,
         stack.bus("gateway") as bus,
     ):
         runtime.tell_parked(0)
@@ -237,13 +230,7 @@ async def test_replicas_hold_a_singleton_one_after_the_other(stack: Stack) -> No
         inside -= 1
 
     async def live() -> None:
-        async with running(
-            "discovery",
-            nothing,
-            settings=stack.settings(),
-            credentials=stack.credentials("discovery"),
-            migrations=None,
-        ) as runtime:
+        async with idle(stack) as runtime:
             await asyncio.gather(*(runtime.while_holding("sweep", body) for _ in range(3)))
 
     await asyncio.gather(live(), live())
@@ -252,13 +239,7 @@ async def test_replicas_hold_a_singleton_one_after_the_other(stack: Stack) -> No
 
 async def test_a_service_lives_through_a_crash_of_the_bus_server(stack: Stack) -> None:
     async with (
-        running(
-            "discovery",
-            nothing,
-            settings=stack.settings(),
-            credentials=stack.credentials("discovery"),
-            migrations=None,
-        ),
+        idle(stack),
         stack.bus("gateway") as bus,
     ):
         stack.nats.child.send(9)

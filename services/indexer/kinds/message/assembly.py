@@ -88,7 +88,7 @@ class Assembly:
         """Return one row of the conversation as an artifact."""
         (
             rowid, _, text, body, handle_id, service, date, date_read, date_delivered, from_me,
-            error, item_type, associated_type, _, reply_to, reply_part, balloon, effect, subject,
+            error, _, _, _, reply_to, reply_part, balloon, effect, subject,
             own_handle, flags,
         ) = row  # fmt: skip
         from_me = bool(from_me)
@@ -96,7 +96,7 @@ class Assembly:
         readable, rich, is_unknown, is_damaged = _read_text(text, body)
         silent = not text and not body
         more: More | None = None
-        if item_type or balloon or associated_type or silent or flags & _DETAILED:
+        if needing_details((row,)):
             more = More(*(self.details.get(rowid) or self._store.more(rowid)))
         summary = NOTHING if more is None else self._summary(more)
         app, event = None, None
@@ -317,7 +317,11 @@ def needing_details(rows: Sequence[Row]) -> list[int]:
     return [
         row[0]
         for row in rows
-        if row[11] or row[16] or row[12] or not (row[2] or row[3]) or row[20] & _DETAILED
+        if row[11]
+        or row[12]
+        or (row[16] and isinstance(row[16], str))
+        or not (row[2] or row[3])
+        or row[20] & _DETAILED
     ]
 
 

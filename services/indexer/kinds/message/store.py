@@ -188,13 +188,12 @@ class MessageStore:
             while end < len(order) and order[end - 1] % multiple and end < start + 2 * _BATCH:
                 end += 1
             numbers = order[start:end]
-            listed = ",".join(map(str, numbers))
             statement = (
                 f"select {self._fields} from json_each(?) as q "  # noqa: S608 -- names are ours
                 "cross join message as m on m.rowid = q.value"
             )
             try:
-                yield self._database.quick_rows(statement, (f"[{listed}]",)), True
+                yield self._database.quick_rows(statement, _listed(numbers)), True
             except (sqlite3.Error, UnicodeDecodeError):
                 yield list(self._one_by_one(numbers)), False
 
@@ -219,9 +218,7 @@ class MessageStore:
         found: dict[int, Row] = {}
         size = 0
         try:
-            for rowid, *rest in self._database.numbers(
-                statement, (f"[{','.join(map(str, numbers))}]",)
-            ):
+            for rowid, *rest in self._database.numbers(statement, _listed(numbers)):
                 found[rowid] = tuple(rest)
                 size += sum(len(value) for value in rest[:2] if isinstance(value, bytes | str))
                 if size > _MOST_DETAILS_BYTES:
@@ -366,18 +363,22 @@ class MessageStore:
             "cross join message_attachment_join as j on j.message_id = q.value "
             "join attachment as a on a.rowid = j.attachment_id order by j.rowid"
         )
-        listed = (f"[{','.join(map(str, numbers))}]",)
         found: dict[int, list[AttachmentRow]] = {}
         for read in (self._database.numbers, self._database.rows):
             found.clear()
             try:
-                for message_id, *row in read(statement, listed):
+                for message_id, *row in read(statement, _listed(numbers)):
                     found.setdefault(message_id, []).append(AttachmentRow(*row))
             except (sqlite3.Error, UnicodeDecodeError):
                 continue
             return found
         self._tally.note("Some attachments could not be read.")
         return found
+
+
+def _listed(numbers: Sequence[int]) -> tuple[str]:
+    """Return the parameter of a statement over ``json_each`` of some row numbers."""
+    return (f"[{','.join(map(str, numbers))}]",)
 
 
 class More(msgspec.Struct, frozen=True, gc=False):
