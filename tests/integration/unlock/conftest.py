@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,6 +30,7 @@ from shared.contracts.unlock import (
     Session,
     session_subject,
 )
+from tests.service_process import service_process
 from tests.stack import Stack
 
 PASSPHRASE = "correct horse battery staple"
@@ -140,39 +139,9 @@ class Vault:
         scratch = self.stack.settings().scratch_dir
         return [path for path in scratch.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
-    @asynccontextmanager
-    async def replica_process(self) -> AsyncIterator[asyncio.subprocess.Process]:
+    def replica_process(self) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
         """A replica that can be killed: ``python -m services.unlock``."""
-        credentials = self.stack.folder / f"unlock-{uuid4()}.json"
-        credentials.touch(0o600)
-        credentials.write_bytes(self.stack.credentials("unlock").encode())
-        reading, writing = os.pipe()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "services.unlock",
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(self.stack.folder),
-                "KEEPSAKE_DATA_DIR": str(self.stack.layout.data_dir),
-                "KEEPSAKE_SCRATCH_DIR": str(self.stack.folder / "scratch"),
-                "KEEPSAKE_CREDENTIALS": str(credentials),
-                "KEEPSAKE_READY": f"fd:{writing}",
-                "KEEPSAKE_LOG__LEVEL": "debug",
-            },
-            pass_fds=(writing,),
-            stdout=asyncio.subprocess.DEVNULL,
-        )
-        os.close(writing)
-        try:
-            ready = await asyncio.wait_for(asyncio.to_thread(os.read, reading, 16), 30)
-            assert ready == b"ready\n"
-            yield process
-        finally:
-            os.close(reading)
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+        return service_process(self.stack, "unlock")
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
