@@ -31,6 +31,10 @@ class WorkerRequest(msgspec.Struct, frozen=True, kw_only=True):
     device: str = ""
     files: dict[str, str]
     listing: str | None = None
+    apps: str | None = None
+    #: Files of the kind that are not on disk, and those that were too many to be read.
+    missing: int = 0
+    left_out: int = 0
     region: str | None = None
     #: Files: what the run before left, and what this one is to leave. See memory.
     known: str | None = None

@@ -168,7 +168,14 @@ class IndexRunner:
             try:
                 reports[kind] = await KindRun(
                     parser,
-                    files=KindFiles(parser, files=files, folder=folder, progress=progress),
+                    files=KindFiles(
+                        parser,
+                        files=files,
+                        backup=Path(revision.path),
+                        encrypted=bool(revision.location.encrypted),
+                        folder=folder,
+                        progress=progress,
+                    ),
                     reading=KindReading(
                         parser,
                         folder=folder,

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from services.indexer.kinds.protocol import KindParser, NeededFile
+from services.indexer.kinds.protocol import FOLDER, KindParser, NeededFile
 from services.indexer.progress import ProgressReporter
-from services.indexer.session_files import SessionFiles
+from services.indexer.session_files import SessionFiles, open_private
 from shared.contracts.indexer import KindReport
+from shared.contracts.unlock import File
+from shared.ios_backup.errors import DamagedFile, MissingFile
+from shared.ios_backup.property_lists import longest
+from shared.ios_backup.safe_files import read_within
 
 #: A store's write-ahead log holds its newest rows; without it the copy would be an old state.
 _SIBLINGS = ("-wal", "-shm")
-_LISTING = "listing.jsonl"
+_LISTING, _APPS, _COPY = "listing.jsonl", "apps.jsonl", "copy"
+_NO_STORE = "The backup has no store of this kind."
+_NOT_IN_PLAIN = "Phones put this into encrypted backups only, and this one is not encrypted."
 
 
 class UnreadError(Exception):
@@ -29,6 +37,10 @@ class Fetched(msgspec.Struct, kw_only=True):
 
     files: dict[str, str]
     listing: str | None = None
+    apps: str | None = None
+    #: Files that the manifest lists and that are not on disk, or are more than a kind reads.
+    missing: int = 0
+    left_out: int = 0
 
 
 class KindFiles:
@@ -39,59 +51,115 @@ class KindFiles:
         parser: KindParser,
         *,
         files: SessionFiles,
+        backup: Path,
+        encrypted: bool,
         folder: Path,
         progress: ProgressReporter,
     ) -> None:
-        """Copy from *files* into *folder*."""
+        """Copy from *files*, and from the backup's own folder *backup*, into *folder*."""
         self._parser = parser
         self._files = files
+        self._backup = backup
+        self._encrypted = encrypted
         self._folder = folder
         self._progress = progress
+        self._made = 0
 
     async def fetch(self) -> Fetched:
         """Copy what there is. Raises ``UnreadError``."""
         fetched = Fetched(files={})
         needed = self._parser.files
+        has_any = False
         for n, file in enumerate(needed):
             await self._progress.tell(f"Fetching {self._parser.title}", n, len(needed))
-            await self._fetch_file(file, n, fetched)
+            found = await self._fetch(file, fetched)
+            has_any = has_any or (found and file.required)
+        if not has_any:
+            raise self._unread("absent", self._why_absent())
         if self._parser.listings:
             target = self._folder / _LISTING
             await self._files.write_listing(self._parser.listings, target)
             fetched.listing = str(target)
+        if self._parser.needs_apps:
+            target = self._folder / _APPS
+            await self._files.write_apps(target)
+            fetched.apps = str(target)
         return fetched
 
-    async def _fetch_file(self, needed: NeededFile, n: int, fetched: Fetched) -> None:
-        # Siblings lie beside their store under the same name, which is how SQLite finds them.
-        folder = self._folder / str(n)
+    async def _fetch(self, needed: NeededFile, fetched: Fetched) -> bool:
+        """Copy what *needed* names; return whether the backup has any of it."""
+        if needed.domain == FOLDER:
+            return await self._fetch_from_folder(needed, fetched)
+        if needed.is_pattern:
+            found = await self._files.find_matching(needed)
+            # Siblings come with the store that they belong to.
+            found = [file for file in found if not file.relative_path.endswith(_SIBLINGS)]
+            fetched.left_out += len(found[needed.at_most :])
+            found = found[: needed.at_most]
+        else:
+            one = await self._files.find(needed.domain, needed.relative_path)
+            found = [] if one is None else [one]
+        for file in found:
+            await self._copy(file, needed, fetched)
+        return bool(found)
+
+    async def _copy(self, file: File, needed: NeededFile, fetched: Fetched) -> None:
+        name = f"{file.domain}/{file.relative_path}"
+        if name in fetched.files:
+            return
+        if file.present is False:
+            self._miss(fetched, is_needed=needed.required)
+            return
+        # Siblings lie beside their store under the same name, which is how SQLite finds them. The
+        # phone's own names may be too long for a file system, or worse.
+        store = await self._make_folder() / _COPY
+        for suffix in _SIBLINGS:
+            sibling = await self._files.find(file.domain, f"{file.relative_path}{suffix}")
+            if sibling is None:
+                continue
+            if sibling.present is False:
+                if suffix != "-shm":
+                    self._miss(fetched, is_needed=True)
+                continue
+            await self._files.copy(sibling, store.with_name(f"{_COPY}{suffix}"))
+        await self._files.copy(file, store)
+        fetched.files[name] = str(store)
+
+    async def _fetch_from_folder(self, needed: NeededFile, fetched: Fetched) -> bool:
+        name = needed.relative_path
+        try:
+            content = await asyncio.to_thread(
+                read_within, self._backup, name, max_bytes=longest(name)
+            )
+        except (MissingFile, DamagedFile):
+            return False
+        target = await self._make_folder() / _COPY
+        with open_private(target) as copy:
+            copy.write(content)
+        fetched.files[f"{FOLDER}/{name}"] = str(target)
+        return True
+
+    async def _make_folder(self) -> Path:
+        folder = self._folder / str(self._made)
+        self._made += 1
         folder.mkdir(mode=0o700)
-        name = needed.relative_path.rpartition("/")[2]
-        for suffix in ("", *_SIBLINGS):
-            found = await self._files.find(needed.domain, f"{needed.relative_path}{suffix}")
-            if found is None:
-                if suffix:
-                    continue
-                if needed.required:
-                    raise UnreadError(
-                        KindReport(
-                            kind=self._parser.kind,
-                            state="absent",
-                            note="The backup has no store of this kind.",
-                        )
-                    )
-                return
-            if found.present is False:
-                if suffix == "-shm" or not (needed.required or suffix):
-                    continue
-                raise UnreadError(
-                    KindReport(
-                        kind=self._parser.kind,
-                        state="failed",
-                        missing_files=1,
-                        note="The backup lists a file of this kind that is not on disk.",
-                    )
-                )
-            target = folder / f"{name}{suffix}"
-            await self._files.copy(found, target)
-            if not suffix:
-                fetched.files[needed.name] = str(target)
+        return folder
+
+    def _miss(self, fetched: Fetched, *, is_needed: bool) -> None:
+        if is_needed:
+            raise self._unread(
+                "failed", "The backup lists a file of this kind that is not on disk.", missing=1
+            )
+        fetched.missing += 1
+
+    def _why_absent(self) -> str:
+        if self._parser.encrypted_only and not self._encrypted:
+            return _NOT_IN_PLAIN
+        return _NO_STORE
+
+    def _unread(
+        self, state: Literal["absent", "failed"], note: str, *, missing: int = 0
+    ) -> UnreadError:
+        return UnreadError(
+            KindReport(kind=self._parser.kind, state=state, missing_files=missing, note=note)
+        )

@@ -296,14 +296,16 @@ def _parse(request: WorkerRequest, sink: FrameSink) -> None:
         sink.finish(request.kind, "failed", "Nobody here reads this kind.")
         return
     files = {name: Path(path) for name, path in request.files.items()}
-    if any(needed.required and needed.name not in files for needed in parser.files):
+    if not any(needed.required and needed.is_among(files) for needed in parser.files):
         sink.finish(request.kind, "absent", "This backup has no such store.")
         return
     inputs = ParserInputs(
         files=files,
         listing=None if request.listing is None else Path(request.listing),
+        apps=None if request.apps is None else Path(request.apps),
         region=request.region,
     )
+    _count_unfetched(request, sink.tally)
     try:
         parser.parse(inputs, sink)
     except MemoryRefusedError:
@@ -319,6 +321,14 @@ def _parse(request: WorkerRequest, sink: FrameSink) -> None:
         sink.finish(request.kind, "failed", f"Reading failed ({type(error).__name__}).")
     else:
         sink.finish(request.kind, "indexed", "")
+
+
+def _count_unfetched(request: WorkerRequest, tally: Tally) -> None:
+    tally.missing_files += request.missing
+    if request.missing:
+        tally.note("A file that the backup lists is not on disk.", request.missing)
+    if request.left_out:
+        tally.note("The backup has more such files than are read.", request.left_out)
 
 
 def main() -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from services.indexer.errors import backup_changed
+from services.indexer.kinds.protocol import NeededFile
 from shared.bus import Bus
 from shared.contracts.discovery import Location
 from shared.contracts.identifiers import SessionId
@@ -27,6 +28,7 @@ from shared.contracts.unlock import (
     DescribeSession,
     File,
     FindFile,
+    ListApps,
     ListFiles,
     OpenFile,
     ReadFile,
@@ -88,6 +90,16 @@ class SessionFiles:
                 return None
             raise
 
+    async def find_matching(self, needed: NeededFile) -> list[File]:
+        """Return the files that a pattern names, by domain and path; no directories or links."""
+        found: list[File] = []
+        async for page in self._pages(
+            domain=None if "*" in needed.domain else needed.domain,
+            path_like=needed.relative_path.replace("*", "%"),
+        ):
+            found += [file for file in page if needed.matches(file.domain, file.relative_path)]
+        return found
+
     async def copy(self, file: File, target: Path) -> int:
         """Write a file's plaintext to *target*, readable for us only; return its length."""
         content = await self._bus.request(
@@ -121,29 +133,42 @@ class SessionFiles:
         encode = msgspec.json.Encoder().encode
         with open_private(target) as lines:
             for domain, prefix in listings:
-                cursor: str | None = None
-                while True:
-                    page = await self._bus.request(
-                        ListFiles(
-                            domain=domain,
-                            path_like=f"{prefix}%",
-                            kind="file",
-                            limit=MAX_LIMIT,
-                            cursor=cursor,
-                        ),
-                        subject=self._subject(ListFiles.subject),
-                        timeout_seconds=_TIMEOUT_SECONDS,
-                    )
+                async for page in self._pages(domain=domain, path_like=f"{prefix}%"):
                     body = b"".join(
                         encode(_line(file)) + b"\n"
-                        for file in page.items
+                        for file in page
                         # LIKE takes an underscore for any character and ignores case.
                         if file.relative_path.startswith(prefix)
                     )
                     await asyncio.to_thread(lines.write, body)
-                    cursor = page.next_cursor
-                    if cursor is None:
-                        break
+
+    async def write_apps(self, target: Path) -> None:
+        """Write one JSON line per app of the backup."""
+        page = await self._bus.request(
+            ListApps(), subject=self._subject(ListApps.subject), timeout_seconds=_TIMEOUT_SECONDS
+        )
+        body = b"".join(msgspec.json.encode(app) + b"\n" for app in page.items)
+        with open_private(target) as lines:
+            await asyncio.to_thread(lines.write, body)
+
+    async def _pages(self, *, domain: str | None, path_like: str) -> AsyncIterator[list[File]]:
+        cursor: str | None = None
+        while True:
+            page = await self._bus.request(
+                ListFiles(
+                    domain=domain,
+                    path_like=path_like,
+                    kind="file",
+                    limit=MAX_LIMIT,
+                    cursor=cursor,
+                ),
+                subject=self._subject(ListFiles.subject),
+                timeout_seconds=_TIMEOUT_SECONDS,
+            )
+            yield page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     async def close(self) -> None:
         """End the session; one that has ended is fine."""

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from services.indexer.kinds.protocol import NeededFile, ParserInputs, Sink
+from services.indexer.kinds.protocol import KindParser, NeededFile, ParserInputs, Sink
 
 _ADDRESS_BOOK = "Library/AddressBook/AddressBook.sqlitedb"
 _IMAGES = "Library/AddressBook/AddressBookImages.sqlitedb"
 
 
-class ContactParser:
+class ContactParser(KindParser):
     """The people and companies in the phone's address book."""
 
     kind = "contact"
     title = "Contacts"
     note = "Contacts of all accounts on the phone, with their groups and pictures."
     version = 1
-    keeps_memory = False
     files = (
         NeededFile(domain="HomeDomain", relative_path=_ADDRESS_BOOK),
         NeededFile(domain="HomeDomain", relative_path=_IMAGES, required=False),
     )
-    listings: tuple[tuple[str, str], ...] = ()
 
     def parse(self, inputs: ParserInputs, sink: Sink) -> None:
         """Read every contact; one bad record costs one record."""

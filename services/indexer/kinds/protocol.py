@@ -6,28 +6,54 @@ and give what they find to a sink; a record that cannot be read costs that recor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 import msgspec
 
 from services.indexer.memory import Memory
 from services.indexer.staging import StagedArtifact, StagedThread, Threads
 
+T = TypeVar("T")
+
+#: The domain of files that lie beside the manifest, in the backup's own folder: ``Info.plist``.
+FOLDER = ""
+
 
 class NeededFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of the backup; its ``-wal`` and ``-shm`` siblings are fetched with it."""
+    """Files of the backup; the ``-wal`` and ``-shm`` siblings of each are fetched with it.
+
+    Both names may hold ``*``, for any characters. Apple moves stores between domains, so a kind
+    names every place: it is absent only from a backup that has none of its required files.
+    """
 
     domain: str
     relative_path: str
-    #: Without a required file the kind is absent from the backup.
     required: bool = True
+    #: Of a pattern, so many are fetched at most, in the order of their names.
+    at_most: int = 64
 
     @property
-    def name(self) -> str:
-        """The name under which the worker is told where the copy lies."""
-        return f"{self.domain}/{self.relative_path}"
+    def is_pattern(self) -> bool:
+        """Whether this may name several files."""
+        return "*" in self.domain or "*" in self.relative_path
+
+    def matches(self, domain: str, relative_path: str) -> bool:
+        """Whether this names that file."""
+        return _matches(self.domain, domain) and _matches(self.relative_path, relative_path)
+
+    def is_among(self, names: Iterable[str]) -> bool:
+        """Whether this names one of some files, which are given as ``domain/relative_path``."""
+        # No domain has a slash in its name.
+        return any(self.matches(*name.split("/", 1)) for name in names)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    # Only the star is a pattern; brackets and question marks stand in real names.
+    return fnmatchcase(name, pattern.replace("[", "[[]").replace("?", "[?]"))
 
 
 class ListedFile(msgspec.Struct, frozen=True):
@@ -38,6 +64,17 @@ class ListedFile(msgspec.Struct, frozen=True):
     file_id: str
     size_bytes: int | None = None
     present: bool | None = True
+
+
+class ListedApp(msgspec.Struct, frozen=True):
+    """One app of the backup with the sum of its files; bytes are the manifest's claim."""
+
+    bundle_id: str
+    name: str | None
+    version: str | None
+    domains: list[str]
+    file_count: int
+    size_bytes: int | None = None
 
 
 class UnsupportedStoreError(Exception):
@@ -52,17 +89,29 @@ class ParserInputs:
         *,
         files: Mapping[str, Path],
         listing: Path | None = None,
+        apps: Path | None = None,
         region: str | None = None,
     ) -> None:
-        """Take copies by ``domain/relative_path``; *listing* is a file of JSON lines."""
+        """Take copies by ``domain/relative_path``; the others are files of JSON lines."""
         self._files = files
         self._listing = listing
+        self._apps = apps
         #: Where phone numbers without a country code are read (``DE``).
         self.region = region
 
     def find(self, domain: str, relative_path: str) -> Path | None:
         """Return where the copy of a file lies, or None when the backup has none."""
         return self._files.get(f"{domain}/{relative_path}")
+
+    def matching(self, domain: str, relative_path: str) -> list[tuple[str, str, Path]]:
+        """Return domain, path and copy of every file that a pattern names, in order."""
+        pattern = NeededFile(domain=domain, relative_path=relative_path)
+        found = []
+        for name, copy in self._files.items():
+            of, path = name.split("/", 1)
+            if pattern.matches(of, path):
+                found.append((of, path, copy))
+        return sorted(found)
 
     @property
     def has_listing(self) -> bool:
@@ -71,15 +120,23 @@ class ParserInputs:
 
     def listed(self) -> Iterator[ListedFile]:
         """Yield the manifest's files under the kind's prefixes; broken lines are left out."""
-        if self._listing is None:
-            return
-        decode = msgspec.json.Decoder(ListedFile).decode
-        with self._listing.open("rb") as lines:
-            for line in lines:
-                try:
-                    yield decode(line)
-                except (msgspec.MsgspecError, UnicodeDecodeError):
-                    continue
+        return _lines(self._listing, ListedFile)
+
+    def apps(self) -> Iterator[ListedApp]:
+        """Yield the apps of the backup, for a kind that needs them."""
+        return _lines(self._apps, ListedApp)
+
+
+def _lines(path: Path | None, of: type[T]) -> Iterator[T]:
+    if path is None:
+        return
+    decode = msgspec.json.Decoder(of).decode
+    with path.open("rb") as lines:
+        for line in lines:
+            try:
+                yield decode(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                continue
 
 
 class Tally:
@@ -154,36 +211,28 @@ class Sink(Protocol):
         """Say how far the run is; may be called often."""
 
 
-class KindParser(Protocol):
+class KindParser(ABC):
     """One kind. Importing it must be cheap: ``parse`` imports what it needs."""
 
-    @property
-    def kind(self) -> str:
-        """The kind's name in the API."""
+    #: The kind's name in the API.
+    kind: ClassVar[str]
+    #: The kind's name for people, in the plural.
+    title: ClassVar[str]
+    #: What is covered and what is not, for people.
+    note: ClassVar[str]
+    #: Raised whenever the same file would give other artifacts.
+    version: ClassVar[int] = 1
+    #: Whether ``parse`` fills the sink's memory, so that the next revision costs less.
+    keeps_memory: ClassVar[bool] = False
+    #: Whether phones leave the kind out of backups that are not encrypted.
+    encrypted_only: ClassVar[bool] = False
+    #: The files that ``parse`` gets copies of.
+    files: ClassVar[tuple[NeededFile, ...]]
+    #: Domains and path prefixes of which ``parse`` gets the manifest's file list.
+    listings: ClassVar[tuple[tuple[str, str], ...]] = ()
+    #: Whether ``parse`` gets the apps of the backup with their sizes.
+    needs_apps: ClassVar[bool] = False
 
-    @property
-    def title(self) -> str:
-        """The kind's name for people, in the plural."""
-
-    @property
-    def note(self) -> str:
-        """What is covered and what is not, for people."""
-
-    @property
-    def version(self) -> int:
-        """Raised whenever the same file would give other artifacts."""
-
-    @property
-    def keeps_memory(self) -> bool:
-        """Whether ``parse`` fills the sink's memory, so that the next revision costs less."""
-
-    @property
-    def files(self) -> tuple[NeededFile, ...]:
-        """The files that ``parse`` gets copies of."""
-
-    @property
-    def listings(self) -> tuple[tuple[str, str], ...]:
-        """Domains and path prefixes of which ``parse`` gets the manifest's file list."""
-
+    @abstractmethod
     def parse(self, inputs: ParserInputs, sink: Sink) -> None:
         """Read everything; raises UnsupportedStoreError when the store cannot be read at all."""

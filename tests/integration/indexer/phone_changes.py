@@ -12,7 +12,7 @@ import msgspec
 
 from deploy.demo.messages import write_bulk_messages
 from deploy.demo.phone import phone_files
-from services.indexer.kinds.message.attachment_files import file_id_of
+from services.indexer.kinds.backup_files import file_id_of
 
 SMS = "HomeDomain/Library/SMS/sms.db"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.indexer.kinds.protocol import NeededFile, ParserInputs, Sink
+from services.indexer.kinds.protocol import KindParser, NeededFile, ParserInputs, Sink
 
 
-class MessageParser:
+class MessageParser(KindParser):
     """iMessage, SMS and RCS conversations."""
 
     kind = "message"

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.message.attached import NOTHING_ATTACHED, Attached, attach
-from services.indexer.kinds.message.attachment_files import AttachmentRow, BackupFiles
+from services.indexer.kinds.message.attachment_files import AttachmentRow, MessageFiles
 from services.indexer.kinds.message.attributed_text import decode_attributed_text
 from services.indexer.kinds.message.balloons import describe_balloon, readable_text
 from services.indexer.kinds.message.events import describe_event
@@ -59,7 +59,7 @@ class Assembly:
         store: MessageStore,
         handles: Handles,
         people: dict[int, Handle],
-        files: BackupFiles,
+        files: MessageFiles,
         tally: Tally,
     ) -> None:
         """Take what is needed to look things up."""

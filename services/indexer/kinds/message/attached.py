@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.indexer.kinds.message.attachment_files import AttachmentRow, BackupFiles
+from services.indexer.kinds.message.attachment_files import AttachmentRow, MessageFiles
 from services.indexer.kinds.message.payload import AttachmentInfo, Part, Role
 from services.indexer.kinds.message.rich_text import TransferPlace
 from services.indexer.staging import StagedAttachment
@@ -40,7 +40,7 @@ def attach(
     rows: Sequence[AttachmentRow],
     places: tuple[TransferPlace, ...],
     *,
-    files: BackupFiles,
+    files: MessageFiles,
     first: int = 0,
     part: int | None = None,
     parts: tuple[tuple[int, str], ...] = (),
@@ -128,7 +128,7 @@ def _add_moving_halves(
     found: list[StagedAttachment],
     infos: list[AttachmentInfo],
     *,
-    files: BackupFiles,
+    files: MessageFiles,
     first: int,
 ) -> None:
     paired = {info.of for info in infos}

@@ -5,15 +5,21 @@ Never guessed: the phone's path gives one relative path, looked for in two domai
 
 from __future__ import annotations
 
-import mimetypes
-from hashlib import sha1
 from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
 
+from services.indexer.kinds.backup_files import (
+    BLOB_MISSING,
+    LIST_UNKNOWN,
+    NOT_DOWNLOADED,
+    NOT_IN_BACKUP,
+    BackupFiles,
+    file_id_of,
+    media_type_of,
+)
 from services.indexer.kinds.keyed_archive import load_plist
-from services.indexer.kinds.protocol import ParserInputs
 from services.indexer.staging import StagedAttachment
 
 #: Columns of an attachment's row, in the order of ``AttachmentRow``.
@@ -32,28 +38,13 @@ ATTACHMENT_COLUMNS = (
     "emoji_image_short_description",
 )
 
-NOT_DOWNLOADED = "Not in this backup: the phone had not downloaded it."
 TEMPORARY = "Not in this backup: the phone kept it in a temporary place."
-NOT_IN_BACKUP = "Not in this backup: it is in iCloud only, or was removed from the phone."
-BLOB_MISSING = "Missing: the backup lists it, but its content is not on disk."
-LIST_UNKNOWN = "Unknown: the backup's file list was not at hand."
 _IS_FOLDER = "Not shown: it is a folder."
 
 _DOMAINS = ("MediaDomain", "HomeDomain")
 _ROOTS = ("~/", "/var/mobile/", "/private/var/mobile/", "file:///var/mobile/")
 _TEMPORARY_ROOTS = ("/var/folders", "/private/var/folders", "/var/tmp", "/private/var/tmp", "/tmp")  # noqa: S108 -- a phone's paths
 _STILL_SUFFIXES = {"heic", "jpg", "jpeg"}
-_MEDIA_TYPES = {
-    ".heic": "image/heic",
-    ".heics": "image/heic-sequence",
-    ".caf": "audio/x-caf",
-    ".amr": "audio/amr",
-    ".vcf": "text/vcard",
-    ".pkpass": "application/vnd.apple.pkpass",
-    ".webp": "image/webp",
-    ".m4a": "audio/mp4",
-    ".mov": "video/quicktime",
-}
 
 
 class AttachmentRow(msgspec.Struct, frozen=True, gc=False):
@@ -93,24 +84,8 @@ class AttachmentRow(msgspec.Struct, frozen=True, gc=False):
         return None
 
 
-def _number(file_id: str) -> int:
-    return int(file_id[:15], 16)
-
-
-class BackupFiles:
-    """Which files the backup holds under the message folders, by file id; small per file."""
-
-    def __init__(self, inputs: ParserInputs) -> None:
-        """Read the listing once."""
-        self._is_known = inputs.has_listing
-        # 60 bits of a SHA-1 tell a million files apart; the value is the size, or -1 for absent.
-        self._sizes: dict[int, int] = {}
-        for file in inputs.listed():
-            try:
-                number = _number(file.file_id)
-            except ValueError:
-                continue
-            self._sizes[number] = (file.size_bytes or 0) if file.present is not False else -1
+class MessageFiles(BackupFiles):
+    """The files under the message folders, as rows of the table name them."""
 
     def locate(self, row: AttachmentRow) -> StagedAttachment:
         """Return the attachment with its file, or the reason why it is not there."""
@@ -139,30 +114,25 @@ class BackupFiles:
         )
 
     def _look_up(self, path: str) -> tuple[str, str, int | None, str | None]:
-        reason = NOT_IN_BACKUP if self._is_known else LIST_UNKNOWN
+        reason = NOT_IN_BACKUP if self.is_known else LIST_UNKNOWN
         for domain in _DOMAINS:
-            file_id = file_id_of(domain, path)
-            size = self._sizes.get(_number(file_id))
+            size = self.size(domain, path)
             if size is not None and size >= 0:
-                return domain, file_id, size, None
+                return domain, file_id_of(domain, path), size, None
             if size is not None:
-                return domain, file_id, None, BLOB_MISSING
+                return domain, file_id_of(domain, path), None, BLOB_MISSING
         return _DOMAINS[0], file_id_of(_DOMAINS[0], path), None, reason
 
     def context(self, row: AttachmentRow) -> list[int | None]:
         """Return what decides, beside the row, what ``locate`` and ``find_moving_half`` give."""
         path = relative_path(row.filename)[0] if isinstance(row.filename, str) else None
-        if path is None or not self._sizes:
+        if path is None or not len(self):
             return []
         paths = [path]
         stem, _, suffix = path.rpartition(".")
         if suffix.lower() in _STILL_SUFFIXES:
             paths += [f"{stem}.MOV", f"{stem}.mov"]
-        return [
-            self._sizes.get(_number(file_id_of(domain, one)))
-            for one in paths
-            for domain in _DOMAINS
-        ]
+        return [self.size(domain, one) for one in paths for domain in _DOMAINS]
 
     def find_moving_half(self, still: StagedAttachment) -> StagedAttachment | None:
         """Return the film of a Live Photo that lies beside *still*, when the backup has it."""
@@ -174,8 +144,7 @@ class BackupFiles:
             return None
         for ending in ("MOV", "mov"):
             candidate = f"{stem}.{ending}"
-            file_id = file_id_of(still.domain, candidate)
-            size = self._sizes.get(_number(file_id))
+            size = self.size(still.domain, candidate)
             if size is not None and size >= 0:
                 return StagedAttachment(
                     name=PurePosixPath(candidate).name,
@@ -183,15 +152,10 @@ class BackupFiles:
                     size_bytes=size,
                     domain=still.domain,
                     relative_path=candidate,
-                    file_id=file_id,
+                    file_id=file_id_of(still.domain, candidate),
                     present=True,
                 )
         return None
-
-
-def file_id_of(domain: str, path: str) -> str:
-    """Return the name of a file's blob in the backup."""
-    return sha1(f"{domain}-{path}".encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
 
 
 def relative_path(filename: str) -> tuple[str | None, str | None]:
@@ -217,4 +181,4 @@ def _media_type(row: AttachmentRow, suffix: str) -> str | None:
         return row.mime_type
     if row.is_preview:
         return None
-    return _MEDIA_TYPES.get(suffix) or mimetypes.guess_type(f"x{suffix}", strict=False)[0]
+    return media_type_of(f"x{suffix}")

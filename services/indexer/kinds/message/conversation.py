@@ -17,7 +17,7 @@ import msgspec
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.message.assembly import Assembly, needing_details
-from services.indexer.kinds.message.attachment_files import AttachmentRow, BackupFiles
+from services.indexer.kinds.message.attachment_files import AttachmentRow, MessageFiles
 from services.indexer.kinds.message.chat_of_messages import ChatOfMessage
 from services.indexer.kinds.message.fingerprints import (
     GROUP_ROWS,
@@ -50,7 +50,7 @@ def parse_messages(inputs: ParserInputs, sink: Sink) -> None:
         handles = Handles(inputs.region)
         store = MessageStore(database, handles, sink.tally)
         salt = (inputs.region, inputs.has_listing, *store.salt)
-        _Pass(store, handles, BackupFiles(inputs), sink, salt).run()
+        _Pass(store, handles, MessageFiles(inputs), sink, salt).run()
 
 
 class _OtherHalf(msgspec.Struct):
@@ -71,7 +71,7 @@ class _Pass:
         self,
         store: MessageStore,
         handles: Handles,
-        files: BackupFiles,
+        files: MessageFiles,
         sink: Sink,
         salt: Sequence[object],
     ) -> None:

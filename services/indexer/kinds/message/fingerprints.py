@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from services.indexer.kinds.message.attachment_files import AttachmentRow, BackupFiles
+from services.indexer.kinds.message.attachment_files import AttachmentRow, MessageFiles
 from services.indexer.kinds.message.chat_of_messages import ChatOfMessage
 from services.indexer.kinds.message.reactions import Reactions
 from services.indexer.kinds.message.store import Row
@@ -87,7 +87,7 @@ class Fingerprints:
         conversations: Conversations,
         chats: ChatOfMessage,
         people: Mapping[int, Handle],
-        files: BackupFiles,
+        files: MessageFiles,
         reactions: Reactions,
         recoverable: Mapping[int, tuple[int, Any]],
         deleted_parts: Mapping[int, list[Row]],

@@ -1,0 +1,76 @@
+"""Kinds that other packages bring."""
+
+from importlib.metadata import EntryPoint
+from typing import ClassVar
+
+import pytest
+
+from services.indexer.kinds.contact import ContactParser
+from services.indexer.kinds.installed import GROUP, with_installed
+from services.indexer.kinds.protocol import KindParser, NeededFile, ParserInputs, Sink
+
+
+class Stamps(KindParser):
+    kind = "stamp"
+    title = "Stamps"
+    note = "All stamps."
+    files = (NeededFile(domain="AppDomain-org.example.stamps", relative_path="*.stamps"),)
+
+    def parse(self, inputs: ParserInputs, sink: Sink) -> None:
+        """Find nothing."""
+
+
+class Nameless(Stamps):
+    kind = "Not A Name!"
+
+
+class Rival(Stamps):
+    kind = "contact"
+
+
+class Silent(Stamps):
+    kind = "silent"
+    files: ClassVar[tuple[NeededFile, ...]] = ()
+
+
+not_a_parser = object()
+ready_made = Stamps()
+
+
+def entry(name: str) -> EntryPoint:
+    return EntryPoint(name=name, value=f"{__name__}:{name}", group=GROUP)
+
+
+@pytest.mark.parametrize("name", ["Stamps", "ready_made"])
+def test_a_parser_of_another_package_comes_after_ours(name: str) -> None:
+    parsers = with_installed((ContactParser(),), found=[entry(name)])
+    assert list(parsers) == ["contact", "stamp"]
+
+
+@pytest.mark.parametrize("name", ["Nameless", "Rival", "Silent", "not_a_parser", "missing"])
+def test_a_parser_that_cannot_be_used_costs_itself_only(name: str) -> None:
+    ours = ContactParser()
+    parsers = with_installed((ours,), found=[entry(name), entry("Stamps")])
+    assert parsers["contact"] is ours
+    assert list(parsers) == ["contact", "stamp"]
+
+
+@pytest.mark.parametrize(
+    ("domain", "path", "name", "is_named"),
+    [
+        ("HomeDomain", "a/b.db", "HomeDomain/a/b.db", True),
+        ("HomeDomain", "a/b.db", "HomeDomain/a/c.db", False),
+        ("AppDomain-*", "Stores/Data-*.sqlite", "AppDomain-x/Stores/Data-1.sqlite", True),
+        ("AppDomain-*", "Stores/Data-*.sqlite", "AppDomain-x/Stores/Data-1.sqlite-wal", False),
+        ("HomeDomain", "a[1]?.db", "HomeDomain/a[1]?.db", True),
+        ("HomeDomain", "a[1]?.db", "HomeDomain/a1x.db", False),
+        ("", "Info.plist", "/Info.plist", True),
+    ],
+)
+def test_a_file_is_named_exactly_or_by_stars(
+    domain: str,
+    path: str,
+    name: str,
+    is_named: bool,  # noqa: FBT001 -- a case of the table
+) -> None:
+    assert NeededFile(domain=domain, relative_path=path).is_among([name]) is is_named
