@@ -28,7 +28,8 @@ from typing import Any
 
 import msgspec
 
-from tests.hostile.readers import Reader, all_readers
+from tests.hostile.reader import Reader
+from tests.hostile.readers import all_readers
 
 LIMIT_SECONDS = 5.0
 LIMIT_BYTES = 512 * 1024 * 1024

@@ -25,7 +25,7 @@ from services.indexer.staging import ARTIFACT_COLUMNS, StagedThread
 from shared.contracts.indexer import KindReport
 from tests.hostile import seeds
 from tests.hostile.mutations import mutate, sqlite_spots
-from tests.hostile.readers import Reader
+from tests.hostile.reader import Reader
 from tests.hostile.rows import disturb
 
 SMS = "HomeDomain/Library/SMS/sms.db"
