@@ -16,7 +16,6 @@ from services.indexer.kinds.address_book_store import (
     read_people,
     read_stores,
     read_values,
-    text_of,
 )
 from services.indexer.kinds.contact_payload import (
     Account,
@@ -29,6 +28,7 @@ from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.phone_time import cocoa_microseconds, cocoa_utc
 from services.indexer.kinds.protocol import ParserInputs, Sink, UnsupportedStoreError
+from services.indexer.kinds.values import text_of
 from services.indexer.staging import StagedArtifact
 
 PHONE, EMAIL, ADDRESS, DATE, MESSENGER, URL, RELATED, SOCIAL = 3, 4, 5, 12, 13, 22, 23, 46

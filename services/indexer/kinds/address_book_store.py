@@ -14,6 +14,7 @@ import msgspec
 
 from services.indexer.kinds.contact_payload import Image
 from services.indexer.kinds.database import Database
+from services.indexer.kinds.values import text_of
 
 PERSON_COLUMNS = (
     "First", "Middle", "Last", "Prefix", "Suffix", "Nickname", "PreviousFamilyName",
@@ -44,15 +45,6 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     label: str | None
     value: Any
     entries: dict[str, str]
-
-
-def text_of(value: Any) -> str | None:
-    """Return a string that says something, or None."""
-    if isinstance(value, int | float):
-        value = str(value)
-    if not isinstance(value, str):
-        return None
-    return value.strip("\0 \t\r\n") or None
 
 
 def read_stores(database: Database) -> dict[int, Store]:

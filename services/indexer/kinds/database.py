@@ -91,6 +91,11 @@ class Database:
         self._connection.execute("select count(*) from json_each('[]')").fetchone()
         self._connection.set_authorizer(_authorize)
 
+    @property
+    def tables(self) -> frozenset[str]:
+        """The names of all tables, virtual ones too."""
+        return frozenset(self._tables)
+
     def columns(self, table: str) -> frozenset[str]:
         """Return the names of a real table's columns; empty when there is no such table."""
         known = self._columns.get(table)

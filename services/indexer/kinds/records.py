@@ -1,0 +1,104 @@
+"""Reading rows that nobody vouches for: one bad record costs one record, and each is counted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from services.indexer.kinds.database import Database
+from services.indexer.kinds.protocol import Sink, Tally
+from services.indexer.staging import StagedArtifact
+
+Record = dict[str, Any]
+
+_PROGRESS_EVERY = 500
+
+
+class Records:
+    """Gives artifacts to a sink and counts; an identity that comes again is left out."""
+
+    def __init__(self, sink: Sink, *, total: int = 0) -> None:
+        """Give to *sink*; *total* is about how many there are, for the progress."""
+        self._sink = sink
+        self._total = total
+        self._done = 0
+        self._keys: set[str] = set()
+
+    def keep(self, make: Callable[[], StagedArtifact | None]) -> None:
+        """Take what *make* returns. None, and whatever it raises, cost this record only."""
+        tally = self._sink.tally
+        tally.read += 1
+        self._done += 1
+        try:
+            artifact = make()
+        except Exception as error:  # noqa: BLE001 -- one bad record costs one record
+            tally.undecodable += 1
+            tally.note(f"A record could not be understood ({type(error).__name__}).")
+            artifact = None
+        else:
+            if artifact is None:
+                tally.skipped += 1
+        if artifact is not None:
+            if artifact.key in self._keys:
+                tally.skipped += 1
+                tally.note("Several records claim the same identity.")
+            else:
+                self._keys.add(artifact.key)
+                self._sink.artifact(artifact)
+        if self._done % _PROGRESS_EVERY == 0:
+            self._sink.progress(
+                min(self._done, self._total or self._done), self._total or self._done
+            )
+
+    def finish(self) -> None:
+        """Say that all is done."""
+        self._sink.progress(self._done, self._done)
+
+
+def walk(
+    database: Database,
+    table: str,
+    columns: Sequence[str],
+    tally: Tally,
+    *,
+    rest: str = "",
+) -> Iterator[Record]:
+    """Yield every row that can be read as a dict of *columns*; those the table lacks are None.
+
+    *rest* is what stands behind the table in the statement (``order by ZDATE``). A damaged page
+    ends the walk, and the report says so. ``rowid`` is a column, too.
+    """
+    there = database.columns(table)
+    if not there:
+        return
+    fields = ", ".join(
+        name if name in there or name == "rowid" else f"null as {name}" for name in columns
+    )
+    names = tuple(columns)
+    try:
+        for row in database.rows(f"select {fields} from {table} {rest}"):  # noqa: S608 -- names are ours
+            yield dict(zip(names, row, strict=True))
+    except sqlite3.Error:
+        tally.note("Part of a table is damaged; what could be read was read.")
+
+
+def by_number(
+    database: Database, table: str, columns: Sequence[str], tally: Tally, *, key: str = "Z_PK"
+) -> dict[int, Record]:
+    """Return the rows of a small table by their number *key*."""
+    return {
+        row[key]: row
+        for row in walk(database, table, (key, *columns), tally)
+        if isinstance(row[key], int)
+    }
+
+
+def key_of(*parts: object) -> str:
+    """Return an identity for a record that has none of its own: a digest of what it says.
+
+    For records that never change (a call, a visit); those that may change would be followed as two.
+    """
+    said = repr(parts).encode("utf-8", "replace")
+    return f"digest:{blake2b(said, digest_size=16).hexdigest()}"
