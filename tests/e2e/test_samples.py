@@ -116,10 +116,8 @@ def test_messages_and_contacts_of_a_sample_stand_in_the_history(
     job = vault.wait_for_job(accepted["job_id"])
     assert job["state"] == "completed", job
     kinds = {one["kind"]: one for one in job["report"]["kinds"]}  # type: ignore[index]
-    assert {name: one["state"] for name, one in kinds.items()} == {
-        "message": "indexed",
-        "contact": "indexed",
-    }
+    assert {kinds[name]["state"] for name in ("message", "contact")} == {"indexed"}
+    assert {one["state"] for one in kinds.values()} <= {"indexed", "absent"}
     assert kinds["message"]["read"] == len(expected)
     messages = _everything(vault, "/api/artifacts", device=backup["udid"], kind="message")
     texts = {int(one["key"].rpartition("-")[2]): one["text"] for one in messages}
