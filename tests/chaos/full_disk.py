@@ -1,7 +1,8 @@
 """The disks run full, one after the other, while a person works: nothing lost, all back by itself.
 
 Data folder, event store, database and scratch are each a small disk of their own. While one is
-full every kind of request is made; what an answer may be is what a person can act on.
+full every kind of request is made; what an answer may be is what a person can act on. At last the
+database's write-ahead log is written until Postgres panics, with no room to recover in.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tests.chaos.phones import Phone, make_phones
 from tests.chaos.record import Record
 from tests.chaos.small_disks import SmallDisk
 from tests.chaos.vault import Vault
+from tests.chaos.write_ahead import panics, restarts, write_until_panic
 
 #: Answers that say that there is no room, or that somebody who has none is away.
 _CLEAR = frozenset(
@@ -88,6 +90,13 @@ def _disturbed(
         invariants.settle(owners, record)
         for name, disk in disks.items():
             _one(name, disk, vault, owners, record)
+        _one("log", disks["database"], vault, owners, record)
+        record.notes["full log: Postgres panicked, times"] = panics(vault.data_dir)
+        record.notes["full log: Postgres was started anew, times"] = restarts(vault)
+        record.checked(
+            "a Postgres that panicked was started anew",
+            [] if restarts(vault) else ["the supervisor never did"],
+        )
         listener = Listener(vault.url, vault.token, record)
         found, kinds = run.peace(vault, phones, listener, record)
         client.close()
@@ -111,6 +120,10 @@ def _one(name: str, disk: SmallDisk, vault: Vault, owners: list[Owner], record: 
             time.sleep(0.01)
     disk.fill()
     record.faults[f"full {name}"] += 1
+    if name == "log":
+        record.checked(
+            "a full log made Postgres panic", [] if write_until_panic(vault) else ["it did not"]
+        )
     full_until = time.monotonic() + _FULL_SECONDS
     while time.monotonic() < full_until:
         disk.fill()

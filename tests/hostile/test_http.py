@@ -5,63 +5,19 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 import pytest
 
 from deploy.demo.container import file_id
 from tests.hostile.conftest import HTML, NAMES, Vault
+from tests.hostile.wire import is_well
 
 EVIL = "AppDomain-com.example.evil"
-POST = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
-
-
-def raw(vault: Vault, request: bytes, *, patience: float = 20.0) -> bytes:
-    """Send bytes as they are and return the answer until the connection ends or falls silent."""
-    with connection(vault) as sent:
-        sent.settimeout(patience)
-        with contextlib.suppress(OSError):
-            sent.sendall(request)
-            sent.shutdown(socket.SHUT_WR)
-        answer = b""
-        with contextlib.suppress(OSError):
-            while piece := sent.recv(65536):
-                answer += piece
-        return answer
-
-
-@contextlib.contextmanager
-def connection(vault: Vault) -> Iterator[socket.socket]:
-    address = urlsplit(str(vault.stack.client.base_url))
-    assert address.hostname
-    assert address.port
-    with socket.create_connection((address.hostname, address.port), timeout=20) as made:
-        yield made
-
-
-def head(vault: Vault, method: str, path: str, *more: str) -> bytes:
-    token = vault.stack.client.headers["authorization"]
-    lines = (f"{method} {path} HTTP/1.1", "Host: localhost", f"Authorization: {token}", *more)
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-def problem_in(answer: bytes) -> dict[str, object]:
-    """The problem that *answer* is; an answer in any other form is a failure."""
-    lines, _, body = answer.partition(b"\r\n\r\n")
-    assert b"content-type: application/problem+json" in lines.lower(), answer[:300]
-    problem: dict[str, object] = json.loads(body)
-    assert lines.startswith(b"HTTP/1.1 %d " % problem["status"])
-    return problem
-
-
-def is_well(vault: Vault) -> bool:
-    return vault.stack.client.get("/api/backups").status_code == 200
 
 
 @pytest.mark.parametrize("disposition", ["inline", "attachment"])
@@ -227,118 +183,6 @@ def test_a_range_of_any_form_is_answered_within_the_file(vault: Vault, header: s
         assert len(answer.content) <= entry["size_bytes"]
 
 
-def test_bodies_beyond_the_limit_are_refused_however_they_come(vault: Vault) -> None:
-    client = vault.stack.client
-    path = f"/api/backups/{vault.locked}/unlock"
-    before = vault.stack.memory_bytes()
-    big = b'{"passphrase": "' + b"x" * (2 << 20) + b'"}'
-    plain = {"content-type": "application/json"}
-    assert client.post(path, content=big, headers=plain).status_code == 413
-
-    def endless() -> Iterator[bytes]:
-        for _ in range(400):
-            yield b"x" * 65536
-
-    with contextlib.suppress(httpx.HTTPError):  # the gateway hangs up before all is sent
-        assert client.post(path, content=endless(), headers=plain).status_code == 413
-    claimed = head(
-        vault, "POST", path, "Content-Length: 99999999999", "Content-Type: application/json"
-    )
-    assert problem_in(raw(vault, claimed + b"{}"))["status"] == 413
-    assert vault.stack.memory_bytes() - before < 64 << 20
-    assert is_well(vault)
-
-
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500),
-        b"GET / HTTP/9.9\r\n\r\n",
-        b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 50_000 + b"\r\n",
-        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 1_000_000 + b"\r\n\r\n",
-        POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
-        POST + b"Content-Length: -1\r\n\r\n",
-        POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
-        POST + b"Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF1\r\n",
-        POST + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n"
-        + b"GET /api/backups HTTP/1.1\r\n\r\n",
-        b"GET /api/backups HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
-        b"\r\n" * 10_000,
-        b"\0" * 10_000,
-    ],
-)  # fmt: skip
-def test_garbage_on_the_wire_is_refused_and_harms_nobody(vault: Vault, garbage: bytes) -> None:
-    answer = raw(vault, garbage, patience=3)
-    # Nothing at all where nothing was asked, or where the refusal met bytes that were on their way.
-    if answer:
-        assert problem_in(answer)["status"] in {400, 401, 404, 405, 413, 414, 421, 431}
-    assert is_well(vault)
-
-
-def test_thousands_of_event_streams_are_refused_clearly_and_cost_little(vault: Vault) -> None:
-    before = vault.stack.memory_bytes()
-    answers: Counter[bytes] = Counter()
-    request = head(vault, "GET", "/api/events")
-    with contextlib.ExitStack() as opened:
-        for _ in range(2000):
-            made = opened.enter_context(connection(vault))
-            made.sendall(request)
-            answer = made.recv(4096)
-            answers[answer[9:12]] += 1
-            if answer[9:12] == b"503":
-                assert b"application/problem+json" in answer
-                assert b"retry-after" in answer
-                # A client that keeps the connection of a refusal open is the worst case.
-                if sum(answers.values()) > 600:
-                    made.close()
-        used = vault.stack.memory_bytes() - before
-        assert is_well(vault)
-    assert set(answers) == {b"200", b"503"}
-    assert answers[b"200"] <= 64
-    assert used < 64 << 20, f"{used >> 20} MiB"
-
-
-def test_clients_that_send_slowly_or_never_keep_nobody_waiting(vault: Vault) -> None:
-    with contextlib.ExitStack() as opened:
-        for number in range(400):
-            made = opened.enter_context(connection(vault))
-            made.sendall(b"GET /api/backups HTTP/1.1\r\nHost: local" if number % 2 else b"")
-        for _ in range(50):
-            made = opened.enter_context(connection(vault))
-            path = f"/api/backups/{vault.locked}/unlock"
-            made.sendall(head(vault, "POST", path, "Content-Length: 1000") + b"{")
-        assert is_well(vault)
-        assert vault.stack.client.get("/health/ready").status_code == 200
-    assert is_well(vault)
-
-
-def test_more_silent_connections_than_there_is_room_for_keep_nobody_out(vault: Vault) -> None:
-    with contextlib.ExitStack() as opened:
-        made = [opened.enter_context(connection(vault)) for _ in range(1500)]
-        # A newcomer among them is served, and the ones that were silent for longest are gone.
-        with httpx.Client(
-            base_url=str(vault.stack.client.base_url), headers=vault.stack.client.headers
-        ) as newcomer:
-            assert newcomer.get("/api/backups").status_code == 200
-        made[0].settimeout(20)
-        assert made[0].recv(1) == b""
-    assert is_well(vault)
-
-
-def test_a_head_that_never_ends_is_refused_and_not_kept(vault: Vault) -> None:
-    before = vault.stack.memory_bytes()
-    with contextlib.ExitStack() as opened:
-        for _ in range(20):
-            made = opened.enter_context(connection(vault))
-            with contextlib.suppress(OSError):
-                made.sendall(head(vault, "GET", "/api/backups")[:-2] + b"X: ")
-                for _ in range(64):
-                    made.sendall(b"y" * (1 << 20))
-        assert vault.stack.memory_bytes() - before < 64 << 20
-    assert is_well(vault)
-
-
 def test_no_header_of_a_request_comes_back_in_one_of_the_answer(vault: Vault) -> None:
     marks = {
         "Origin": "https://evil.example",
@@ -358,18 +202,16 @@ def test_no_header_of_a_request_comes_back_in_one_of_the_answer(vault: Vault) ->
         assert "access-control-allow-origin" not in answer.headers
 
 
-def test_hostile_questions_are_answered_or_refused_in_time(vault: Vault) -> None:
+def test_hostile_questions_are_answered_or_refused(vault: Vault) -> None:
     client = vault.stack.client
     for question in (
         "'; drop table artifact; --", "a & | ! ( ) : * <-> b", "a <-> b <5> c", '"' * 1000,
         "a* " * 300, "x:*A", "((((((((((", "!" * 1000, "\\" * 1000, "%" * 1000, "a" * 1024,
         "日" * 1024, "\u0301" * 1000, "-a -b -c", "a\0b", "🎉" * 400, "(a|" * 300, "NaN", "' '",
     ):  # fmt: skip
-        started = time.monotonic()
         for path in ("/api/search", "/api/threads"):
             answer = client.get(path, params={"q": question})
             assert answer.status_code in {200, 400, 414}, (question[:20], answer.text[:100])
-        assert time.monotonic() - started < 20
     for pattern in ("%a" * 400, "%_" * 500, "%" * 1000, "_" * 1000):
         answer = client.get(f"/api/backups/{vault.plain}/files", params={"path_like": pattern})
         assert answer.status_code in {200, 400, 422}
