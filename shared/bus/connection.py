@@ -18,6 +18,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
+from nats.js.api import Header
 
 from shared.bus.asking import Asking
 from shared.bus.beats import BEAT_HEADER, WATCHED_SECONDS, Listening, SilenceError
@@ -199,6 +200,30 @@ class Bus:
                 timeout_seconds=timeout_seconds,
                 headers={**headers, BEAT_HEADER: address},
             )
+
+    async def store(
+        self, subject: str, body: bytes, *, message_id: str, timeout_seconds: float
+    ) -> None:
+        """Put *body* into the event stream; the same *message_id* is stored once.
+
+        Raises what ``JetStreamContext.publish`` does, which hands the server's answer through a
+        queue and two tasks.
+        """
+        headers: dict[str, str] = {
+            Header.MSG_ID: message_id,
+            Header.EXPECTED_STREAM: EVENT_STREAM,
+        }
+        try:
+            answer = await self._asking.request(
+                subject, body, timeout_seconds=timeout_seconds, headers=headers
+            )
+        except TimeoutError:
+            raise nats.errors.TimeoutError from None
+        except nats.errors.NoRespondersError:
+            raise nats.js.errors.NoStreamResponseError from None
+        stored = msgspec.json.decode(answer.data)
+        if "error" in stored:
+            raise nats.js.errors.APIError.from_error(stored["error"])
 
     async def serve(
         self,

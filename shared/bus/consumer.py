@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -107,21 +107,30 @@ class EventConsumer:
     async def _work(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             reconnected = self._bus.next_reconnect()
+            # What ends a pull. Once for all pulls: this is on the way of every event.
+            causes = [asyncio.ensure_future(event.wait()) for event in (stopping, reconnected)]
             try:
                 subscription = await self._bus.jetstream.pull_subscribe_bind(
                     durable=self._service, stream=EVENT_STREAM
                 )
                 try:
                     while not (stopping.is_set() or reconnected.is_set()):
-                        message = await self._pull(subscription, stopping, reconnected)
-                        if message is not None:
-                            await self._handle_within(message, stopping)
+                        message = await self._pull(subscription, causes)
+                        if message is None:
+                            continue
+                        if stopping.is_set():
+                            await self._give_back(message)
+                        else:
+                            await self._handle_within(message, causes[0])
                 finally:
                     await self._let_go(subscription)
             except (nats.errors.Error, nats.js.errors.Error) as error:
                 if not stopping.is_set():
                     log.info("consumer_waits", error=type(error).__name__)
-                await _pause(stopping, reconnected)
+                await _pause(causes)
+            finally:
+                for cause in causes:
+                    cause.cancel()
 
     async def _let_go(self, subscription: JetStreamContext.PullSubscription) -> None:
         """Stop pulling, and give back what arrived in the same moment.
@@ -164,16 +173,14 @@ class EventConsumer:
     async def _pull(
         self,
         subscription: JetStreamContext.PullSubscription,
-        stopping: asyncio.Event,
-        reconnected: asyncio.Event,
+        causes: Sequence[asyncio.Future[Any]],
     ) -> Msg | None:
-        """Return the next message, or None when the time is over or there is cause to look up.
+        """Return the next message, or None when the time is over or there is a cause to look up.
 
         A server that restarts forgets the pull and nats-py 2.16 does not notice, hence the race
         against the connection coming back.
         """
         fetch = asyncio.ensure_future(subscription.fetch(1, timeout=_PULL_SECONDS))
-        causes = [asyncio.ensure_future(event.wait()) for event in (stopping, reconnected)]
         started = asyncio.get_running_loop().time()
         try:
             await asyncio.wait({fetch, *causes}, return_when=asyncio.FIRST_COMPLETED)
@@ -183,9 +190,9 @@ class EventConsumer:
                 await self._stop_pulling(subscription)
                 await asyncio.wait({fetch}, timeout=_HAND_OVER_SECONDS)
         finally:
-            for task in (fetch, *causes):
-                task.cancel()
-            await asyncio.gather(fetch, *causes, return_exceptions=True)
+            if not fetch.done():
+                fetch.cancel()
+                await asyncio.gather(fetch, return_exceptions=True)
         if fetch.cancelled():
             return None
         try:
@@ -193,24 +200,21 @@ class EventConsumer:
         except TimeoutError:
             # Also what a conflict looks like, at once: do not spin.
             if asyncio.get_running_loop().time() - started < _PULL_SECONDS / 2:
-                await _pause(stopping, reconnected)
-            return None
-        if stopping.is_set():
-            await self._give_back(message)
+                await _pause(causes)
             return None
         return message
 
-    async def _handle_within(self, message: Msg, stopping: asyncio.Event) -> None:
-        """Handle *message* in a context of its own; cancel it some time after *stopping*."""
+    async def _handle_within(self, message: Msg, stopped: asyncio.Future[Any]) -> None:
+        """Handle *message* in a context of its own; cancel it some time after *stopped*."""
         handling = asyncio.create_task(self._handle(message), name=f"handle {message.subject}")
-        stopped = asyncio.create_task(stopping.wait())
         try:
             await asyncio.wait({handling, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.wait({handling}, timeout=GRACE_SECONDS)
+            if not handling.done():
+                await asyncio.wait({handling}, timeout=GRACE_SECONDS)
         finally:
-            for task in (handling, stopped):
-                task.cancel()
-            await asyncio.gather(handling, stopped, return_exceptions=True)
+            if not handling.done():
+                handling.cancel()
+                await asyncio.gather(handling, return_exceptions=True)
         if not handling.cancelled():
             handling.result()
 
@@ -345,10 +349,5 @@ async def _settle(outcome: Awaitable[None]) -> None:
         log.info("event_not_settled", error=type(error).__name__)
 
 
-async def _pause(stopping: asyncio.Event, reconnected: asyncio.Event) -> None:
-    waits = [asyncio.ensure_future(event.wait()) for event in (stopping, reconnected)]
-    try:
-        await asyncio.wait(waits, timeout=_PAUSE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
+async def _pause(causes: Sequence[asyncio.Future[Any]]) -> None:
+    await asyncio.wait(causes, timeout=_PAUSE_SECONDS, return_when=asyncio.FIRST_COMPLETED)

@@ -27,7 +27,6 @@ from shared.bus.trace import next_traceparent
 from shared.cancellation import raise_if_cancelled
 from shared.contracts.envelope import wrap
 from shared.contracts.events import Event
-from shared.contracts.topology import EVENT_STREAM
 from shared.postgres import FAILED
 
 if TYPE_CHECKING:
@@ -117,6 +116,7 @@ class OutboxRelay:
         self._swept_at = float("-inf")
         self._counted_at = float("-inf")
         self._has_unparked = False
+        self._is_more_waiting = False
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Publish until *stopping*, then once more what is left, and return.
@@ -129,16 +129,20 @@ class OutboxRelay:
             while not stopping.is_set():
                 try:
                     async with self._listening() as listener:
+                        await self._unpark()
+                        # Also when publishing fails at once, again and again.
+                        await self._keep_house()
                         while not (stopping.is_set() or listener.is_closed()):
                             self._wake.clear()
-                            await self._unpark()
-                            await self._sweep()
-                            await self._count_waiting()
                             if await self.publish_waiting():
                                 pause = 0.2
+                            # Behind it, because people wait for the events and not for figures.
+                            await self._keep_house()
+                            if self._is_more_waiting:
                                 continue
                             with contextlib.suppress(TimeoutError):
-                                await asyncio.wait_for(self._wake.wait(), _POLL_SECONDS)
+                                async with asyncio.timeout(_POLL_SECONDS):
+                                    await self._wake.wait()
                 except LOST as error:
                     raise_if_cancelled()
                     log.warning("outbox_waits", error=type(error).__name__)
@@ -167,14 +171,15 @@ class OutboxRelay:
                 " order by retry_at nulls first, id limit $1 for update skip locked",
                 _BATCH,
             )
+            # A row that is committed after this look wakes the relay.
+            self._is_more_waiting = len(rows) == _BATCH
             results = await asyncio.gather(
                 *(
-                    self._bus.jetstream.publish(
+                    self._bus.store(
                         row["subject"],
                         row["payload"],
-                        timeout=_PUBLISH_SECONDS,
-                        stream=EVENT_STREAM,
-                        headers={"Nats-Msg-Id": str(row["event_id"])},
+                        message_id=str(row["event_id"]),
+                        timeout_seconds=_PUBLISH_SECONDS,
                     )
                     for row in rows
                 ),
@@ -264,6 +269,10 @@ class OutboxRelay:
                 with contextlib.suppress(*LOST):
                     connection.remove_termination_listener(wake)
                     await connection.remove_listener(channel, wake)
+
+    async def _keep_house(self) -> None:
+        await self._sweep()
+        await self._count_waiting()
 
     async def _sweep(self) -> None:
         """Forget what nobody can need any more; the inbox outlives the stream's thirty days."""

@@ -6,11 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import nats.errors
+import nats.js.errors
 import pytest
 
 from shared.bus import OutboxRelay
-from shared.bus.metrics import OUTBOX_PARKED
+from shared.bus.metrics import OUTBOX_PARKED, OUTBOX_UNPUBLISHED
 from shared.bus.outbox import MOST_FAILURES
+from shared.contracts.topology import EVENT_STREAM, PROVISIONER
 from tests.integration.bus.conftest import eventually
 from tests.integration.bus.test_events import count_is, request_index
 
@@ -100,3 +103,60 @@ async def test_a_lost_bus_is_nobodys_failure(room: Room, gateway_pool: Pool) -> 
     room.server.start()
     await eventually(count_is(gateway_pool, 5, PUBLISHED))
     assert await gateway_pool.fetchval("select sum(failures) from outbox") == 0
+
+
+async def test_the_relay_goes_on_until_nothing_is_left_without_being_woken_again(
+    room: Room, gateway_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.bus.outbox._POLL_SECONDS", 3600.0)
+    gateway = await room.bus("gateway")
+    # More than two batches, all there before anybody listens.
+    await request_index(gateway_pool, n=230)
+    room.relay(gateway, gateway_pool)
+    await eventually(count_is(gateway_pool, 230, PUBLISHED))
+    await request_index(gateway_pool, n=2)
+    await eventually(count_is(gateway_pool, 232, PUBLISHED))
+    assert await gateway.last_sequence() == 232
+
+
+async def test_figures_of_what_waits_are_told_while_the_bus_is_away(
+    room: Room, gateway_pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.bus.outbox._COUNT_SECONDS", 0.0)
+    monkeypatch.setattr("shared.bus.outbox._PUBLISH_SECONDS", 0.3)
+    gateway = await room.bus("gateway")
+    room.server.kill()
+    await request_index(gateway_pool, n=7)
+    room.relay(gateway, gateway_pool)
+
+    async def is_told() -> bool:
+        return OUTBOX_UNPUBLISHED.labels("gateway")._value.get() == 7
+
+    await eventually(is_told)
+    room.server.start()
+    await eventually(count_is(gateway_pool, 7, PUBLISHED))
+
+
+async def test_a_message_id_is_stored_once_and_refusals_say_why(room: Room) -> None:
+    gateway = await room.bus("gateway")
+
+    async def store(body: bytes, subject: str = "index.requested") -> None:
+        await gateway.store(subject, body, message_id="one", timeout_seconds=2)
+
+    await store(b"{}")
+    await store(b"{}")
+    assert await gateway.last_sequence() == 1
+    with pytest.raises(nats.errors.MaxPayloadError):
+        await store(bytes(2 << 20))
+    with pytest.raises(nats.errors.BadSubjectError):
+        await store(b"{}", "")
+    # Not permitted: nobody tells who asks.
+    with pytest.raises(nats.errors.TimeoutError):
+        await gateway.store("backup.removed", b"{}", message_id="two", timeout_seconds=0.3)
+    provisioner = await room.bus(PROVISIONER)
+    await provisioner.jetstream.delete_stream(EVENT_STREAM)
+    with pytest.raises(nats.js.errors.NoStreamResponseError):
+        await store(b"{}")
+    await provisioner.jetstream.add_stream(name="OTHER", subjects=["index.requested"])
+    with pytest.raises(nats.js.errors.BadRequestError):
+        await store(b"{}")
