@@ -13,11 +13,14 @@ import pytest
 from deploy.demo.container import PhoneFile, mint_backup
 from deploy.demo.messages import MessagesDatabase
 from deploy.demo.phone import phone_files
+from gateway.tokens import SCOPES
 from tests.running_stack import RunningStack, running_stack
 from tests.stack import make_folder
 
 PASSPHRASE = "Sauerkirschkuchen"
-PLAIN, LOCKED, OTHER, BROKEN = (f"00008110-0000000000000{n:03X}" for n in (0xA1, 0xA2, 0xA3, 0xA4))
+PLAIN, LOCKED, OTHER, BROKEN, GUESSED = (
+    f"00008110-0000000000000{n:03X}" for n in range(0xA1, 0xA6)
+)
 
 #: Names that somebody might want to see in a header, a page, an archive or a shell.
 NAMES = (
@@ -50,6 +53,15 @@ class Vault:
     locked: str
     other: str
     broken: str
+    #: Encrypted like the others; wrong passphrases are for this one, so that those stay open.
+    guessed: str
+
+    def stranger(self, *scopes: str) -> dict[str, str]:
+        """The header of another caller, whose tries are not counted as ours."""
+        asked = {"name": "stranger", "scopes": scopes or SCOPES}
+        made = self.stack.client.post("/api/tokens", json=asked)
+        assert made.status_code == 201, made.text
+        return {"Authorization": f"Bearer {made.json()['token']}"}
 
     def unlock(self, backup: str) -> str:
         answer = self.stack.client.post(
@@ -88,6 +100,7 @@ def _mint(root: Path) -> None:
     torn = messages.to_bytes()
     torn = torn[:3000] + b"\xff" * (len(torn) - 3000)
     mint_backup(root, files=[*own, PhoneFile("HomeDomain", store, torn)], udid=BROKEN)
+    mint_backup(root, files=own, udid=GUESSED, passphrase=PASSPHRASE)
 
 
 @pytest.fixture(scope="session")
@@ -99,6 +112,6 @@ def vault() -> Iterator[Vault]:
             stack.client.post("/api/backups/refresh")
             items = stack.client.get("/api/backups").json()["items"]
             ids = {item["udid"]: item["id"] for item in items}
-            yield Vault(stack, ids[PLAIN], ids[LOCKED], ids[OTHER], ids[BROKEN])
+            yield Vault(stack, ids[PLAIN], ids[LOCKED], ids[OTHER], ids[BROKEN], ids[GUESSED])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
