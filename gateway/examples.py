@@ -107,6 +107,7 @@ RESPONSES: dict[str, Any] = {
     "GET /api/backups/{backup_id}/domains": {
         "items": [{"domain": "CameraRollDomain", "file_count": 9120, "size_bytes": 30100000000}],
         "next_cursor": None,
+        "sizes": "known",
     },
     "GET /api/backups/{backup_id}/files": {"items": [_A_FILE], "next_cursor": None},
     "GET /api/backups/{backup_id}/files/{file_id}": _A_FILE,

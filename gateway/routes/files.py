@@ -39,11 +39,17 @@ from shared.contracts.unlock import (
     ListDomains,
     ListFiles,
     StatFile,
+    Summaries,
+    WhichSizes,
 )
 
 PathLike = Annotated[
     str | None,
     QueryParameter(max_length=1024, description="SQL LIKE over the relative path: `%` and `_`"),
+]
+SizesQuery = Annotated[
+    WhichSizes,
+    QueryParameter(description="`wait` answers when all sizes are known, `now` at once"),
 ]
 DispositionQuery = Annotated[
     Literal["inline", "attachment"],
@@ -62,11 +68,16 @@ async def list_domains(
     parts: GivenParts,
     backup_id: UuidPath,
     session_token: SessionHeader = None,
-) -> Response[Page[DomainSummary]]:
-    """List domains with file counts and bytes."""
+    sizes: SizesQuery = "now",
+) -> Response[Summaries[DomainSummary]]:
+    """List domains with file counts and bytes.
+
+    Counts are there at once. Bytes of a phone with very many files are null, and `sizes` is
+    `pending`, for some seconds after unlocking: ask again, or with `sizes=wait`.
+    """
     return passed_through(
         await parts.sessions.ask_bytes(
-            ListDomains(), backup_id=BackupId(backup_id), token=session_token
+            ListDomains(sizes=sizes), backup_id=BackupId(backup_id), token=session_token
         )
     )
 
@@ -77,11 +88,15 @@ async def list_apps(
     parts: GivenParts,
     backup_id: UuidPath,
     session_token: SessionHeader = None,
-) -> Response[Page[AppSummary]]:
-    """List apps with file counts and bytes over all of their domains, largest first."""
+    sizes: SizesQuery = "now",
+) -> Response[Summaries[AppSummary]]:
+    """List apps with file counts and bytes over all of their domains, largest first.
+
+    While `sizes` is `pending` bytes are null, and apps with most files come first; see domains.
+    """
     return passed_through(
         await parts.sessions.ask_bytes(
-            ListApps(), backup_id=BackupId(backup_id), token=session_token
+            ListApps(sizes=sizes), backup_id=BackupId(backup_id), token=session_token
         )
     )
 

@@ -7,7 +7,7 @@ longest such id; what fits no app stands for itself, so that no byte is left out
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -27,7 +27,10 @@ class AppName(msgspec.Struct, frozen=True, kw_only=True):
 def summarize_apps(
     domains: Sequence[DomainSummary], *, installed: Mapping[str, AppName]
 ) -> list[AppSummary]:
-    """Return apps with their counts over all of their domains, largest first."""
+    """Return apps with their counts over all of their domains, largest first.
+
+    An app's bytes are unknown where those of one of its domains are.
+    """
     bundles = set(installed)
     for summary in domains:
         bundle = _after(summary.domain, _OWN)
@@ -50,11 +53,20 @@ def summarize_apps(
             version=installed.get(bundle, AppName()).version,
             domains=sorted(summary.domain for summary in summaries),
             file_count=sum(summary.file_count for summary in summaries),
-            size_bytes=sum(summary.size_bytes for summary in summaries),
+            size_bytes=_sum(summary.size_bytes for summary in summaries),
         )
         for bundle, summaries in owned.items()
     ]
-    return sorted(apps, key=lambda app: (-app.size_bytes, -app.file_count, app.bundle_id))
+    return sorted(apps, key=lambda app: (-(app.size_bytes or 0), -app.file_count, app.bundle_id))
+
+
+def _sum(sizes: Iterable[int | None]) -> int | None:
+    total = 0
+    for size in sizes:
+        if size is None:
+            return None
+        total += size
+    return total
 
 
 def _after(domain: str, prefixes: Sequence[str]) -> str | None:

@@ -21,8 +21,19 @@ from services.unlock.problems_of_format import told_as_problems
 from services.unlock.readers import ReaderCache
 from shared.contracts.identifiers import FileId
 from shared.contracts.problems import ProblemError
-from shared.contracts.unlock import AppSummary, DomainSummary, File, FileContent, ListFiles
+from shared.contracts.unlock import (
+    AppSummary,
+    DomainSummary,
+    File,
+    FileContent,
+    ListFiles,
+    SizesState,
+    Summaries,
+    WhichSizes,
+)
 from shared.ios_backup import BackupFolder, FileReader, Keys, Manifest, ManifestEntry
+from shared.ios_backup.errors import DamagedManifest
+from shared.ios_backup.manifest_db import DomainCount
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +94,7 @@ class OpenedBackup:
         if state != folder.description.snapshot_state or signature_of(folder) != signature:
             self._manifest.close()
             raise errors.backup_changed()
-        # What people look at first are domains and apps with their sizes.
+        # Domains and apps are what people look at first; their bytes take longer than all else.
         self._manifest.measure_ahead()
         self.file_count: int = self._manifest.file_count
         self.warnings = [*folder.warnings, *self._manifest.warnings]
@@ -91,23 +102,31 @@ class OpenedBackup:
     def __repr__(self) -> str:
         return f"<OpenedBackup of {self.file_count} files>"
 
-    def domains(self) -> list[DomainSummary]:
+    def domains(self, sizes: WhichSizes) -> Summaries[DomainSummary]:
         """All domains by name."""
-        with told_as_problems():
-            return [
+        counts = self._counts(wait=sizes == "wait")
+        state: SizesState = "known"
+        if any(count.size_bytes is None for count in counts):
+            state = "unreadable" if self._manifest.are_sizes_unreadable else "pending"
+        return Summaries(
+            items=[
                 DomainSummary(
                     domain=count.domain, file_count=count.file_count, size_bytes=count.size_bytes
                 )
-                for count in self._manifest.domains()
-            ]
+                for count in counts
+            ],
+            sizes=state,
+        )
 
-    def apps(self) -> list[AppSummary]:
+    def apps(self, sizes: WhichSizes) -> Summaries[AppSummary]:
         """All apps, largest first."""
+        domains = self.domains(sizes)
         installed = {
             app.bundle_id: AppName(name=app.name, version=app.version)
             for app in self.folder.description.apps
         }
-        return summarize_apps(self.domains(), installed=installed)
+        apps = summarize_apps(domains.items, installed=installed)
+        return Summaries(items=apps, sizes=domains.sizes)
 
     def page(self, request: ListFiles, *, after: int | None) -> ListedPage:
         """Return a page of the manifest, with a look at the disk for each blob."""
@@ -195,6 +214,14 @@ class OpenedBackup:
     def is_unchanged(self) -> bool:
         """Whether the manifest on disk is the one that was opened; two ``stat``."""
         return signature_of(self.folder) == self.signature
+
+    def _counts(self, *, wait: bool) -> list[DomainCount]:
+        with told_as_problems():
+            if wait:
+                # What cannot be summed can be counted all the same.
+                with contextlib.suppress(DamagedManifest):
+                    return self._manifest.domains()
+            return self._manifest.domains(wait=False)
 
     def _entry(self, file_id: FileId) -> ManifestEntry:
         with told_as_problems():

@@ -19,7 +19,7 @@ from services.unlock.opened_backups import SessionContents
 from services.unlock.sessions import LiveSession
 from shared.bus import Bus, RequestContext, Serialized, Serving
 from shared.contracts.identifiers import SessionId
-from shared.contracts.requests import Done, Page, Request
+from shared.contracts.requests import Done, Request
 from shared.contracts.unlock import (
     AppSummary,
     CloseSession,
@@ -35,6 +35,7 @@ from shared.contracts.unlock import (
     ReadFile,
     Session,
     StatFile,
+    Summaries,
     session_subject,
 )
 
@@ -106,13 +107,15 @@ class SessionVerbs:
         self._admit(context)
         return msgspec.structs.replace(self._live.facts, last_used_at=self._live.last_used_at)
 
-    async def list_domains(self, _: ListDomains, context: RequestContext) -> Page[DomainSummary]:
+    async def list_domains(
+        self, request: ListDomains, context: RequestContext
+    ) -> Summaries[DomainSummary]:
         """All domains by name."""
-        return Page(items=await self._ask(context, OpenedBackup.domains))
+        return await self._ask(context, lambda backup: backup.domains(request.sizes))
 
-    async def list_apps(self, _: ListApps, context: RequestContext) -> Page[AppSummary]:
+    async def list_apps(self, request: ListApps, context: RequestContext) -> Summaries[AppSummary]:
         """All apps, largest first."""
-        return Page(items=await self._ask(context, OpenedBackup.apps))
+        return await self._ask(context, lambda backup: backup.apps(request.sizes))
 
     async def list_files(self, request: ListFiles, context: RequestContext) -> Serialized:
         """Return a page of the manifest, cut to what one message holds."""

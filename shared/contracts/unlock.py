@@ -9,13 +9,15 @@ authorisation alone.
 from __future__ import annotations
 
 import datetime as dt
-from typing import ClassVar, Literal
+from typing import ClassVar, Generic, Literal, TypeVar
 
 import msgspec
 
 from shared.contracts.discovery import ManifestMark
 from shared.contracts.identifiers import BackupId, FileId, SessionId, Udid
 from shared.contracts.requests import DEFAULT_LIMIT, Done, Page, Request
+
+Summary = TypeVar("Summary")
 
 #: Headers on requests to a session that are made for a person.
 TOKEN_HEADER = "Keepsake-Session-Token"  # noqa: S105 -- a header's name
@@ -26,6 +28,11 @@ READ_CHUNK_BYTES = 512 * 1024
 
 FileKind = Literal["file", "directory", "symlink", "other"]
 FileSort = Literal["path", "size", "modified"]
+#: Whether the sizes of all files are known: ``pending`` right after unlocking a phone with very
+#: many, seconds later known; ``unreadable`` where the manifest is damaged just there.
+SizesState = Literal["known", "pending", "unreadable"]
+#: Whether an answer comes at once, with the bytes that are known, or waits for all of them.
+WhichSizes = Literal["now", "wait"]
 
 
 def session_subject(session_id: SessionId, verb: str) -> str:
@@ -66,22 +73,33 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DomainSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One domain of a backup. Bytes are the manifest's claim."""
+    """One domain of a backup. Bytes are the manifest's claim; null while they are not known."""
 
     domain: str
     file_count: int
-    size_bytes: int
+    size_bytes: int | None
 
 
 class AppSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One app with all of its domains."""
+    """One app with all of its domains. Bytes are null while they are not known."""
 
     bundle_id: str
     name: str | None
     version: str | None
     domains: list[str]
     file_count: int
-    size_bytes: int
+    size_bytes: int | None
+
+
+class Summaries(msgspec.Struct, Generic[Summary], frozen=True, kw_only=True):
+    """All summaries of a backup, in one page. Counts are always there; bytes when ``sizes`` says.
+
+    Who meets ``pending`` asks again, or with ``sizes="wait"``.
+    """
+
+    items: list[Summary]
+    next_cursor: str | None = None
+    sizes: SizesState = "known"
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,18 +169,20 @@ class DescribeSession(Request[Session], frozen=True, kw_only=True):
     reply: ClassVar[object] = Session
 
 
-class ListDomains(Request[Page[DomainSummary]], frozen=True, kw_only=True):
+class ListDomains(Request[Summaries[DomainSummary]], frozen=True, kw_only=True):
     """All domains with their counts, by name."""
 
     subject: ClassVar[str] = "domains"
-    reply: ClassVar[object] = Page[DomainSummary]
+    reply: ClassVar[object] = Summaries[DomainSummary]
+    sizes: WhichSizes = "now"
 
 
-class ListApps(Request[Page[AppSummary]], frozen=True, kw_only=True):
-    """Apps with their counts over all of their domains, largest first."""
+class ListApps(Request[Summaries[AppSummary]], frozen=True, kw_only=True):
+    """Apps with their counts over all of their domains, largest first (by files, without sizes)."""
 
     subject: ClassVar[str] = "apps"
-    reply: ClassVar[object] = Page[AppSummary]
+    reply: ClassVar[object] = Summaries[AppSummary]
+    sizes: WhichSizes = "now"
 
 
 class ListFiles(Request[Page[File]], frozen=True, kw_only=True):

@@ -47,6 +47,9 @@ from shared.ios_backup.manifest_sizes import Sizes, SizesOf
 from shared.ios_backup.safe_files import FILE_ID
 
 MAX_PAGE = 5_000
+#: Whoever asks for domains waits for the sizes of so few entries, which takes 30 ms: of a small
+#: phone they are never unknown.
+FEW_ENTRIES = 10_000
 #: A pattern may be made to look hard at every path; nobody waits longer than this for a page.
 _QUERY_SECONDS = 20.0
 #: Sizes are claims; the sum of forged ones must still be a number that others can take.
@@ -55,11 +58,11 @@ _KINDS: dict[int, Kind] = {flags: kind for kind, flags in FLAGS.items()}
 
 
 class DomainCount(msgspec.Struct, frozen=True, kw_only=True):
-    """One domain: its entries of kind file, and the sum of the sizes they claim."""
+    """One domain: its entries of kind file, and the sum of the sizes they claim, once known."""
 
     domain: str
     file_count: int
-    size_bytes: int
+    size_bytes: int | None
 
 
 class ManifestPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,9 +95,12 @@ class Manifest:
         self._measuring = threading.Lock()
         #: What was read and is still to be written.
         self._unwritten: Sizes | None = None
+        #: The bytes of each domain by its number, once they are known.
+        self._sums: dict[int, int] | None = None
         self._measured = False
         self._is_closed = False
-        self._domains: list[DomainCount] | None = None
+        #: Whether somebody tried to read the sizes in vain; who waits for them tries again.
+        self.are_sizes_unreadable = False
         self.warnings: list[str] = []
         connection = None
         try:
@@ -103,30 +109,41 @@ class Manifest:
                 self._connection = connection
                 # Invalid UTF-8 occurs in names; it must neither stop a page nor reach JSON.
                 connection.text_factory = _decoded
-                self._skipped = build_order(connection, self._facts_of)
-                (self.file_count,) = connection.execute(
-                    "select count(*) from place where flags = 1"
-                ).fetchone()
-                (self.entry_count,) = connection.execute("select count(*) from place").fetchone()
+                self._domains, self._skipped = build_order(connection, self._facts_of)
         except BaseException:
             if connection is not None:
                 connection.close()
             self._remove()
             raise
+        self.entry_count = sum(one.entry_count for one in self._domains)
+        self.file_count = sum(one.file_count for one in self._domains)
         if self._skipped:
             self.warnings.append(
                 f"{self._skipped} rows of the manifest are malformed and left out."
             )
 
-    def domains(self) -> list[DomainCount]:
-        """Return all domains by name. Sums up first, if nobody did."""
-        with self._summing:
-            if self._is_closed:
-                raise Locked("The backup was locked meanwhile.")
-            if self._domains is None:
-                with _as_damage():
-                    self._domains = self._sum_up()
-            return self._domains
+    def domains(self, *, wait: bool = True) -> list[DomainCount]:
+        """Return all domains by name, with bytes.
+
+        They are summed up first, if nobody did. Without *wait* the answer comes at once and has
+        no bytes where they would take long, or cannot be read.
+        """
+        if wait:
+            self._sum_up()
+        elif self.entry_count <= FEW_ENTRIES:
+            with contextlib.suppress(DamagedManifest, OSError):
+                self._sum_up()
+        if self._is_closed:
+            raise Locked("The backup was locked meanwhile.")
+        sums = self._sums
+        return [
+            DomainCount(
+                domain=one.name,
+                file_count=one.file_count,
+                size_bytes=None if sums is None else min(sums.get(one.number, 0), _MOST_BYTES),
+            )
+            for one in self._domains
+        ]
 
     def page(
         self,
@@ -196,10 +213,10 @@ class Manifest:
     def measure(self) -> None:
         """Read the sizes and times of all entries (a second or two for half a million; once).
 
-        The sorts by size and time need it and call it themselves; ``domains`` needs the first
-        half. Pages by path are served while it works in another thread.
+        The sorts by size and time need it and call it themselves; the bytes of ``domains`` need
+        the first half. Pages by path are served while it works in another thread.
         """
-        self.domains()
+        self._sum_up()
         with self._measuring:
             if self._is_closed:
                 raise Locked("The backup was locked meanwhile.")
@@ -263,9 +280,25 @@ class Manifest:
         with self._lock, _as_damage(), limited(self._connection, _QUERY_SECONDS):
             return self._connection.execute(query, values or {}).fetchall()
 
-    def _sum_up(self) -> list[DomainCount]:
-        """Read all sizes and add them up; they are written when this has been answered."""
-        self._unwritten = sizes = Sizes.read(
+    def _sum_up(self) -> None:
+        """Read all sizes and add them up, once; they are written when this has been answered."""
+        with self._summing:
+            if self._is_closed:
+                raise Locked("The backup was locked meanwhile.")
+            if self._sums is not None:
+                return
+            # Until it is known to fail again.
+            self.are_sizes_unreadable = False
+            try:
+                with _as_damage():
+                    self._unwritten = sizes = self._read_sizes()
+            except (DamagedManifest, OSError):
+                self.are_sizes_unreadable = True
+                raise
+            self._sums = sizes.sums
+
+    def _read_sizes(self) -> Sizes:
+        return Sizes.read(
             self._staged,
             self._order,
             sizes_of=self._sizes_of,
@@ -274,15 +307,6 @@ class Manifest:
             # Rows that are not listed do not count.
             valid_only=self._skipped > 0,
         )
-        return [
-            DomainCount(
-                domain=name,
-                file_count=sizes.sums[number][0],
-                size_bytes=min(sizes.sums[number][1], _MOST_BYTES),
-            )
-            for number, name in self._all("select id, name from domain order by name")
-            if number in sizes.sums
-        ]
 
     def _measure_unasked(self) -> None:
         # Whoever asks tries again, and is told.

@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from shared.ios_backup.errors import DamagedManifest
 from shared.ios_backup.manifest_entry import EntryFacts, effective_flags
@@ -49,6 +50,15 @@ create table place (domain_id integer not null, relative_path text not null, id 
 """
 
 
+class PlacesOfDomain(NamedTuple):
+    """One domain with its number in ``domain``, and what is listed in it."""
+
+    number: int
+    name: str
+    entry_count: int
+    file_count: int
+
+
 def connect(path: Path, manifest: Path) -> sqlite3.Connection:
     """Open a database of ours at *path* with the untrusted *manifest* attached as ``backup``."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, uri=True)
@@ -74,8 +84,10 @@ def connect(path: Path, manifest: Path) -> sqlite3.Connection:
     return connection
 
 
-def build_order(connection: sqlite3.Connection, facts_of: FactsOf) -> int:
-    """Fill ``domain`` and ``place``; return how many rows had to be left out.
+def build_order(
+    connection: sqlite3.Connection, facts_of: FactsOf
+) -> tuple[list[PlacesOfDomain], int]:
+    """Fill ``domain`` and ``place``; return the domains by name, and how many rows are left out.
 
     Raises DamagedManifest when the table is missing, is not a plain table, or cannot be read.
     """
@@ -107,8 +119,15 @@ def build_order(connection: sqlite3.Connection, facts_of: FactsOf) -> int:
             f" where {VALID_ROW} order by 1, 2, 3 {limit}"
         )
         connection.execute("commit")
-        (listed,) = connection.execute("select count(*) from place").fetchone()
-    return int(total - listed)
+        counts = [
+            PlacesOfDomain(*row)
+            for row in connection.execute(
+                "select d.id, d.name, n.entries, n.files from"
+                " (select domain_id, count(*) as entries, sum(flags = 1) as files"
+                " from place group by domain_id) n join domain d on d.id = n.domain_id order by 1"
+            )
+        ]
+    return counts, int(total - sum(one.entry_count for one in counts))
 
 
 def _check_files_table(connection: sqlite3.Connection) -> None:

@@ -1,8 +1,8 @@
 """Sizes and times of all entries of a staged manifest: summed by domain, then kept for sorting.
 
 They need a look into every archived entry, which takes longer than putting the entries in order;
-so it is done when they are first asked for, and the sums, which most people wait for, are there
-before anything is written. Reading beside the building of the order was tried and took as long as
+so it is done behind people's backs, and the sums, which most wait for, are there before anything
+is written. Reading beside the building of the order was tried and took as long as
 one after the other: within a process, SQLite's connections wait for each other's memory.
 """
 
@@ -48,8 +48,8 @@ class Sizes:
 
     def __init__(self) -> None:
         self._rows = array("q")
-        #: By the domain's number in the order: its files, and the bytes that they claim.
-        self.sums: dict[int, tuple[int, int]] = {}
+        #: By the domain's number in the order: the bytes that its files claim.
+        self.sums: dict[int, int] = {}
 
     @classmethod
     def read(
@@ -100,8 +100,6 @@ class Sizes:
             f" where {where} limit {MAX_ROWS}"
         )
         numbers = dict(reader.execute("select name, id from main_order.domain"))
-        # Domains without a row that counts are none.
-        files: dict[int, int] = defaultdict(int)
         sums: dict[int, int] = defaultdict(int)
         while batch := list(itertools.islice(rows, _ROWS_BETWEEN_LOOKS)):
             if is_over():
@@ -114,9 +112,7 @@ class Sizes:
                     continue
                 size, modified = (None, None) if archive is None else sizes_of(archive)
                 kind = 1 if flags == 1 else _flags(flags, archive, facts_of)
-                is_file = kind == 1
-                files[number] += is_file
-                if is_file and size:
+                if kind == 1 and size:
                     sums[number] += size
                 sized.append(
                     (
@@ -128,7 +124,7 @@ class Sizes:
                     )
                 )
             self._rows.extend(itertools.chain.from_iterable(sized))
-        self.sums = {number: (count, sums[number]) for number, count in files.items()}
+        self.sums = dict(sums)
 
     def write(self, path: Path, *, is_over: Callable[[], bool]) -> None:
         """Write every row to a new database at *path*. Raises Locked as ``read`` does."""

@@ -46,7 +46,9 @@ def ls(
     backup_id = find_backup(client, backup)["id"]
     session = find_token(context, client.url, backup_id)
     if what is not None:
-        page = client.get(f"/api/backups/{backup_id}/{what}", session=session)
+        page = client.get(
+            f"/api/backups/{backup_id}/{what}", params={"sizes": "wait"}, session=session
+        )
         if as_json:
             print_json(page)
         elif what == "domains":

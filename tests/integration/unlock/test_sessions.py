@@ -3,24 +3,33 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from deploy.demo.container import PhoneFile, mint_backup
+from deploy.demo.minted_keys import mint_keys
 from shared.contracts.problems import ProblemError
 from shared.contracts.unlock import (
     READ_CHUNK_BYTES,
     DescribeSession,
+    File,
     FindFile,
     ListApps,
     ListDomains,
     ListFiles,
+    OpenedSession,
     OpenFile,
     ReadFile,
     StatFile,
     session_subject,
 )
+from tests.bench.manifests import Row, many_rows
+from tests.damaged_manifests import break_overflow
 from tests.integration.unlock.conftest import BIG, PASSPHRASE, Vault, phone_files, problem_of
 
 
@@ -112,6 +121,64 @@ async def test_domains_apps_and_pages_of_files_are_listed(vault: Vault) -> None:
         assert await problem_of(vault.ask(opened, OpenFile(file_id=link.file_id))) == (
             "/problems/not-in-this-backup"
         )
+
+
+async def test_domains_are_counted_at_once_and_their_sizes_follow(vault: Vault) -> None:
+    backup = vault.mint(passphrase=None, files=phone_files()[:1], add_directories=False)
+    rows = list(many_rows(12_000, mint_keys("udid", "", dpic=1, iterations=1)))
+    _insert(vault.minted[backup].path / "Manifest.db", rows)
+    counts = Counter(row[1] for row in rows)
+    counts["HomeDomain"] += 1
+    async with vault.stack.service("unlock"):
+        opened = await vault.open(backup, None)
+        at_once = await vault.ask(opened, ListDomains())
+        assert {one.domain: one.file_count for one in at_once.items} == counts
+        assert at_once.sizes in {"known", "pending"}
+        assert all(
+            (one.size_bytes is None) == (at_once.sizes == "pending") for one in at_once.items
+        )
+
+        known = await vault.ask(opened, ListDomains(sizes="wait"))
+        assert known.sizes == "known"
+        files = [file async for file in _every_file(vault, opened, domain="MediaDomain")]
+        (media,) = (one for one in known.items if one.domain == "MediaDomain")
+        assert media.size_bytes == sum(file.size_bytes or 0 for file in files) > 0
+        assert await vault.ask(opened, ListDomains()) == known
+        apps = await vault.ask(opened, ListApps(sizes="wait"))
+        assert (apps.sizes, len(apps.items)) == ("known", 60)
+
+
+async def test_domains_are_counted_where_sizes_are_damaged(vault: Vault) -> None:
+    backup = vault.mint(passphrase=None, files=phone_files()[:1], add_directories=False)
+    manifest = vault.minted[backup].path / "Manifest.db"
+    _insert(manifest, [("0" * 40, "AppDomain-D", "p", 1, b"overflow" * 9000)])
+    break_overflow(manifest, b"overflow")
+    async with vault.stack.service("unlock"):
+        opened = await vault.open(backup, None)
+        for sizes in ("now", "wait"):
+            domains = await vault.ask(opened, ListDomains(sizes=sizes))
+            assert [one.file_count for one in domains.items] == [1, 1]
+            assert [one.size_bytes for one in domains.items] == [None, None]
+            (app,) = (await vault.ask(opened, ListApps(sizes=sizes))).items
+            assert (domains.sizes, app.size_bytes) == ("unreadable", None)
+        assert await problem_of(vault.ask(opened, ListFiles(sort="size"))) == "/problems/damaged"
+
+
+def _insert(manifest: Path, rows: list[Row]) -> None:
+    with sqlite3.connect(manifest) as connection:
+        connection.executemany("insert into Files values (?, ?, ?, ?, ?)", rows)
+    connection.close()
+
+
+async def _every_file(vault: Vault, opened: OpenedSession, *, domain: str) -> AsyncIterator[File]:
+    request = ListFiles(domain=domain, limit=1000)
+    while True:
+        page = await vault.ask(opened, request)
+        for file in page.items:
+            yield file
+        if page.next_cursor is None:
+            return
+        request = msgspec.structs.replace(request, cursor=page.next_cursor)
 
 
 async def test_a_page_too_large_for_one_message_is_cut_and_continued(vault: Vault) -> None:

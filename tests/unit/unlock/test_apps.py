@@ -4,7 +4,7 @@ from services.unlock.apps import AppName, summarize_apps
 from shared.contracts.unlock import DomainSummary
 
 
-def domain(name: str, files: int = 1, size: int = 10) -> DomainSummary:
+def domain(name: str, files: int = 1, size: int | None = 10) -> DomainSummary:
     return DomainSummary(domain=name, file_count=files, size_bytes=size)
 
 
@@ -53,3 +53,20 @@ def test_largest_first_and_installed_apps_without_files_are_not_shown() -> None:
         installed={"c.none": AppName(name="None")},
     )
     assert [app.bundle_id for app in apps] == ["b.large", "a.small"]
+
+
+def test_an_app_with_a_domain_of_unknown_size_is_of_unknown_size_and_most_files_come_first() -> (
+    None
+):
+    apps = summarize_apps(
+        [
+            domain("AppDomain-a.few", 1, None),
+            domain("AppDomain-b.many", 9, None),
+            domain("AppDomainGroup-group.b.many", 1, 5),
+        ],
+        installed={},
+    )
+    assert [(app.bundle_id, app.file_count, app.size_bytes) for app in apps] == [
+        ("b.many", 10, None),
+        ("a.few", 1, None),
+    ]
