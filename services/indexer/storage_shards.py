@@ -243,16 +243,23 @@ class ShardLoader:
             _text("set_defaults", number), number, self._at.device, self._kind, self._at.taken_at
         )
         await connection.execute(defaults)
+        await self._index(connection, number, before_rows=True)
         return number
 
     async def _build(
         self, connection: asyncpg.Connection[Any], number: int, row_count: int
     ) -> None:
         await connection.execute(_BUILD_SETTINGS)
-        for row in await connection.fetch(_text("index_statements", number)):
-            await connection.execute(row[0])
+        await self._index(connection, number, before_rows=False)
         await connection.execute(f"analyze {table_name(number)}")
         await connection.execute(_text("describe", number), row_count)
+
+    async def _index(
+        self, connection: asyncpg.Connection[Any], number: int, *, before_rows: bool
+    ) -> None:
+        for row in await connection.fetch(_text("index_statements", number)):
+            if row["comes_first"] == before_rows:
+                await connection.execute(row["statement"])
 
 
 def table_name(number: int) -> str:

@@ -11,12 +11,14 @@ select format(
     ' add constraint {table}_shard check (shard = %1$s)', $1::int, $2::text, $3::text, $4::timestamptz)
 
 -- name: index_statements
--- What gives the table the indexes of `artifact`, so that attaching it finds them there.
-select format(
+-- What gives the table the indexes of `artifact`, so that attaching it finds them there, and which
+-- of them are there before the rows: an index that leaves out nearly all of them is kept for less
+-- than reading the table once more takes.
+select c.relname in ('artifact_removed', 'artifact_special') as comes_first, format(
     'create %s index %I on {table} using %s',
     case when i.indisunique then 'unique' else '' end,
     replace(c.relname, 'artifact_', '{table}_'),
-    split_part(pg_get_indexdef(i.indexrelid), ' USING ', 2))
+    split_part(pg_get_indexdef(i.indexrelid), ' USING ', 2)) as statement
 from pg_index i join pg_class c on c.oid = i.indexrelid
 where i.indrelid = 'artifact'::regclass
 order by c.relname
