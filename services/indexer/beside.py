@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 
-from services.indexer.caged_worker import die_with_parent
+from shared.parent_death import die_with_parent
 
 #: A run of which more comes is better done as a whole.
 MOST_BYTES = 64 << 20

@@ -33,18 +33,14 @@ from shared.ios_backup.manifest_db import Manifest
 from shared.ios_backup.manifest_entry import ManifestEntry
 from shared.ios_backup.manifest_staging import SQLITE_MAGIC, stage_manifest
 from shared.ios_backup.property_lists import PropertyList, data, longest, read_property_list
-from shared.ios_backup.safe_files import (
-    FILE_ID,
-    KeptFolders,
-    open_with_status,
-    open_within,
-    read_within,
-)
+from shared.ios_backup.safe_files import FILE_ID, open_with_status, open_within, read_within
+from shared.ios_backup.stored_files import NO_KEY, StoredFile
 
 _MANIFEST_DB = "Manifest.db"
 _MANIFEST_MBDB = "Manifest.mbdb"
 #: Where Manifest.plist has keys.
 _KEYS_AT = ("BackupKeyBag", "ManifestKey")
+_NO_BLOB = "The file's name is not one that backups have."
 _PROPERTY_LISTS = ("Info.plist", "Manifest.plist", "Status.plist")
 
 
@@ -175,49 +171,51 @@ class BackupFolder:
             os.close(source)
         return Manifest(staged)
 
-    def keep_folders(self) -> KeptFolders:
-        """Return what ``open_file`` looks folders up with once, while many files are read."""
-        return KeptFolders(self.path)
-
-    def open_file(
-        self, entry: ManifestEntry, keys: Keys | None, *, folders: KeptFolders | None = None
-    ) -> FileReader:
+    def open_file(self, entry: ManifestEntry, keys: Keys | None) -> FileReader:
         """Open the content of *entry*, which must be of kind file.
 
         Raises MissingFile, DamagedFile, Locked. An empty file needs neither key nor blob.
         """
+        stored = self.stored_file(entry, keys)
+        try:
+            descriptor, status = open_with_status(self.path, *self._blob(stored.file_id))
+        except MissingFile:
+            if not stored.may_be_absent:
+                raise
+            return FileReader(None, key=None, claimed=stored.claimed)
+        if stored.must_be_empty:
+            os.close(descriptor)
+            if status.st_size:
+                raise DamagedFile(NO_KEY)
+            return FileReader(None, key=None, claimed=stored.claimed)
+        return FileReader(descriptor, key=stored.key, claimed=stored.claimed, status=status)
+
+    def stored_file(self, entry: ManifestEntry, keys: Keys | None) -> StoredFile:
+        """Return what it takes to read the content of *entry*; the disk is not looked at.
+
+        Raises DamagedFile and Locked as ``open_file`` does.
+        """
         if entry.kind != "file":
             raise DamagedFile("Only files have content.")
-        if self.encrypted and keys is None:
-            raise Locked("The backup is encrypted and its keys are not here.")
-        key = None
-        if keys is not None and self.encrypted and entry.wrapped_key is not None:
-            try:
-                key = keys.unwrap(entry.wrapped_key, protection_class=entry.protection_class)
-            except DamagedKeybag:
-                raise DamagedFile("The file's key does not belong to this backup.") from None
-        descriptor: int | None
-        status: os.stat_result | None = None
-        name = entry.file_id
-        try:
-            if folders is None or self.format == "mbdb" or FILE_ID.fullmatch(name) is None:
-                descriptor, status = open_with_status(self.path, *self._blob(name))
-            else:
-                descriptor, status = folders.open_with_status(name[:2], name)
-        except MissingFile:
+        if FILE_ID.fullmatch(entry.file_id) is None:
+            raise DamagedFile(_NO_BLOB)
+        wrapped, claimed, key = entry.wrapped_key, entry.size_bytes, None
+        if self.encrypted:
+            if keys is None:
+                raise Locked("The backup is encrypted and its keys are not here.")
+            if wrapped is not None:
+                try:
+                    key = keys.unwrap(wrapped, protection_class=entry.protection_class)
+                except DamagedKeybag:
+                    raise DamagedFile("The file's key does not belong to this backup.") from None
+        return StoredFile(
+            entry.file_id,
+            key,
+            claimed,
             # Some writers store nothing for empty files.
-            if entry.size_bytes == 0 or (
-                entry.size_bytes is None and self.encrypted and entry.wrapped_key is None
-            ):
-                descriptor = None
-            else:
-                raise
-        if self.encrypted and key is None and descriptor is not None:
-            os.close(descriptor)
-            if status is not None and status.st_size:
-                raise DamagedFile("The file's key is missing.")
-            descriptor = status = None
-        return FileReader(descriptor, key=key, claimed=entry.size_bytes, status=status)
+            claimed == 0 or (claimed is None and self.encrypted and wrapped is None),
+            self.encrypted and key is None,
+        )
 
     def has_blob(self, entry: ManifestEntry) -> bool | None:
         """Whether the stored bytes of *entry* are there; None where nothing is stored."""
@@ -232,7 +230,7 @@ class BackupFolder:
 
     def _blob(self, file_id: str) -> tuple[str, ...]:
         if FILE_ID.fullmatch(file_id) is None:
-            raise DamagedFile("The file's name is not one that backups have.")
+            raise DamagedFile(_NO_BLOB)
         return (file_id,) if self.format == "mbdb" else (file_id[:2], file_id)
 
     def _is_encrypted(self) -> bool:

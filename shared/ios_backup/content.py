@@ -17,21 +17,23 @@ from typing import Self
 from shared.ios_backup.decryption import (
     BLOCK_BYTES,
     ZERO_IV,
+    check_stored,
+    compare_sizes,
     decryptor,
+    plain_bytes,
     plain_pieces,
     wipe,
     write_all,
 )
 from shared.ios_backup.errors import DamagedFile
 from shared.ios_backup.media_types import HEAD_BYTES, media_type
+from shared.ios_backup.safe_files import NEW_FILE
 
 #: A file of up to so many stored bytes is decrypted once, when it is opened. Its type, its length
 #: and its content are asked for next to each other; most files of a phone are this small.
 _SMALL_BYTES = 32 * 1024
 _CHUNK_BYTES = 1024 * 1024
 _KEPT_BYTES = 1024 * 1024 + BLOCK_BYTES
-#: Differences of up to a block are how phones count.
-_USUAL_DIFFERENCE_BYTES = 16
 
 
 class _Buffers(threading.local):
@@ -90,10 +92,7 @@ class FileReader:
         except BaseException:
             self.close()
             raise
-        if claimed is not None and abs(claimed - self.size_bytes) > _USUAL_DIFFERENCE_BYTES:
-            self.warnings.append(
-                f"The manifest says {claimed} bytes, the content has {self.size_bytes}."
-            )
+        compare_sizes(self.size_bytes, claimed, self.warnings)
 
     def read(self, offset: int, length: int) -> bytes:
         """Return the plaintext from *offset*, at most *length* bytes, empty from the end on.
@@ -116,15 +115,34 @@ class FileReader:
         for offset in range(0, self.size_bytes, chunk_bytes):
             yield self.read(offset, chunk_bytes)
 
+    def pieces(self) -> Iterator[memoryview]:
+        """Return the whole plaintext in order; a piece is valid until the next one is asked for.
+
+        Raises DamagedFile when the stored bytes became fewer meanwhile.
+        """
+        left = self.size_bytes
+        if (whole := self._plain) is not None:
+            yield memoryview(whole)[:left]
+            return
+        if self._descriptor is None:
+            return
+        for piece in plain_pieces(self._descriptor, key=self._cipher_key):
+            yield piece[:left]
+            left -= min(left, len(piece))
+            if not left:
+                return
+        if left:
+            raise DamagedFile("The stored file became shorter while it was read.")
+
     def copy_to(self, path: Path) -> int:
         """Write the whole plaintext to a new private file; return its length.
 
         *path* must not exist. On any failure nothing stays there.
         """
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        target = os.open(path, flags, 0o600)
+        target = os.open(path, NEW_FILE, 0o600)
         try:
-            self._write_to(target)
+            for piece in self.pieces():
+                write_all(target, piece)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -155,44 +173,18 @@ class FileReader:
     def _exact_size(self, claimed: int | None) -> int:
         if self._cipher_key is None or self._descriptor is None:
             return self.stored_bytes
+        check_stored(self.stored_bytes, claimed)
         if self.stored_bytes == 0:
-            if claimed:
-                raise DamagedFile("The stored file is empty but should not be.")
             return 0
-        if self.stored_bytes % BLOCK_BYTES:
-            raise DamagedFile("The stored file is cut off.")
         if self.stored_bytes <= _SMALL_BYTES:
             stored = self._stored(0, self.stored_bytes)
             self._plain = decryptor(self._cipher_key).update(stored)
             block = self._plain[-BLOCK_BYTES:]
         else:
             block = self._decrypted(self.stored_bytes - BLOCK_BYTES, self.stored_bytes)
-        padding = block[-1]
-        if 1 <= padding <= BLOCK_BYTES and block[-padding:] == bytes([padding]) * padding:
-            return self.stored_bytes - padding
-        if claimed is not None and 0 <= self.stored_bytes - claimed < BLOCK_BYTES:
-            self.warnings.append("The file's padding is invalid; its size is the manifest's.")
-            return claimed
-        raise DamagedFile("The end of the stored file is damaged.")
-
-    def _write_to(self, target: int) -> None:
-        left = self.size_bytes
-        if (whole := self._plain) is not None:
-            write_all(target, memoryview(whole)[:left])
-            return
-        for piece in self._pieces():
-            write_all(target, piece[:left])
-            left -= min(left, len(piece))
-            if not left:
-                return
-        if left:
-            raise DamagedFile("The stored file became shorter while it was read.")
-
-    def _pieces(self) -> Iterator[memoryview]:
-        """Return the whole plaintext with its padding, through buffers that are used again."""
-        if self._descriptor is None:
-            return iter(())
-        return plain_pieces(self._descriptor, key=self._cipher_key)
+        return plain_bytes(
+            block, stored_bytes=self.stored_bytes, claimed=claimed, warnings=self.warnings
+        )
 
     def _decrypted(self, offset: int, end: int) -> bytes:
         """Decrypt the blocks that hold *offset* to *end*, and return that part."""

@@ -11,12 +11,17 @@ from collections.abc import Iterator
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
+from shared.ios_backup.errors import DamagedFile
+
 BLOCK_BYTES = 16
 ZERO_IV = bytes(BLOCK_BYTES)
 #: Checking the vector anew takes as long as decrypting a small file.
 _FROM_ZERO = modes.CBC(ZERO_IV)
 #: Measured: from half a MiB on, asking the system so often costs nothing that could be seen.
 _PIECE_BYTES = 1024 * 1024
+#: Differences of up to a block are how phones count.
+_USUAL_DIFFERENCE_BYTES = 16
+_PADDINGS = [bytes([length]) * length for length in range(BLOCK_BYTES + 1)]
 _ZEROS = memoryview(bytes(64 * 1024))
 
 
@@ -43,6 +48,36 @@ def plain_pieces(source: int, *, key: bytes | None) -> Iterator[memoryview]:
         else:
             # A short read in mid-file may end within a block; the cipher keeps the rest.
             yield plain[: cipher.update_into(stored[:count], plain)]
+
+
+def check_stored(stored_bytes: int, claimed: int | None) -> None:
+    """Raise DamagedFile where so many encrypted bytes cannot be a file of *claimed* bytes."""
+    if stored_bytes == 0 and claimed:
+        raise DamagedFile("The stored file is empty but should not be.")
+    if stored_bytes % BLOCK_BYTES:
+        raise DamagedFile("The stored file is cut off.")
+
+
+def plain_bytes(
+    block: bytes, *, stored_bytes: int, claimed: int | None, warnings: list[str]
+) -> int:
+    """Return how much of *stored_bytes* is content, by the padding in the decrypted last *block*.
+
+    What is odd but can be read is added to *warnings*. Raises DamagedFile.
+    """
+    padding = block[-1]
+    if 1 <= padding <= BLOCK_BYTES and block.endswith(_PADDINGS[padding]):
+        return stored_bytes - padding
+    if claimed is not None and 0 <= stored_bytes - claimed < BLOCK_BYTES:
+        warnings.append("The file's padding is invalid; its size is the manifest's.")
+        return claimed
+    raise DamagedFile("The end of the stored file is damaged.")
+
+
+def compare_sizes(size_bytes: int, claimed: int | None, warnings: list[str]) -> None:
+    """Add to *warnings* when a file's size is not what the manifest says."""
+    if claimed is not None and abs(claimed - size_bytes) > _USUAL_DIFFERENCE_BYTES:
+        warnings.append(f"The manifest says {claimed} bytes, the content has {size_bytes}.")
 
 
 def wipe(plain: memoryview) -> None:

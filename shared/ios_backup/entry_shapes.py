@@ -18,7 +18,6 @@ from shared.ios_backup.manifest_entry import (
     EntryFacts,
     Layout,
     facts_from,
-    numbers,
     read_archive,
 )
 
@@ -35,6 +34,7 @@ _KEY = "EncryptionKey"
 _WRAPPED_KEY = b"\x4f\x10\x2c"
 _WRAPPED_KEY_BYTES = 44
 _NS_DATA = b"\x57NS.data"
+_ONE_BYTE, _TWO_BYTES, _FOUR_BYTES = 0x10, 0x11, 0x12
 
 
 class _Shape(NamedTuple):
@@ -99,23 +99,32 @@ def _read_usual(blob: bytes, shape: _Shape) -> EntryFacts | None:
     Raises ``GARBAGE`` as the general reader does.
     """
     count = int.from_bytes(blob[-24:-16], "big")
-    if blob[-25] != 1 or count > MAX_OBJECTS:
+    table = int.from_bytes(blob[-8:], "big")
+    # Offsets of two bytes are what phones write; others are left to the general reader.
+    if blob[-25] != 1 or blob[-26] != 2 or count > MAX_OBJECTS or table + 2 * count > len(blob):
         return None
-    offsets = numbers(blob, int.from_bytes(blob[-8:], "big"), count, width=blob[-26])
     values: list[int | None] = []
     for number in shape.usual[:-1]:
         if number is None:
             values.append(None)
             continue
-        at = offsets[number]
-        width = blob[at] - 0x10
-        # Integers of up to 4 bytes are unsigned; longer ones are left to the general reader.
-        if not 0 <= width <= 2:
+        if number >= count:
             return None
-        values.append(int.from_bytes(blob[at + 1 : at + 1 + (1 << width)], "big"))
+        at = table + 2 * number
+        at = blob[at] << 8 | blob[at + 1]
+        marker = blob[at]
+        if marker == _FOUR_BYTES:
+            values.append(int.from_bytes(blob[at + 1 : at + 5], "big"))
+        elif marker == _TWO_BYTES:
+            values.append(blob[at + 1] << 8 | blob[at + 2])
+        elif marker == _ONE_BYTE:
+            values.append(blob[at + 1])
+        else:
+            # Integers of up to 4 bytes are unsigned; longer ones are left to the general reader.
+            return None
     key = None
     if (number := shape.usual[-1]) is not None:
-        key = _read_key(blob, offsets, shape.layout[0], offsets[number])
+        key = _read_key(blob, table, count, shape.layout[0], number)
         if key is None:
             return None
     size, mode, modified, created, protection_class = values
@@ -129,21 +138,32 @@ def _read_usual(blob: bytes, shape: _Shape) -> EntryFacts | None:
     )
 
 
-def _read_key(blob: bytes, offsets: Sequence[int], objects: Sequence[int], at: int) -> bytes | None:
-    """Follow the UID at *at* to a dictionary of two, and take 44 bytes from under NS.data."""
+def _read_key(
+    blob: bytes, table: int, count: int, objects: Sequence[int], number: int
+) -> bytes | None:
+    """Follow the UID *number* to a dictionary of two, and take 44 bytes from under NS.data."""
+    at = _offset(blob, table, count, number)
     if blob[at] != 0x80:
         return None
-    at = offsets[objects[blob[at + 1]]]
+    at = _offset(blob, table, count, objects[blob[at + 1]])
     if blob[at] != 0xD2:
         return None
     for key, value in ((at + 1, at + 3), (at + 2, at + 4)):
-        name = offsets[blob[key]]
+        name = _offset(blob, table, count, blob[key])
         if blob[name : name + len(_NS_DATA)] == _NS_DATA:
-            begin = offsets[blob[value]] + len(_WRAPPED_KEY)
+            begin = _offset(blob, table, count, blob[value]) + len(_WRAPPED_KEY)
             found = blob[begin : begin + _WRAPPED_KEY_BYTES]
             is_whole = len(found) == _WRAPPED_KEY_BYTES
             return found if is_whole and blob[begin - 3 : begin] == _WRAPPED_KEY else None
     return None
+
+
+def _offset(blob: bytes, table: int, count: int, number: int) -> int:
+    """Return where an object begins, by a table of offsets of two bytes."""
+    if number >= count:
+        raise IndexError("no such object")
+    at = table + 2 * number
+    return blob[at] << 8 | blob[at + 1]
 
 
 def _read_sizes(blob: bytes, size: int, modified: int) -> tuple[int, int] | None:

@@ -12,6 +12,8 @@ from shared.ios_backup.errors import DamagedFile, MissingFile
 
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+#: How a file is made that must not be there yet.
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_NAMES = frozenset({"", ".", ".."})
 _NO_NAME = "The file's name is not one that backups have."
 _NO_FILE = "What should be a file is a link or something else."
@@ -64,10 +66,10 @@ class KeptFolders:
     def open_with_status(self, prefix: str, name: str) -> tuple[int, os.stat_result]:
         """Open the regular file *name* in the folder *prefix*; both are sure to be plain names.
 
-        Raises as ``open_within`` does.
+        The folder itself is meant by an empty *prefix*. Raises as ``open_within`` does.
         """
-        below = self._kept.get(prefix)
-        if below is None:
+        below = self._kept.get(prefix, -1)
+        if below < 0:
             below = self._kept[prefix] = _open(f"{self._folder}/{prefix}", _FOLDER_FLAGS, -1)
         return _open_regular(name, below)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from deploy.demo.container import PhoneFile, mint_backup
-from shared.ios_backup import BackupFolder, Keys, Manifest, ManifestEntry
+from shared.ios_backup import BackupFolder, Manifest, ManifestEntry
+from shared.ios_backup.extraction import extract_files
 from tests.bench.figures import Figure, median_seconds
 from tests.bench.reading import memory_folder
 
@@ -44,13 +45,10 @@ def measure(folder: Path) -> list[Figure]:
     with backup.open_manifest(keys, scratch) as manifest:
 
         def ours(target: Path) -> None:
-            _decrypt(backup, keys, _entries(manifest), target)
+            extract_files(backup, _entries(manifest), keys, target / "ours", processes=1)
 
         def in_two(target: Path) -> None:
-            entries = list(_entries(manifest))
-            _in_processes(
-                lambda part: _decrypt(backup, keys, part, target), entries[::2], entries[1::2]
-            )
+            extract_files(backup, _entries(manifest), keys, target / "ours", processes=2)
 
         def copied(target: Path) -> None:
             _copy(backup.path, target)
@@ -99,41 +97,17 @@ def _entries(manifest: Manifest) -> Iterator[ManifestEntry]:
             return
 
 
-def _decrypt(
-    backup: BackupFolder, keys: Keys, entries: Iterable[ManifestEntry], target: Path
-) -> None:
-    with backup.keep_folders() as folders:
-        for entry in entries:
-            with backup.open_file(entry, keys, folders=folders) as reader:
-                reader.copy_to(target / entry.file_id)
-
-
 def _copy(source: Path, target: Path) -> None:
     for prefix in range(256):
         with os.scandir(source / f"{prefix:02x}") as blobs:
             for blob in blobs:
                 read = os.open(blob.path, os.O_RDONLY)
-                write = os.open(target / blob.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                write = os.open(
+                    f"{target}/{blob.name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600
+                )
                 os.write(write, os.read(read, 1 << 20))
                 os.close(read)
                 os.close(write)
-
-
-def _in_processes(work: Callable[[list[ManifestEntry]], None], *parts: list[ManifestEntry]) -> None:
-    children = []
-    for part in parts:
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                work(part)
-                status = 0
-            finally:
-                os._exit(status)
-        children.append(child)
-    for child in children:
-        _, status = os.waitpid(child, 0)
-        assert status == 0, "a process failed"
 
 
 def _timed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,10 +135,11 @@ helper.copy_batch = die
     )
     done = extract_files(
         backup.folder,
-        _waiting_for(marks, _files(backup)),
+        _files(backup),
         backup.keys,
         tmp_path / "copy",
         processes=2,
+        on_progress=_until_any_in(marks),
     )
     assert len(list(marks.iterdir())) == 1
     assert (done.file_count, done.failures) == (len(MANY), [])
@@ -162,10 +164,11 @@ with open({str(marks)!r} + "/seen", "w") as file:
     )
     extract_files(
         backup.folder,
-        _waiting_for(marks, _files(backup)),
+        _files(backup),
         backup.keys,
         tmp_path / "copy",
         processes=2,
+        on_progress=_until_any_in(marks),
     )
     told = [str(os.getpid()), ""]
     known = sorted({"LC_ALL", "PYTHONPATH", "PYTHONSAFEPATH"})
@@ -191,7 +194,7 @@ def test_locking_and_giving_up_end_it_and_nothing_stays(
     opened: Callable[..., Any], tmp_path: Path, processes: int
 ) -> None:
     backup = opened(files=MANY, passphrase="test")
-    before, threads = _children(), _descriptors()
+    before = (_children(), _descriptors())
 
     def give_up(files: int, _bytes: int) -> None:
         if files >= 8:
@@ -216,7 +219,7 @@ def test_locking_and_giving_up_end_it_and_nothing_stays(
             on_progress=lambda *_: backup.keys.wipe(),
         )
     assert not (tmp_path / "copy").exists()
-    assert (_children(), _descriptors()) == (before, threads)
+    assert (_children(), _descriptors()) == before
 
 
 def test_a_folder_that_is_there_is_not_written_into(
@@ -318,15 +321,16 @@ def _files(backup: Any) -> list[Any]:
     return list(backup.manifest.page(kind="file", limit=1000).entries)
 
 
-def _waiting_for(marks: Path, entries: list[Any]) -> Iterator[Any]:
-    """Hold the last files back until the helper has been at work; fail if it never is."""
-    yield from entries[:20]
-    limit = 10_000
-    while not any(marks.iterdir()):
-        limit -= 1
-        assert limit, "the helper has not been asked"
-        __import__("time").sleep(0.001)
-    yield from entries[20:]
+def _until_any_in(marks: Path) -> Callable[[int, int], None]:
+    """Hold the extracting process back until its helper has been at work; fail if it never is."""
+
+    def wait(_files: int, _bytes: int) -> None:
+        limit = time.monotonic() + 60
+        while not any(marks.iterdir()):
+            assert time.monotonic() < limit, "the helper has not been asked"
+            time.sleep(0.001)
+
+    return wait
 
 
 def _helping(monkeypatch: pytest.MonkeyPatch, prelude: str) -> None:
