@@ -14,7 +14,7 @@ import os
 import plistlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +39,8 @@ class PhoneFile:
     target: str | None = None
     mode: int | None = None
     protection_class: int = 3
+    #: Extended attributes by name, as the manifest keeps them.
+    attributes: dict[str, bytes] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -249,6 +251,7 @@ def _store(
         wrapped_key=wrapped_key,
         target=item.target,
         inode=1000 + number,
+        attributes=item.attributes,
     )
 
 

@@ -7,7 +7,7 @@ import plistlib
 import sqlite3
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 _SCHEMA = """
@@ -38,6 +38,7 @@ class Entry:
     wrapped_key: bytes | None
     target: str | None
     inode: int
+    attributes: dict[str, bytes] = field(default_factory=dict)
 
 
 def manifest_db(entries: Iterable[Entry], *, uid_keys: bool) -> bytes:
@@ -84,6 +85,10 @@ def archived_entry(entry: Entry, *, uid_keys: bool) -> bytes:
         data_class = add({"$classname": "NSMutableData", "$classes": ["NSMutableData", "NSData"]})
         data: object = add(entry.wrapped_key) if uid_keys else entry.wrapped_key
         root["EncryptionKey"] = add({"$class": data_class, "NS.data": data})
+    if entry.attributes:
+        stored = plistlib.dumps(entry.attributes, fmt=plistlib.FMT_BINARY)
+        data_class = add({"$classname": "NSMutableData", "$classes": ["NSMutableData", "NSData"]})
+        root["ExtendedAttributes"] = add({"$class": data_class, "NS.data": stored})
     if entry.size is not None:
         root["Size"] = entry.size
     root |= {

@@ -74,12 +74,19 @@ class KindFiles:
             await self._progress.tell(f"Fetching {self._parser.title}", n, len(needed))
             found = await self._fetch(file, fetched)
             has_any = has_any or (found and file.required)
-        if not has_any:
+        if not has_any and not self._parser.enough:
             raise self._unread("absent", self._why_absent())
         if self._parser.listings:
             target = self._folder / _LISTING
-            await self._files.write_listing(self._parser.listings, target)
+            filled = await self._files.write_listing(
+                self._parser.listings,
+                target,
+                detailed=self._parser.enough,
+                attributes=self._parser.attributes,
+            )
             fetched.listing = str(target)
+            if not has_any and filled.isdisjoint(self._parser.enough):
+                raise self._unread("absent", self._why_absent())
         if self._parser.needs_apps:
             target = self._folder / _APPS
             await self._files.write_apps(target)

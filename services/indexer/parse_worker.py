@@ -296,7 +296,8 @@ def _parse(request: WorkerRequest, sink: FrameSink) -> None:
         sink.finish(request.kind, "failed", "Nobody here reads this kind.")
         return
     files = {name: Path(path) for name, path in request.files.items()}
-    if not any(needed.required and needed.is_among(files) for needed in parser.files):
+    has_any = any(needed.required and needed.is_among(files) for needed in parser.files)
+    if not has_any and not (parser.enough and request.listing):
         sink.finish(request.kind, "absent", "This backup has no such store.")
         return
     inputs = ParserInputs(

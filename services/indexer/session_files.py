@@ -7,9 +7,10 @@ that the backup is locked.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,7 +40,7 @@ _WINDOW = 4
 _TIMEOUT_SECONDS = 30.0
 
 
-class ListedLine(msgspec.Struct, frozen=True, kw_only=True):
+class ListedLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of the listing that a worker gets."""
 
     domain: str
@@ -47,6 +48,9 @@ class ListedLine(msgspec.Struct, frozen=True, kw_only=True):
     file_id: str
     size_bytes: int | None
     present: bool | None
+    modified_at: dt.datetime | None = None
+    created_at: dt.datetime | None = None
+    attributes: dict[str, bytes] | None = None
 
 
 class SessionFiles:
@@ -128,19 +132,37 @@ class SessionFiles:
                 await asyncio.gather(*waiting, return_exceptions=True)
         return length
 
-    async def write_listing(self, listings: Iterable[tuple[str, str]], target: Path) -> None:
-        """Write one JSON line per file of the manifest under the domains' prefixes."""
+    async def write_listing(
+        self,
+        listings: Iterable[tuple[str, str]],
+        target: Path,
+        *,
+        detailed: Collection[tuple[str, str]] = (),
+        attributes: str | None = None,
+    ) -> set[tuple[str, str]]:
+        """Write one JSON line per file of the manifest under the domains' prefixes.
+
+        Those under *detailed* come with their times and the extended *attributes* that begin like
+        this. Returns the listings that have any file.
+        """
         encode = msgspec.json.Encoder().encode
+        filled: set[tuple[str, str]] = set()
         with open_private(target) as lines:
             for domain, prefix in listings:
-                async for page in self._pages(domain=domain, path_like=f"{prefix}%"):
-                    body = b"".join(
+                wanted = attributes if (domain, prefix) in detailed else None
+                async for page in self._pages(
+                    domain=domain, path_like=f"{prefix}%", attributes=wanted
+                ):
+                    found = [
                         encode(_line(file)) + b"\n"
                         for file in page
                         # LIKE takes an underscore for any character and ignores case.
                         if file.relative_path.startswith(prefix)
-                    )
-                    await asyncio.to_thread(lines.write, body)
+                    ]
+                    if found:
+                        filled.add((domain, prefix))
+                    await asyncio.to_thread(lines.write, b"".join(found))
+        return filled
 
     async def write_apps(self, target: Path) -> None:
         """Write one JSON line per app of the backup."""
@@ -151,7 +173,9 @@ class SessionFiles:
         with open_private(target) as lines:
             await asyncio.to_thread(lines.write, body)
 
-    async def _pages(self, *, domain: str | None, path_like: str) -> AsyncIterator[list[File]]:
+    async def _pages(
+        self, *, domain: str | None, path_like: str, attributes: str | None = None
+    ) -> AsyncIterator[list[File]]:
         cursor: str | None = None
         while True:
             page = await self._bus.request(
@@ -159,6 +183,7 @@ class SessionFiles:
                     domain=domain,
                     path_like=path_like,
                     kind="file",
+                    attributes=attributes,
                     limit=MAX_LIMIT,
                     cursor=cursor,
                 ),
@@ -192,12 +217,17 @@ class SessionFiles:
 
 
 def _line(file: File) -> ListedLine:
+    attributes = None if file.attributes is msgspec.UNSET else file.attributes
     return ListedLine(
         domain=file.domain,
         relative_path=file.relative_path,
         file_id=file.file_id,
         size_bytes=file.size_bytes,
         present=file.present,
+        # Times and attributes are for the kinds that ask for them; for others they are a burden.
+        modified_at=None if attributes is None else file.modified_at,
+        created_at=None if attributes is None else file.created_at,
+        attributes=attributes or None,
     )
 
 

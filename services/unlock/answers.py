@@ -15,6 +15,7 @@ from shared.contracts.problems import bad_request
 from shared.contracts.requests import MAX_LIMIT
 from shared.contracts.unlock import READ_CHUNK_BYTES, File, ListFiles, ReadFile
 from shared.ios_backup import ManifestEntry
+from shared.ios_backup.extended_attributes import read_extended_attributes
 
 _FILE_ID = re.compile(r"[0-9a-f]{40}")
 #: SQLite refuses longer patterns, and LIKE gets slow with many wildcards.
@@ -29,8 +30,8 @@ class _Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     question: str
 
 
-def as_file(entry: ManifestEntry, *, present: bool | None) -> File:
-    """Return *entry* as callers see it."""
+def as_file(entry: ManifestEntry, *, present: bool | None, attributes: str | None = None) -> File:
+    """Return *entry* as callers see it, with the *attributes* that begin like this."""
     return File(
         file_id=FileId(entry.file_id),
         domain=entry.domain,
@@ -43,6 +44,9 @@ def as_file(entry: ManifestEntry, *, present: bool | None) -> File:
         protection_class=entry.protection_class,
         target=entry.target,
         present=present,
+        attributes=msgspec.UNSET
+        if attributes is None
+        else read_extended_attributes(entry.extended_attributes, prefix=attributes),
     )
 
 

@@ -140,7 +140,7 @@ class OpenedBackup:
                 after=after,
             )
             return ListedPage(
-                files=[self._as_file(entry) for entry in page.entries],
+                files=[self._as_file(entry, request.attributes) for entry in page.entries],
                 positions=[entry.row for entry in page.entries],
                 is_last=page.next_after is None,
             )
@@ -235,8 +235,8 @@ class OpenedBackup:
             raise errors.not_in_this_backup("It is a directory or a link and has no content.")
         return self.folder.open_file(entry, self._keys)
 
-    def _as_file(self, entry: ManifestEntry) -> File:
-        return as_file(entry, present=self.folder.has_blob(entry))
+    def _as_file(self, entry: ManifestEntry, attributes: str | None = None) -> File:
+        return as_file(entry, present=self.folder.has_blob(entry), attributes=attributes)
 
 
 def _etag(file_id: str, reader: FileReader) -> str:

@@ -117,6 +117,8 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     target: str | None
     #: Whether the blob is on disk; null where nothing is stored (directories, links).
     present: bool | None
+    #: Extended attributes, in base64; only there for services that ask for them.
+    attributes: dict[str, bytes] | msgspec.UnsetType = msgspec.UNSET
 
 
 class FileContent(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,6 +196,8 @@ class ListFiles(Request[Page[File]], frozen=True, kw_only=True):
     path_like: str | None = None
     kind: FileKind | None = None
     sort: FileSort = "path"
+    #: Files come with their extended attributes whose names begin like this.
+    attributes: str | None = None
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
 

@@ -6,6 +6,7 @@ and give what they find to a sink; a record that cannot be read costs that recor
 
 from __future__ import annotations
 
+import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -64,6 +65,10 @@ class ListedFile(msgspec.Struct, frozen=True):
     file_id: str
     size_bytes: int | None = None
     present: bool | None = True
+    #: Only for kinds that ask for details.
+    modified_at: dt.datetime | None = None
+    created_at: dt.datetime | None = None
+    attributes: dict[str, bytes] | None = None
 
 
 class ListedApp(msgspec.Struct, frozen=True):
@@ -230,6 +235,10 @@ class KindParser(ABC):
     files: ClassVar[tuple[NeededFile, ...]]
     #: Domains and path prefixes of which ``parse`` gets the manifest's file list.
     listings: ClassVar[tuple[tuple[str, str], ...]] = ()
+    #: Those of the listings that are enough by themselves, for a backup with none of ``files``.
+    enough: ClassVar[tuple[tuple[str, str], ...]] = ()
+    #: There, files are listed with their times and the extended attributes that begin like this.
+    attributes: ClassVar[str | None] = None
     #: Whether ``parse`` gets the apps of the backup with their sizes.
     needs_apps: ClassVar[bool] = False
 
