@@ -1,9 +1,11 @@
 """Find the blobs that a readable manifest lists and the disk has not.
 
-Manifest.db is opened where it lies, read-only and immutable, so that SQLite writes nothing beside
-it; an mbdb is read record by record. Nobody has checked either: only a plain table of plain
-columns is read, in order, so that the work grows with the manifest whatever it holds. Memory is
-20 bytes for each listed file and 100 for each missing one, plus one blob folder's names.
+Of Manifest.db a private copy is read: SQLite opens files by name only (it resolves what
+``/proc/self/fd`` leads to), and between a look and the opening the name may become a pipe or
+another file. An mbdb is read record by record. Nobody has checked either: only a plain table of
+plain columns is read, in order, so that the work grows with the manifest whatever it holds. Memory
+is 20 bytes for each listed file and 100 for each missing one, plus one blob folder's names; and
+the copy, on tmpfs, for as long as it is read.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from msgspec import Struct
 
@@ -22,7 +25,9 @@ from services.discovery.errors import Stopped
 from shared.ios_backup.errors import DamagedManifest
 from shared.ios_backup.manifest_entry import MAX_ARCHIVE_BYTES, EntryFacts, read_archive
 from shared.ios_backup.manifest_mbdb import MAX_BYTES, read_record, read_rows
+from shared.ios_backup.manifest_staging import stage_manifest
 from shared.ios_backup.safe_files import FILE_ID, open_within, read_within
+from shared.scratch import Scratch
 
 MAX_NAMES = 100
 #: A manifest can be made so that reading it never ends.
@@ -54,13 +59,14 @@ class MissingBlobs(Struct, frozen=True, kw_only=True):
 
 
 def find_missing_blobs(
-    folder: Path, *, is_flat: bool, is_stopping: Callable[[], bool]
+    folder: Path, *, is_flat: bool, scratch: Scratch, is_stopping: Callable[[], bool]
 ) -> MissingBlobs:
     """Compare a plain manifest, or an mbdb, with the disk. A file of no bytes needs no blob.
 
-    Raises ``DamagedManifest``, ``DamagedFile`` and ``Stopped``.
+    Raises ``DamagedManifest``, ``DamagedFile`` and ``Stopped``; ``OSError`` when *scratch* has no
+    room for a copy of the manifest.
     """
-    with _opened(folder, is_flat=is_flat, is_stopping=is_stopping) as manifest:
+    with _opened(folder, is_flat=is_flat, scratch=scratch, is_stopping=is_stopping) as manifest:
         missing: set[bytes] = set()
         for prefix, ids in _listed(manifest.names(), is_stopping=is_stopping).items():
             if is_stopping():
@@ -88,7 +94,9 @@ def has_any_blob(folder: Path) -> bool:
 
 
 @contextmanager
-def _opened(folder: Path, *, is_flat: bool, is_stopping: Callable[[], bool]) -> Iterator[_Manifest]:
+def _opened(
+    folder: Path, *, is_flat: bool, scratch: Scratch, is_stopping: Callable[[], bool]
+) -> Iterator[_Manifest]:
     """Open the manifest for walks that end in time."""
     if is_flat:
         content = read_within(folder, "Manifest.mbdb", max_bytes=MAX_BYTES)
@@ -101,23 +109,18 @@ def _opened(folder: Path, *, is_flat: bool, is_stopping: Callable[[], bool]) -> 
         )
         return
     try:
-        descriptor = open_within(folder, "Manifest.db")
-        try:
-            # The descriptor, and not the name, is sure to be the regular file that was checked.
-            by_descriptor = f"/proc/self/fd/{descriptor}"
-            name = by_descriptor if Path(by_descriptor).exists() else str(folder / "Manifest.db")
-            with closing(_connect(name, is_stopping=is_stopping)) as connection:
-                _check_table(connection)
-                # "Not indexed", because following an index through a cold file on a network
-                # mount takes minutes.
-                rows = "from Files not indexed where flags = 1"
-                yield _Manifest(
-                    names=lambda: (row[0] for row in connection.execute(f"select fileID {rows}")),
-                    entries=lambda: connection.execute(f"select fileID, {_ARCHIVE} {rows}"),
-                    facts_of=read_archive,
-                )
-        finally:
-            os.close(descriptor)
+        with (
+            _copied(folder, scratch) as copy,
+            closing(_connect(copy, is_stopping=is_stopping)) as connection,
+        ):
+            _check_table(connection)
+            # "Not indexed": an index may say anything.
+            rows = "from Files not indexed where flags = 1"
+            yield _Manifest(
+                names=lambda: (row[0] for row in connection.execute(f"select fileID {rows}")),
+                entries=lambda: connection.execute(f"select fileID, {_ARCHIVE} {rows}"),
+                facts_of=read_archive,
+            )
     # Unicode: SQLite's complaint may quote a schema that is no UTF-8, which Python refuses.
     except (sqlite3.Error, UnicodeError, OverflowError) as error:
         if is_stopping():
@@ -126,9 +129,23 @@ def _opened(folder: Path, *, is_flat: bool, is_stopping: Callable[[], bool]) -> 
         raise DamagedManifest("The manifest cannot be read.") from None
 
 
-def _connect(path: str, *, is_stopping: Callable[[], bool]) -> sqlite3.Connection:
-    quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    connection = sqlite3.connect(f"file:{quoted}?mode=ro&immutable=1", uri=True)
+@contextmanager
+def _copied(folder: Path, scratch: Scratch) -> Iterator[Path]:
+    """Copy the manifest from the descriptor that was checked; remove the copy."""
+    source = open_within(folder, "Manifest.db")
+    try:
+        place = scratch.make(uuid4().hex)
+        try:
+            yield stage_manifest(source, place, key=None)
+        finally:
+            scratch.remove(place)
+    finally:
+        os.close(source)
+
+
+def _connect(path: Path, *, is_stopping: Callable[[], bool]) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    connection = sqlite3.connect(uri, uri=True)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE_BYTES)
     connection.execute("pragma trusted_schema = off")
     connection.execute("pragma cell_size_check = on")

@@ -20,6 +20,7 @@ from services.discovery.inspection import Judgement, Plists, judge, read_plists
 from services.discovery.lifecycle import Clock
 from services.discovery.marks import Marks
 from services.discovery.records import Record
+from shared.scratch import Scratch
 
 #: Between two looks at a folder that may be in the middle of being copied.
 SECOND_LOOK_SECONDS = 0.25
@@ -45,6 +46,7 @@ def examine(
     *,
     clock: Clock,
     is_thorough: bool,
+    scratch: Scratch,
     stopping: threading.Event,
 ) -> Examined | None:
     """Examine *folder*; None when it is as it was and nothing is left to decide.
@@ -95,7 +97,7 @@ def examine(
     if phase != "judge" or is_known:
         return examined
     memo = None if known is None else known.manifest
-    judgement = judge(folder.path, plists, memo=memo, is_stopping=stopping.is_set)
+    judgement = judge(folder.path, plists, memo=memo, scratch=scratch, is_stopping=stopping.is_set)
     if marks.look_at(folder.path).run != look.run:
         # A run began while the manifest was read: what was read may be half of each.
         return structs.replace(examined, phase="running", changed_at=clock.now)

@@ -7,6 +7,7 @@ cannot be read, so missing blobs are counted only where the manifest is readable
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from shared.ios_backup.description import Description
 from shared.ios_backup.errors import DamagedFile, DamagedManifest, DamagedPropertyList, MissingFile
 from shared.ios_backup.property_lists import PropertyList, data, longest, read_property_list
 from shared.ios_backup.safe_files import open_within, read_within
+from shared.scratch import Scratch
 
 _PLISTS = ("Info.plist", "Manifest.plist", "Status.plist")
 _MANIFESTS: dict[str, str] = {"manifest_db": "Manifest.db", "mbdb": "Manifest.mbdb"}
@@ -127,9 +129,10 @@ def judge(
     plists: Plists,
     *,
     memo: ManifestMemo | None,
+    scratch: Scratch,
     is_stopping: Callable[[], bool],
 ) -> Judgement:
-    """Judge a finished backup. Reads the manifest whole unless *memo* fits it.
+    """Judge a finished backup. Hashes the manifest unless *memo* fits it.
 
     Raises ``FolderUnreadable`` and ``Stopped``.
     """
@@ -138,7 +141,9 @@ def judge(
         return _judgement(plists, plists.seen, missing_files=None, memo=None)
     try:
         memo = _digest(folder, _MANIFESTS[plists.format], memo=memo, is_stopping=is_stopping)
-        seen, missing_files = _search(folder, plists, memo, is_stopping=is_stopping)
+        seen, missing_files = _search(
+            folder, plists, memo, scratch=scratch, is_stopping=is_stopping
+        )
     except (DamagedManifest, DamagedFile):
         damaged = structs.replace(plists.seen, manifest_readable=False)
         return _judgement(plists, damaged, missing_files=None, memo=None)
@@ -177,7 +182,12 @@ def _judgement(
 
 
 def _search(
-    folder: Path, plists: Plists, memo: ManifestMemo, *, is_stopping: Callable[[], bool]
+    folder: Path,
+    plists: Plists,
+    memo: ManifestMemo,
+    *,
+    scratch: Scratch,
+    is_stopping: Callable[[], bool],
 ) -> tuple[Observation, int | None]:
     """Look for missing blobs as far as they can be told; return what was seen, and how many."""
     seen, is_flat = plists.seen, plists.format == "mbdb"
@@ -185,7 +195,15 @@ def _search(
         if memo.size == 0 or memo.size % _AES_BLOCK_BYTES:
             raise DamagedManifest("The manifest is cut off.")
         return seen, None
-    missing = find_missing_blobs(folder, is_flat=is_flat, is_stopping=is_stopping)
+    try:
+        missing = find_missing_blobs(
+            folder, is_flat=is_flat, scratch=scratch, is_stopping=is_stopping
+        )
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        # No room of ours for a copy of the manifest: the backup is none the worse for it.
+        return seen, None
     seen = structs.replace(seen, missing_count=missing.count, missing_files=tuple(missing.names))
     return seen, missing.count
 

@@ -50,6 +50,7 @@ from services.discovery.matching import (
 from services.discovery.records import Record
 from shared import postgres
 from shared.bus import publish
+from shared.scratch import Scratch
 
 SERVICE = "discovery"
 #: Why a root is unreadable whose disk does not answer.
@@ -85,6 +86,7 @@ class Scanner:
         *,
         pool: asyncpg.Pool[Any],
         disk: Disk,
+        scratch: Scratch,
         roots: Sequence[bytes],
         quiet_seconds: float,
         log: structlog.typing.FilteringBoundLogger,
@@ -92,6 +94,7 @@ class Scanner:
     ) -> None:
         self._pool = pool
         self._disk = disk
+        self._scratch = scratch
         self._roots = roots
         self._quiet_seconds = quiet_seconds
         self._log = log
@@ -111,6 +114,7 @@ class Scanner:
             scan = _Scan(
                 connection,
                 disk=self._disk,
+                scratch=self._scratch,
                 log=self._log,
                 clock=Clock(now=self._now(), quiet_seconds=self._quiet_seconds, is_asked=is_asked),
                 is_thorough=is_thorough,
@@ -141,6 +145,7 @@ class _Scan:
         connection: storage.Connection,
         *,
         disk: Disk,
+        scratch: Scratch,
         log: structlog.typing.FilteringBoundLogger,
         clock: Clock,
         is_thorough: bool,
@@ -148,6 +153,7 @@ class _Scan:
         self.report = ScanReport()
         self._connection = connection
         self._disk = disk
+        self._scratch = scratch
         self._log = log
         self._clock = clock
         self._is_thorough = is_thorough
@@ -316,6 +322,7 @@ class _Scan:
                 record,
                 clock=self._clock,
                 is_thorough=self._is_thorough,
+                scratch=self._scratch,
                 stopping=self._disk.stopping,
             )
         except FolderVanished:

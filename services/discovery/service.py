@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from uuid import uuid4
 
 from services.discovery.commands import Commands
 from services.discovery.disk import Disk
@@ -24,6 +25,7 @@ from shared.contracts.discovery import (
     UpdateBackup,
 )
 from shared.runtime import Runtime
+from shared.scratch import Scratch
 
 #: How often a folder that is being written is looked at, as a part of the quiet period.
 _LOOKS_PER_QUIET_PERIOD = 4
@@ -35,11 +37,20 @@ _RETRY_SECONDS = 1.0
 async def start(runtime: Runtime) -> None:
     """Serve requests, and take part in the scan lock."""
     settings = runtime.settings
+    scratch = Scratch(settings.scratch_dir / "discovery", replica_id=uuid4().hex)
+    if removed := await asyncio.to_thread(scratch.open):
+        runtime.log.info("scratch_leftovers_removed", count=removed)
     disk = Disk()
-    runtime.at_stop(disk.stop)
+
+    async def leave() -> None:
+        await disk.stop()
+        await asyncio.to_thread(scratch.close)
+
+    runtime.at_stop(leave)
     scanner = Scanner(
         pool=runtime.pool,
         disk=disk,
+        scratch=scratch,
         roots=[os.fsencode(path) for path in settings.backup_paths],
         quiet_seconds=settings.discovery.quiet_seconds,
         log=runtime.log,

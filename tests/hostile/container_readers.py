@@ -16,6 +16,7 @@ from shared.ios_backup.description import describe
 from shared.ios_backup.errors import BackupFormatError
 from shared.ios_backup.keybag import Keybag
 from shared.ios_backup.property_lists import read_property_list
+from shared.scratch import Scratch
 from tests.hostile import seeds
 from tests.hostile.mutations import (
     keybag_spots,
@@ -107,7 +108,9 @@ class Folders(Reader):
             plists = read_plists(bytes(shown))
             encode_json(plists.facts)
             findings(plists, has_snapshot=False)
-            judge(bytes(shown), plists, memo=None, is_stopping=lambda: False)
+            copies = Scratch(scratch / "copies", replica_id="trial")
+            judge(bytes(shown), plists, memo=None, scratch=copies, is_stopping=lambda: False)
             BackupFolder.open(shown)
         finally:
             shutil.rmtree(shown)
+            shutil.rmtree(scratch / "copies", ignore_errors=True)

@@ -27,6 +27,7 @@ from shared.ios_backup.errors import (
     Incomplete,
     MissingFile,
 )
+from shared.scratch import Scratch
 from tests.hostile.bombs import spared
 
 NAME = ("HomeDomain", "Library/notes.txt")
@@ -314,7 +315,7 @@ DEVICES = {
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_blob_that_is_a_device_is_not_even_opened(
-    target: Target, opened_names: list[str], device: str
+    target: Target, opened_names: list[str], tmp_path: Path, device: str
 ) -> None:
     make_device(target.blob, *DEVICES[device])
     with pytest.raises(DamagedFile):
@@ -322,7 +323,12 @@ def test_a_blob_that_is_a_device_is_not_even_opened(
     assert target.blob.name not in opened_names
     assert opened_names  # its folder was
     assert target.folder.has_blob(target.entry) is False
-    missing = find_missing_blobs(target.minted.path, is_flat=False, is_stopping=lambda: False)
+    missing = find_missing_blobs(
+        target.minted.path,
+        is_flat=False,
+        scratch=Scratch(tmp_path / "own", replica_id="test"),
+        is_stopping=lambda: False,
+    )
     assert missing.names == [target.blob.name]
 
 
@@ -339,6 +345,7 @@ def test_a_part_of_the_container_that_is_a_device_is_not_even_opened(
             bytes(target.minted.path),
             read_plists(bytes(target.minted.path)),
             memo=None,
+            scratch=Scratch(tmp_path / "own", replica_id="test"),
             is_stopping=lambda: False,
         )
         if name == "Manifest.db":

@@ -27,6 +27,7 @@ from shared.ios_backup.errors import (
 from shared.ios_backup.keybag import Keybag
 from shared.ios_backup.manifest_mbdb import MAX_BYTES as MAX_MBDB_BYTES
 from shared.ios_backup.property_lists import MAX_BYTES, read_property_list
+from shared.scratch import Scratch
 from tests.hostile.bombs import overlapping_list, shared_list, spared
 
 MANY = 20
@@ -103,7 +104,12 @@ def test_a_manifest_that_would_run_or_unfold_something_is_refused_at_once(
 
     def attempt() -> None:
         with pytest.raises(DamagedManifest):
-            find_missing_blobs(folder, is_flat=False, is_stopping=lambda: False)
+            find_missing_blobs(
+                folder,
+                is_flat=False,
+                scratch=Scratch(tmp_path / "own", replica_id="test"),
+                is_stopping=lambda: False,
+            )
         if name != "a value of 90 MB":  # which the unlock service leaves out alone
             with pytest.raises(DamagedManifest):
                 listed(folder, tmp_path / "scratch")
@@ -116,7 +122,12 @@ def test_an_odd_manifest_is_read_or_refused_and_runs_nothing(name: str, tmp_path
     folder = folder_with(tmp_path, ODD_MANIFESTS[name])
 
     def attempt() -> None:
-        missing = find_missing_blobs(folder, is_flat=False, is_stopping=lambda: False)
+        missing = find_missing_blobs(
+            folder,
+            is_flat=False,
+            scratch=Scratch(tmp_path / "own", replica_id="test"),
+            is_stopping=lambda: False,
+        )
         assert missing.count == MANY
         try:
             assert listed(folder, tmp_path / "scratch") == MANY
@@ -150,7 +161,14 @@ def test_a_manifest_without_an_index_is_compared_in_one_walk(tmp_path: Path) -> 
     script = ODD_MANIFESTS["no index at all"].replace(f"x < {MANY}", "x < 60000")
     folder = folder_with(tmp_path, script)
     missing = spared(
-        lambda: find_missing_blobs(folder, is_flat=False, is_stopping=lambda: False).count
+        lambda: (
+            find_missing_blobs(
+                folder,
+                is_flat=False,
+                scratch=Scratch(tmp_path / "own", replica_id="test"),
+                is_stopping=lambda: False,
+            ).count
+        )
     )
     assert missing == 60_000
 
@@ -219,7 +237,13 @@ def test_a_schema_that_is_no_utf8_is_damage(tmp_path: Path) -> None:
     path.write_bytes(content.replace(b"zzzz", b"\xff\xfezz"))
     with pytest.raises(DamagedManifest):
         listed(folder, tmp_path / "scratch")
-    judge(bytes(folder), read_plists(bytes(folder)), memo=None, is_stopping=lambda: False)
+    judge(
+        bytes(folder),
+        read_plists(bytes(folder)),
+        memo=None,
+        scratch=Scratch(tmp_path / "own", replica_id="test"),
+        is_stopping=lambda: False,
+    )
 
 
 def test_an_mbdb_beyond_the_limit_is_not_read(tmp_path: Path) -> None:
@@ -229,9 +253,9 @@ def test_an_mbdb_beyond_the_limit_is_not_read(tmp_path: Path) -> None:
 
     def attempt() -> None:
         plists = read_plists(bytes(folder))
-        assert judge(
-            bytes(folder), plists, memo=None, is_stopping=lambda: False
-        ).state == "damaged"  # fmt: skip
+        scratch = Scratch(tmp_path / "own", replica_id="test")
+        found = judge(bytes(folder), plists, memo=None, scratch=scratch, is_stopping=lambda: False)
+        assert found.state == "damaged"
 
     spared(attempt)
 
@@ -246,7 +270,12 @@ def test_looking_at_an_mbdb_writes_nothing(tmp_path: Path, monkeypatch: pytest.M
     before = elsewhere.stat().st_mtime_ns
     minted.blob_path("HomeDomain", "a").unlink()
     minted.blob_path("HomeDomain", "b").unlink()
-    missing = find_missing_blobs(minted.path, is_flat=True, is_stopping=lambda: False)
+    missing = find_missing_blobs(
+        minted.path,
+        is_flat=True,
+        scratch=Scratch(tmp_path / "own", replica_id="test"),
+        is_stopping=lambda: False,
+    )
     assert missing.names == [minted.blob_path("HomeDomain", "a").name]
     assert elsewhere.stat().st_mtime_ns == before
 
@@ -276,7 +305,13 @@ def test_a_part_that_is_no_file_is_neither_followed_nor_waited_for(
         path.symlink_to(path)
 
     def attempt() -> None:
-        judge(bytes(folder), read_plists(bytes(folder)), memo=None, is_stopping=lambda: False)
+        judge(
+            bytes(folder),
+            read_plists(bytes(folder)),
+            memo=None,
+            scratch=Scratch(tmp_path / "own", replica_id="test"),
+            is_stopping=lambda: False,
+        )
         backup = BackupFolder.open(folder)
         if name == "Manifest.db":
             with pytest.raises((DamagedManifest, Incomplete)):

@@ -23,6 +23,7 @@ from services.discovery.lifecycle import Clock
 from services.discovery.marks import look_at
 from services.discovery.measuring import measure
 from services.discovery.records import Record
+from shared.scratch import Scratch
 
 FILES = [PhoneFile("HomeDomain", f"Library/file{n}", b"x" * n) for n in range(150)]
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -34,7 +35,12 @@ def mint(root: Path, **given: Any) -> MintedBackup:
 
 def judged(folder: Path, **given: Any) -> Judgement:
     path = os.fsencode(folder)
-    return judge(path, read_plists(path), **{"memo": None, "is_stopping": lambda: False, **given})
+    usual = {"memo": None, "is_stopping": lambda: False, "scratch": scratch_of(folder)}
+    return judge(path, read_plists(path), **{**usual, **given})
+
+
+def scratch_of(folder: Path) -> Scratch:
+    return Scratch(folder.with_name("scratch"), replica_id="test")
 
 
 def codes(judgement: Judgement) -> list[str]:
@@ -234,7 +240,12 @@ def decided(folder: Path, known: Record | None, *, now: dt.datetime = NOW) -> De
     )
     clock = Clock(now=now, quiet_seconds=60)
     examined = examination.examine(
-        place, known, clock=clock, is_thorough=True, stopping=threading.Event()
+        place,
+        known,
+        clock=clock,
+        is_thorough=True,
+        scratch=scratch_of(folder),
+        stopping=threading.Event(),
     )
     if examined is None:
         return None

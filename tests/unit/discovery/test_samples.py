@@ -5,9 +5,10 @@ from pathlib import Path
 
 from services.discovery.folders import survey
 from services.discovery.inspection import judge, read_plists
+from shared.scratch import Scratch
 
 
-def test_public_samples_are_found_and_judged(samples: Path) -> None:
+def test_public_samples_are_found_and_judged(samples: Path, tmp_path: Path) -> None:
     root = samples / "ios"
     found = {
         os.path.relpath(os.fsdecode(folder.path), root): folder.path
@@ -16,7 +17,13 @@ def test_public_samples_are_found_and_judged(samples: Path) -> None:
     states = {}
     for name, path in found.items():
         plists = read_plists(path)
-        judgement = judge(path, plists, memo=None, is_stopping=lambda: False)
+        judgement = judge(
+            path,
+            plists,
+            memo=None,
+            scratch=Scratch(tmp_path / "own", replica_id="test"),
+            is_stopping=lambda: False,
+        )
         states[name.split("/")[1]] = (
             judgement.state,
             plists.encrypted,
