@@ -14,6 +14,7 @@ from typing import NamedTuple
 from shared.ios_backup.manifest_entry import (
     GARBAGE,
     MAX_OBJECTS,
+    TRAILER,
     Archive,
     EntryFacts,
     Layout,
@@ -98,10 +99,9 @@ def _read_usual(blob: bytes, shape: _Shape) -> EntryFacts | None:
 
     Raises ``GARBAGE`` as the general reader does.
     """
-    count = int.from_bytes(blob[-24:-16], "big")
-    table = int.from_bytes(blob[-8:], "big")
+    offset_bytes, ref_bytes, count, _, table = TRAILER.unpack_from(blob, len(blob) - TRAILER.size)
     # Offsets of two bytes are what phones write; others are left to the general reader.
-    if blob[-25] != 1 or blob[-26] != 2 or count > MAX_OBJECTS or table + 2 * count > len(blob):
+    if ref_bytes != 1 or offset_bytes != 2 or count > MAX_OBJECTS or table + 2 * count > len(blob):
         return None
     values: list[int | None] = []
     for number in shape.usual[:-1]:

@@ -164,7 +164,7 @@ class _Helper(threading.Thread):
     ) -> None:
         super().__init__(name="extraction helper", daemon=True)
         self.done = Copied()
-        #: The batch that it did not live to finish.
+        #: What it did not live to finish.
         self.undone: list[StoredFile] = []
         self._process = process
         self._job = job
@@ -176,14 +176,18 @@ class _Helper(threading.Thread):
         assert self._process.stdout is not None
         try:
             send(self._process.stdin, self._job)
-            while batch := self._take():
+            batch = self._take()
+            while batch:
                 self.undone = batch
                 send(self._process.stdin, batch)
+                # Taken while the process is at work, so that it need not wait.
+                following = self._take()
+                self.undone = batch + following
                 answer = receive(self._process.stdout, Copied)
                 if answer is None:
                     return
                 self.done.add(answer)
-                self.undone = []
+                self.undone = batch = following
                 if self.done.errno:
                     return
         except (OSError, msgspec.MsgspecError):

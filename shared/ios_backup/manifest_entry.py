@@ -23,7 +23,7 @@ import msgspec
 #: Real entries are 400 bytes to 3 KB.
 MAX_ARCHIVE_BYTES = 100 * 1024
 MAX_OBJECTS = 20_000
-_TRAILER = struct.Struct(">6xBBQQQ")
+TRAILER = struct.Struct(">6xBBQQQ")
 _FLAGS_OF_MODE = {0o100000: 1, 0o040000: 2, 0o120000: 4}
 _NS_DATA = b"NS.data"
 _NAMES = {
@@ -41,7 +41,7 @@ GARBAGE = (LookupError, ValueError, TypeError, OverflowError, struct.error)
 Layout = tuple[Sequence[int], dict[str, int]]
 
 
-class ManifestEntry(msgspec.Struct, frozen=True, kw_only=True):
+class ManifestEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One entry. Sizes are bytes as the manifest claims them, often a bit off."""
 
     #: Row in the manifest; the position from which a page continues.
@@ -68,7 +68,7 @@ class ManifestEntry(msgspec.Struct, frozen=True, kw_only=True):
         return f"ManifestEntry(file_id={self.file_id!r}, kind={self.kind!r})"
 
 
-class EntryFacts(msgspec.Struct, frozen=True, kw_only=True):
+class EntryFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What an archived entry says beside its name. Times are seconds since 1970."""
 
     size_bytes: int | None = None
@@ -132,7 +132,7 @@ class Archive:
         if not blob.startswith(b"bplist00") or len(blob) > MAX_ARCHIVE_BYTES:
             raise ValueError("not an archive")
         self._blob = blob
-        trailer = _TRAILER.unpack_from(blob, len(blob) - _TRAILER.size)
+        trailer = TRAILER.unpack_from(blob, len(blob) - TRAILER.size)
         offset_bytes, self._ref_bytes, count, _, table = trailer
         if not (
             1 <= offset_bytes <= 8
@@ -146,7 +146,7 @@ class Archive:
 
     def layout(self) -> Layout:
         """Find the archive's objects, and the root object's values that ``_NAMES`` knows."""
-        top = _TRAILER.unpack_from(self._blob, len(self._blob) - _TRAILER.size)[3]
+        top = TRAILER.unpack_from(self._blob, len(self._blob) - TRAILER.size)[3]
         archive = dict(self._items(top))
         objects = self._references(archive[b"$objects"], 0xA0)
         root = dict(self._items(archive[b"$top"]))[b"root"]

@@ -33,7 +33,7 @@ NO_KEY = "The file's key is missing."
 _AT_ONCE_BYTES = 256 * 1024
 
 
-class StoredFile(msgspec.Struct, frozen=True, array_like=True):
+class StoredFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What it takes to read one file: the name of its blob, its key, its claimed size."""
 
     file_id: str
