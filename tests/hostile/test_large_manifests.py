@@ -1,0 +1,71 @@
+"""A manifest that is accepted and takes long: it costs who opens it, and nobody else."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from deploy.demo.container import PhoneFile, mint_backup
+from tests.hostile.conftest import Vault
+
+UDID = "00008110-0000000000000AFF"
+#: Of the million that is accepted.
+RECORDS = 60_000
+
+
+def record(number: int) -> bytes:
+    """A file of 44 letters that nobody has."""
+    domain, path = b"HomeDomain", b"Library/Caches/%09d/%019d" % (number, number)
+    strings = b"".join(len(one).to_bytes(2, "big") + one for one in (domain, path))
+    numbers = struct.pack(">HQIIIIIQBB", 0x81A4, number, 0, 0, 1, 1, 1, 5, 3, 0)
+    return strings + 3 * b"\xff\xff" + numbers
+
+
+@pytest.fixture
+def large(vault: Vault) -> Iterator[str]:
+    """A backup of iOS 9 whose manifest is read record by record, in Python; gone afterwards."""
+    root: Path = vault.stack.data_dir.parent / "phones"
+    minted = mint_backup(root, files=[PhoneFile("HomeDomain", "a", b"a")], udid=UDID, format="mbdb")
+    manifest = minted.path / "Manifest.mbdb"
+    with manifest.open("ab") as file:
+        for number in range(RECORDS):
+            file.write(record(number))
+    client = vault.stack.client
+    try:
+        client.post("/api/backups/refresh")
+        items = client.get("/api/backups").json()["items"]
+        [found] = [item for item in items if item["udid"] == UDID]
+        assert found["missing_files"] == RECORDS
+        yield found["id"]
+    finally:
+        shutil.rmtree(minted.path)
+        client.post("/api/backups/refresh")
+
+
+def test_while_a_long_manifest_is_opened_everybody_else_is_served(vault: Vault, large: str) -> None:
+    client = vault.stack.client
+    questions = (
+        "/api/sessions",
+        f"/api/backups/{vault.plain}/files?limit=5",
+        f"/api/backups/{vault.plain}/domains",
+        "/api/backups",
+    )
+    with ThreadPoolExecutor(1) as beside:
+        opening = beside.submit(client.post, f"/api/backups/{large}/unlock", json={})
+        for _ in range(5):
+            for question in questions:
+                assert client.get(question).status_code == 200, question
+        # They were answered meanwhile, by the process that reads the manifest.
+        assert not opening.done()
+        opened = opening.result()
+    assert opened.status_code == 200, opened.text
+    assert opened.json()["file_count"] == RECORDS + 1
+    session = {"X-Backup-Session": opened.json()["session_token"]}
+    page = client.get(f"/api/backups/{large}/files?limit=3&sort=size", headers=session)
+    assert [one["present"] for one in page.json()["items"]] == [False] * 3
+    assert client.post(f"/api/backups/{large}/lock", headers=session).status_code == 200
