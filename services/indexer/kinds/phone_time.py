@@ -25,7 +25,8 @@ def cocoa_microseconds(value: object) -> int | None:
         if value == 0:
             return None
         scale = 1e-3 if value >= _NANOSECONDS_FROM else 1e6
-        at_us = int(value * scale) + _COCOA_US
+        # Seconds in binary are seldom whole microseconds: the nearest is what was meant.
+        at_us = round(value * scale) + _COCOA_US
     else:
         return None
     return at_us if _EARLIEST_US <= at_us <= _LATEST_US else None
