@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway import metrics
 from gateway.front import with_safe_headers
+from gateway.joined_writes import JoinedWrites
 from gateway.problems import MEDIA_TYPE, encode_problem
 from shared.contracts.problems import Problem
 
@@ -57,7 +58,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a place among the others."""
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))
         excess = len(self.connections) - self._limits.connections
         if excess <= 0:
             return

@@ -43,6 +43,9 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return f"Caller(token_id={self.token_id!r})"
 
 
+_BOOTSTRAP = Caller(token_id="bootstrap", scopes=frozenset(SCOPES))  # noqa: S106 -- a name
+
+
 class Tokens:
     """Answers who sent a token, from a small cache or the database.
 
@@ -66,7 +69,7 @@ class Tokens:
         """Return who *token* belongs to; None when it is unknown, revoked or expired."""
         digest = _digest(token)
         if self._bootstrap is not None and hmac.compare_digest(digest, self._bootstrap):
-            return Caller(token_id="bootstrap", scopes=frozenset(SCOPES))  # noqa: S106 -- a name
+            return _BOOTSTRAP
         row = await self._find(digest)
         if row is None:
             return None

@@ -42,6 +42,7 @@ _PUBLIC_KEYS = frozenset(
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 _MASK = "***"
+_PLAIN = frozenset({str, int, float})
 #: Of a NATS seed, in characters.
 _SHORTEST_SEED = 42
 _LONGEST_TEXT = 300
@@ -89,6 +90,9 @@ def _redact(name: str, value: Any, depth: int) -> Any:
         return value
     if is_private(name):
         return _MASK
+    # Nearly all that is logged; asking whether something is a mapping takes longest.
+    if type(value) in _PLAIN:
+        return _show(value)
     if isinstance(value, Mapping) and depth < _DEEPEST:
         return {str(key): _redact(str(key), one, depth + 1) for key, one in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)) and depth < _DEEPEST:
@@ -97,6 +101,8 @@ def _redact(name: str, value: Any, depth: int) -> Any:
 
 
 def _show(value: Any) -> str | int | float:
+    if type(value) is str:
+        return scrub(value)
     if isinstance(value, enum.Enum):
         return value.name
     if isinstance(value, (int, float)):
