@@ -31,16 +31,23 @@ def decryptor(key: bytes, iv: bytes = ZERO_IV) -> CipherContext:
     return Cipher(algorithms.AES(key), mode).decryptor()
 
 
-def plain_pieces(source: int, *, key: bytes | None) -> Iterator[memoryview]:
-    """Return all of the file open at *source* in order, decrypted where there is a *key*.
+def plain_pieces(source: int, *, key: bytes | None, begin: int = 0) -> Iterator[memoryview]:
+    """Return the file open at *source* from *begin* on, decrypted where there is a *key*.
 
-    Padding is not taken off. A piece is valid until the next one is asked for.
+    *begin* is the start of a block. Padding is not taken off. A piece is valid until the next one
+    is asked for.
     """
     size = min(_PIECE_BYTES, max(os.fstat(source).st_size, BLOCK_BYTES))
     stored = memoryview(bytearray(size))
     plain = memoryview(bytearray(size + BLOCK_BYTES))
-    cipher = None if key is None else decryptor(key)
-    position = 0
+    cipher = None
+    if key is not None:
+        before = os.pread(source, BLOCK_BYTES, begin - BLOCK_BYTES) if begin else ZERO_IV
+        if len(before) != BLOCK_BYTES:
+            # The file was cut off meanwhile.
+            return
+        cipher = decryptor(key, before)
+    position = begin
     while count := os.preadv(source, [stored], position):
         position += count
         if cipher is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from shared.ios_backup.decryption import BLOCK_BYTES, plain_pieces, write_all
@@ -17,6 +18,8 @@ SQLITE_MAGIC = b"SQLite format 3\0"
 #: Half a million entries are 500 MB. The copy lies on tmpfs, where a file of nothing but holes
 #: becomes as much memory.
 MAX_MANIFEST_BYTES = 2 * 1024**3
+#: Smaller ones are copied before a second thread would have begun.
+_LARGE_BYTES = 32 * 1024**2
 
 
 def stage_manifest(source: int, scratch: Path, *, key: bytes | None) -> Path:
@@ -37,13 +40,7 @@ def stage_manifest(source: int, scratch: Path, *, key: bytes | None) -> Path:
     path = scratch / "manifest.sqlite"
     target = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        left = total
-        for piece in plain_pieces(source, key=key):
-            # A file that somebody goes on writing has no end.
-            write_all(target, piece[:left])
-            left -= len(piece)
-            if left <= 0:
-                break
+        _copy(source, path, total, key=key)
         os.ftruncate(target, _exact_length(target))
     except BaseException:
         path.unlink(missing_ok=True)
@@ -51,6 +48,38 @@ def stage_manifest(source: int, scratch: Path, *, key: bytes | None) -> Path:
     finally:
         os.close(target)
     return path
+
+
+def _copy(source: int, path: Path, total: int, *, key: bytes | None) -> None:
+    """Copy *total* bytes, and no more of a file that somebody goes on writing.
+
+    The halves of a large manifest are copied at once: most of it is waiting for memory.
+    """
+    if total < _LARGE_BYTES:
+        _copy_part(source, path, 0, total, key=key)
+        return
+    middle = total // 2 // BLOCK_BYTES * BLOCK_BYTES
+    with ThreadPoolExecutor(1, thread_name_prefix="latter half of a manifest") as beside:
+        latter = beside.submit(_copy_part, source, path, middle, total, key=key)
+        _copy_part(source, path, 0, middle, key=key)
+        latter.result()
+
+
+def _copy_part(source: int, path: Path, begin: int, end: int, *, key: bytes | None) -> None:
+    target = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.lseek(target, begin, os.SEEK_SET)
+        left = end - begin
+        for piece in plain_pieces(source, key=key, begin=begin):
+            write_all(target, piece[:left])
+            left -= len(piece)
+            if left <= 0:
+                return
+        if left > 0:
+            # Or there would be a hole where the halves should meet.
+            raise DamagedManifest("The manifest is cut off.")
+    finally:
+        os.close(target)
 
 
 def _exact_length(target: int) -> int:
