@@ -76,15 +76,21 @@ def fold(text: str) -> str:
     if text.isascii():
         folded = text.lower()
         return folded.replace("\0", "") if "\0" in folded else folded
+    latin = fold_latin(text)
+    return _fold_any(text.replace("ß", "ss")) if latin is None else latin.decode("ascii")
+
+
+def fold_latin(text: str) -> bytes | None:
+    """Return what ``fold`` gives, in ASCII, for Western European text; None for any other."""
     if "ß" in text:
         text = text.replace("ß", "ss")
     try:
         latin = text.encode("latin-1")
     except UnicodeEncodeError:
-        return _fold_any(text)
+        return None
     if len(latin.translate(None, _UNLIKE_LATIN)) != len(latin):
-        return _fold_any(text)
-    return latin.translate(_LATIN).decode("ascii")
+        return None
+    return latin.translate(_LATIN)
 
 
 def _replace(found: re.Match[str]) -> str:

@@ -166,14 +166,10 @@ class Parsing:
 
 
 @asynccontextmanager
-async def parsing(
-    request: WorkerRequest,
-    *,
-    bounds: Bounds,
-    on_progress: Callable[[int, int | None], Awaitable[None]],
+async def starting(
     command: Sequence[str] = WORKER_COMMAND,
-) -> AsyncIterator[Parsing]:
-    """Start a worker; whatever happens in the body, none is left when it ends."""
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Start a worker, which waits for its request; whatever happens in the body, none is left."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,
@@ -185,17 +181,34 @@ async def parsing(
         limit=_PIPE_BYTES,
     )
     try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        # Shielded: a cancelled run must not leave a zombie behind.
+        await asyncio.shield(process.wait())
+
+
+@asynccontextmanager
+async def parsing(
+    request: WorkerRequest,
+    *,
+    bounds: Bounds,
+    on_progress: Callable[[int, int | None], Awaitable[None]],
+    command: Sequence[str] = WORKER_COMMAND,
+    waiting: asyncio.subprocess.Process | None = None,
+) -> AsyncIterator[Parsing]:
+    """Let the worker that is *waiting* parse, or a new one, of which none is left at the end."""
+    async with contextlib.AsyncExitStack() as started:
+        process = waiting
+        if process is None or process.returncode is not None:
+            process = await started.enter_async_context(starting(command))
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             process.stdin.write(msgspec.json.encode(request) + b"\n")
             await process.stdin.drain()
             process.stdin.close()
         yield Parsing(process, bounds=bounds, on_progress=on_progress)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        # Shielded: a cancelled run must not leave a zombie behind.
-        await asyncio.shield(process.wait())
 
 
 def _decode(body: bytes, kind: type[T]) -> T:

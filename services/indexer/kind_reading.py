@@ -7,7 +7,9 @@ whenever anything stands against these, everything is parsed and compared, which
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ import asyncpg
 import msgspec
 
 from services.indexer.frames import DIVIDE_FROM, WorkerRequest
-from services.indexer.isolation import Bounds, Parsing, parsing
+from services.indexer.isolation import Bounds, Parsing, parsing, starting
 from services.indexer.kind_files import Fetched, UnreadError
 from services.indexer.kinds.protocol import KindParser
 from services.indexer.progress import ProgressReporter
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
 _MANY_ROWS = 5_000
 #: Names of files beside the copies.
 _KNOWN, _REMEMBERED = "known", "remembered"
+#: Kinds whose stores may be large, and what reads them: their worker starts and imports that while
+#: the store is fetched. For others a process that may find nothing to do would be a waste.
+_READERS = {"message": "services.indexer.kinds.message.conversation"}
 
 
 class KindReading:
@@ -76,8 +81,20 @@ class KindReading:
         self._small_bytes = small_bytes
         self._divide_from = divide_from
         self._halve_from = halve_from
+        #: A worker without a request yet.
+        self._waiting: asyncio.subprocess.Process | None = None
         #: How the last read was merged: ``loaded``, ``merged`` or as a ``difference``.
         self.way = ""
+
+    @asynccontextmanager
+    async def ready(self) -> AsyncIterator[None]:
+        """Have a worker start beside what the body does before it reads, if that pays."""
+        reader = _READERS.get(self._parser.kind)
+        if reader is None:
+            yield
+            return
+        async with starting((*self._command, reader)) as self._waiting:
+            yield
 
     async def read(
         self,
@@ -150,8 +167,13 @@ class KindReading:
             await self._progress.tell(f"Reading {title}", done, total)
 
         await tell(0, None)
+        waiting, self._waiting = self._waiting, None
         async with parsing(
-            request, bounds=self._bounds, on_progress=tell, command=self._command
+            request,
+            bounds=self._bounds,
+            on_progress=tell,
+            command=self._command,
+            waiting=waiting,
         ) as worker:
             await worker.begin()
             if worker.is_divided:

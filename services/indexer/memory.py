@@ -114,16 +114,11 @@ class Memory:
         """Write down a group and its encoded *rows*; None: it is to be parsed every time."""
         if self.is_refused:
             return
-        try:
-            keys = b"\n".join([row[_KEY_AT : _KEY_AT + row[5]] for row in rows])
-        except IndexError:
-            keys = b""
-        if not _are_plain(keys, rows):
+        found = _keys_and_digests(rows)
+        if found is None:
             self.refuse()
             return
-        digests = b"".join(
-            [row[10 + row[5] : 10 + DIGEST_BYTES + row[5]] for row in rows],
-        )
+        keys, digests = found
         if fingerprint is None:
             fingerprint = secrets.token_bytes(FINGERPRINT_BYTES)  # which no group will ever have
         if fingerprint in self._written:  # a damaged store gives its rows twice
@@ -177,16 +172,30 @@ class Memory:
         yield from self._known
 
 
-def _are_plain(keys: bytes, rows: Sequence[bytes]) -> bool:
-    """Whether every key is short printable ASCII, which a line of the list can hold."""
+def _keys_and_digests(rows: Sequence[bytes]) -> tuple[bytes, bytes] | None:
+    """Return the keys of encoded *rows* as lines, and the beginnings of their digests.
+
+    None unless every key is short printable ASCII, which a line can hold.
+    """
     if not rows:
-        return True
-    if keys.count(b"\n") != len(rows) - 1 or any(
-        row[5] > MOST_KEY_BYTES or row[2:5] != b"\0\0\0" or not row[5] for row in rows
-    ):
-        return False
+        return b"", b""
+    lengths = {row[_KEY_AT - 4 : _KEY_AT] for row in rows}
+    if len(lengths) == 1:  # as they nearly always are
+        end = _KEY_AT + int.from_bytes(lengths.pop(), "big")
+        keys = b"\n".join([row[_KEY_AT:end] for row in rows])
+        digests = b"".join([row[end + 4 : end + 4 + DIGEST_BYTES] for row in rows])
+        longest = shortest = end - _KEY_AT
+    else:
+        ends = [_KEY_AT + int.from_bytes(row[_KEY_AT - 4 : _KEY_AT], "big") for row in rows]
+        keys = b"\n".join([row[_KEY_AT:end] for row, end in zip(rows, ends, strict=True)])
+        digests = b"".join(
+            [row[end + 4 : end + 4 + DIGEST_BYTES] for row, end in zip(rows, ends, strict=True)]
+        )
+        longest, shortest = max(ends) - _KEY_AT, min(ends) - _KEY_AT
+    if not 0 < shortest <= longest <= MOST_KEY_BYTES or keys.count(b"\n") != len(rows) - 1:
+        return None
     text = keys.replace(b"\n", b"")
-    return text.isascii() and text.decode("ascii").isprintable()
+    return (keys, digests) if text.isascii() and text.decode("ascii").isprintable() else None
 
 
 def _split(fingerprints: bytes) -> list[bytes]:

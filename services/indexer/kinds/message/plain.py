@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from hashlib import blake2b
 from typing import Any
 
-from services.indexer.folding import search_words
+from services.indexer.folding import fold_latin, search_words
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.message.assembly import NAMED_FLAGS, has_link, status_of
 from services.indexer.kinds.message.attributed_text import PlainBodies
@@ -185,13 +185,14 @@ def plain_encoder(  # noqa: C901 -- see below
             or not key or b"\0" in key or key.isspace()
         ):  # fmt: skip
             return None
+        folded: bytes | None
         if content.isascii():
             folded = content.lower()
-            if len(folded.translate(None, _JOINTS)) != len(folded):
-                folded = search_words(content.decode()).encode()
         elif b"\xef\xbf" in content:  # perhaps a stand-in for an attachment, or broken
             return None
         else:
+            folded = fold_latin(content.decode())
+        if folded is None or len(folded.translate(None, _JOINTS)) != len(folded):
             folded = search_words(content.decode()).encode()
         place = places[chat_of(rowid)]
         if place is None:

@@ -10,6 +10,7 @@ import contextlib
 import sqlite3
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
@@ -18,6 +19,7 @@ import msgspec
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.message.attachment_files import ATTACHMENT_COLUMNS, AttachmentRow
+from services.indexer.kinds.message.batches import listed, read_batch
 from services.indexer.kinds.message.chat_of_messages import ChatOfMessage
 from services.indexer.kinds.message.flags import flag_expression
 from services.indexer.kinds.message.threads import Chat, Handle, looks_like_group
@@ -188,12 +190,8 @@ class MessageStore:
             while end < len(order) and order[end - 1] % multiple and end < start + 2 * _BATCH:
                 end += 1
             numbers = order[start:end]
-            statement = (
-                f"select {self._fields} from json_each(?) as q "  # noqa: S608 -- names are ours
-                "cross join message as m on m.rowid = q.value"
-            )
             try:
-                yield self._database.quick_rows(statement, _listed(numbers)), True
+                yield read_batch(self._database, self._fields, numbers), True
             except (sqlite3.Error, UnicodeDecodeError):
                 yield list(self._one_by_one(numbers)), False
 
@@ -218,7 +216,7 @@ class MessageStore:
         found: dict[int, Row] = {}
         size = 0
         try:
-            for rowid, *rest in self._database.numbers(statement, _listed(numbers)):
+            for rowid, *rest in self._database.numbers(statement, listed(numbers)):
                 found[rowid] = tuple(rest)
                 size += sum(len(value) for value in rest[:2] if isinstance(value, bytes | str))
                 if size > _MOST_DETAILS_BYTES:
@@ -346,11 +344,17 @@ class MessageStore:
             "where associated_message_guid is not null and associated_message_guid <> '' "
             "order by date, rowid"
         )
+        taken = 0
         try:
-            yield from self._database.rows(statement)
-        except sqlite3.Error:
-            self._tally.note("Part of the reactions could not be read.")
-            self.is_sound = False
+            for row in self._database.numbers(statement):
+                taken += 1
+                yield row
+        except (sqlite3.Error, UnicodeDecodeError):  # text that is no UTF-8, or damage
+            try:
+                yield from islice(self._database.rows(statement), taken, None)
+            except sqlite3.Error:
+                self._tally.note("Part of the reactions could not be read.")
+                self.is_sound = False
 
     def read_attachments(self, numbers: Sequence[int]) -> dict[int, list[AttachmentRow]]:
         """Return the attachments of some messages, in the order in which they were joined."""
@@ -367,18 +371,13 @@ class MessageStore:
         for read in (self._database.numbers, self._database.rows):
             found.clear()
             try:
-                for message_id, *row in read(statement, _listed(numbers)):
+                for message_id, *row in read(statement, listed(numbers)):
                     found.setdefault(message_id, []).append(AttachmentRow(*row))
             except (sqlite3.Error, UnicodeDecodeError):
                 continue
             return found
         self._tally.note("Some attachments could not be read.")
         return found
-
-
-def _listed(numbers: Sequence[int]) -> tuple[str]:
-    """Return the parameter of a statement over ``json_each`` of some row numbers."""
-    return (f"[{','.join(map(str, numbers))}]",)
 
 
 class More(msgspec.Struct, frozen=True, gc=False):
