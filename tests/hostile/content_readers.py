@@ -1,4 +1,4 @@
-"""What is packed inside messages: attributed texts, keyed archives, summaries."""
+"""What is packed inside records: attributed texts, keyed archives, summaries, protobufs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from deploy.demo.minted_protobuf import protobuf, varint
 from services.indexer.kinds.keyed_archive import load_archive
 from services.indexer.kinds.message.attributed_text import decode_attributed_text
 from services.indexer.kinds.message.balloons import (
@@ -19,6 +20,7 @@ from services.indexer.kinds.message.balloons import (
 )
 from services.indexer.kinds.message.rich_text import plain_text
 from services.indexer.kinds.message.summary import read_summary
+from services.indexer.kinds.protobuf import Message, ProtobufError
 from services.indexer.staging import encode_json
 from tests.hostile import seeds
 from tests.hostile.mutations import (
@@ -71,6 +73,40 @@ class Archives(Reader):
             app = describe_balloon(bundle, damaged)
             encode_json([app, readable_text(app)])
         encode_json([read_poll(root), read_votes(damaged), read_summary(damaged)])
+
+
+class Protobufs(Reader):
+    """Messages of protocol buffers, and whatever can be taken for a message in them."""
+
+    name = "protobuf"
+    errors = (ProtobufError,)
+
+    def open(self, folder: Path) -> None:
+        self._seeds = seeds.protobufs()
+
+    def damage(self, chance: random.Random) -> bytes:
+        content = chance.choice(self._seeds)
+        if chance.random() < 0.3:
+            # A length that is absurd, or nearly right, before what is whole.
+            claim = chance.choice((len(content), len(content) + 1, 2**31, 2**32, 2**63, 2**64 - 1))
+            content = (
+                varint(chance.choice((1, 2, 15, 2**29 - 1)) << 3 | 2) + varint(claim) + content
+            )
+        for _ in range(chance.choice((0, 0, 0, 1, 45))):
+            content = protobuf({chance.choice((1, 2, 3)): content})
+        return mutate(content, chance, others=self._seeds, spots=anywhere)
+
+    def read(self, damaged: Any, scratch: Path) -> None:
+        # The outermost one may be refused, which is said; those inside are left out.
+        pending = [Message(damaged)]
+        while pending:
+            message = pending.pop()
+            for number in message.numbers:
+                encode_json([message.texts(number), message.integers(number)])
+                assert -(2**63) <= (message.signed(number) or 0) < 2**63
+                message.real(number)
+                with contextlib.suppress(ProtobufError):
+                    pending += message.messages(number)
 
 
 _BUNDLES = (

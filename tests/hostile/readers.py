@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.hostile.container_readers import Folders, Keybags, PropertyLists
-from tests.hostile.content_readers import Archives, TypedStreams
+from tests.hostile.content_readers import Archives, Protobufs, TypedStreams
 from tests.hostile.manifest_readers import ArchivedEntries, Blobs, Manifests, OldManifests
 from tests.hostile.reader import Reader
 from tests.hostile.workers import AddressBooks, Messages
@@ -24,6 +24,7 @@ def all_readers() -> dict[str, Callable[[], Reader]]:
         Blobs,
         TypedStreams,
         Archives,
+        Protobufs,
         Messages,
         AddressBooks,
     )

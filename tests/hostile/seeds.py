@@ -14,6 +14,7 @@ from typing import Any
 from deploy.demo.attributed_body import attributed_body
 from deploy.demo.container import PhoneApp, PhoneFile, mint_backup
 from deploy.demo.messages import MessagesDatabase, summary_info
+from deploy.demo.minted_protobuf import protobuf
 from deploy.demo.phone import phone_files
 
 PASSPHRASE = "hostile demo"
@@ -98,6 +99,22 @@ def archives() -> list[bytes]:
                 )
             ]
     return [*own, *_samples("*_message/*.plist", "*properties/*.plist", "app_store/*.plist")]
+
+
+def protobufs() -> list[bytes]:
+    """Messages of every type of field: deep, long, with text, numbers and what comes again."""
+    deep: bytes = protobuf({1: "the end", 2: 5})
+    for number in range(30):
+        deep = protobuf({1: deep, 2: number})
+    note = {2: {3: {2: "A note\n" * 200, 5: [{1: n, 2: {1: 14.5}} for n in range(200)]}}}
+    return [
+        protobuf(
+            {1: 150, 2: "Grüße 🎉", 3: {1: {1: 7}}, 4: -5, 5: 2.5, 6: b"\0\xff", 1000: 2**64 - 1}
+        ),
+        protobuf(note),
+        protobuf({7: [1, 2, 3] * 300, 8: ["a", "b"], 9: [{1: 1, 2: "x"}] * 50}),
+        deep,
+    ]
 
 
 def typedstreams() -> list[bytes]:
