@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,10 @@ class Message(msgspec.Struct):
 
 
 @pytest.fixture
-def stream() -> io.StringIO:
-    return io.StringIO()
+def stream() -> Iterator[io.StringIO]:
+    yield io.StringIO()
+    # Logging is set up for the whole process: other files of it read what is really printed.
+    structlog.reset_defaults()
 
 
 @pytest.fixture
