@@ -10,10 +10,12 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from services.indexer.pages import Cut, fit, shorten_hit
+from services.indexer.search_slots import slots
 from services.indexer.snippet import Snippets
 from services.indexer.sql import statement
 from services.indexer.storage_rows import (
     ARTIFACT_COLUMNS,
+    Conditions,
     fetch_names,
     thread_title,
     to_artifact,
@@ -80,13 +82,11 @@ async def fetch_hits(
     """Return what is shown of *rows*, found in *scope* by *terms*."""
     if not rows:
         return Hits([], positions={}, names={}, terms=terms)
-    text = statement("search", "shown").format(columns=ARTIFACT_COLUMNS)
-    fetched = await connection.fetch(
-        text,
-        [row["shard"] for row in rows],
-        [row["id"] for row in rows],
-        sorted({row["shard"] for row in rows}),
+    where = Conditions([[row["shard"] for row in rows], [row["id"] for row in rows]])
+    text = statement("search", "shown").format(
+        columns=ARTIFACT_COLUMNS, shards=slots(where, sorted({row["shard"] for row in rows}))
     )
+    fetched = await connection.fetch(text, *where.parameters)
     found = {row["id"]: row for row in fetched}
     shown = [found[row["id"]] for row in rows if row["id"] in found]
     names = await fetch_names(
@@ -122,13 +122,19 @@ async def _count_positions(
         [row["id"] for row, _ in pairs],
         [row["sort_at"] for row, _ in pairs],
     ]
+    text = statement("search", "counted")
     if not is_everywhere:
-        parameters += [[number for _, number in pairs], sorted({number for _, number in pairs})]
-    counted = await connection.fetch(
-        statement("search", "counted" if is_everywhere else "counted in tables"), *parameters
-    )
-    after_anchor = {row["id"]: row["counted"] for row in counted}
-    return {row["id"]: row["anchor_position"] + after_anchor.get(row["id"], 0) for row in rows}
+        parameters.append([number for _, number in pairs])
+        text = statement("search", "counted in tables").format(
+            tables="\nunion all\n".join(
+                statement("search", "counted in a table").format(shard=number)
+                for number in sorted({number for _, number in pairs})
+            )
+        )
+    after_anchor: Counter[int] = Counter()
+    for counted in await connection.fetch(text, *parameters):
+        after_anchor[counted["id"]] += counted["counted"]
+    return {row["id"]: row["anchor_position"] + after_anchor[row["id"]] for row in rows}
 
 
 class _Tables:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from services.indexer.cursors import TimePlace, read_id
-from services.indexer.search_windows import Way, Windows
+from services.indexer.search_slots import slots
+from services.indexer.search_windows import Way, Window, Windows
+from services.indexer.search_words import expand_beginnings
 from services.indexer.sql import statement
 from services.indexer.storage_artifacts import utc
 from services.indexer.storage_rows import Conditions
@@ -26,10 +28,10 @@ if TYPE_CHECKING:
 #: Artifacts that are read where no index helps.
 SCANNED = 50_000
 
-#: Conversations with less are read, whatever is looked for in them.
-FEW_ROWS = 4_000
-
 Mode = Literal["words", "parts"]
+
+#: A search into so many of all tables looks into all.
+_MOST = 0.7
 
 _MICROSECOND = dt.timedelta(microseconds=1)
 
@@ -42,6 +44,8 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     patterns: list[str]
     excluded_patterns: list[str]
     is_indexed: bool
+    #: Whether an index finds more than matches, so that rows have to be looked at.
+    is_rough: bool = False
 
 
 class Finder:
@@ -54,7 +58,11 @@ class Finder:
         self._match = match
         self._shards = scope.shards
         self._person_threads = scope.person_threads
-        self._is_narrow = scope.thread_rows is not None and scope.thread_rows <= FEW_ROWS
+        self._thread_rows = scope.thread_rows
+        self._is_narrow = scope.is_narrow
+        self._tables = scope.tables
+        #: The query for all tables but the open one, when it is known.
+        self._expanded: str | None = None
 
     @property
     def is_bounded(self) -> bool:
@@ -65,9 +73,12 @@ class Finder:
         self, limit: int, *, way: Way = "desc", after: TimePlace | None = None
     ) -> list[Row]:
         """Return the first hits in the order of time, after a place if one is given."""
-        if self.is_bounded:
-            return await self._walk(limit, way, after)
         since, until = utc(self._request.since), utc(self._request.until)
+        everything = Window(
+            since=since, until=until, shards=[shard.number for shard in self._shards], how="walked"
+        )
+        if self.is_bounded:
+            return await self._fetch(everything, limit=limit, way=way, after=after)
         if after is not None and way == "asc":
             since = after.at if since is None else max(since, after.at)
         elif after is not None and after.at < _LAST:
@@ -75,64 +86,43 @@ class Finder:
             until = end if until is None else min(until, end)
         if self._is_narrow:
             # The index of words would list its hits of everybody to find a few of somebody.
-            bounds, where = self._conditions(
-                [shard.number for shard in self._shards],
-                since=since, until=until, way=way, after=after,
-            )  # fmt: skip
-            self._of_whom(bounds)
-            return await self._fetch("read", bounds, where, limit=limit, way=way)
+            narrow = msgspec.structs.replace(everything, since=since, until=until, how="narrow")
+            return await self._fetch(narrow, limit=limit, way=way, after=after)
         found: list[Row] = []
-        windows = Windows(self._shards, way=way, limit=limit, since=since, until=until)
+        windows = Windows(
+            self._shards,
+            way=way,
+            limit=limit,
+            since=since,
+            until=until,
+            is_rough=self._match.is_rough,
+            own_rows=self._thread_rows,
+        )
         for window in windows:
-            bounds, where = self._conditions(
-                window.shards, since=window.since, until=window.until, way=way, after=after
-            )
-            name = "read" if window.is_short else "indexed"
-            found += await self._fetch(name, bounds, where, limit=limit - len(found), way=way)
+            found += await self._fetch(window, limit=limit - len(found), way=way, after=after)
             windows.found = len(found)
             if len(found) >= limit:
                 break
         return found
 
-    async def _walk(self, limit: int, way: Way, after: TimePlace | None) -> list[Row]:
-        bounds, where = self._conditions(
-            [shard.number for shard in self._shards],
-            since=utc(self._request.since),
-            until=utc(self._request.until),
-            way=way,
-            after=after,
-        )
-        return await self._fetch("walked", bounds, where, limit=limit, way=way, walked=SCANNED)
-
-    def _conditions(
-        self,
-        shards: list[int],
-        *,
-        since: dt.datetime | None,
-        until: dt.datetime | None,
-        way: Way,
-        after: TimePlace | None,
-    ) -> tuple[Conditions, Conditions]:
-        """Return what can be told before reading a row in order, and the rest."""
-        bounds = Conditions()
-        bounds.add("a.shard = any({shards})", shards=shards)
-        if since is not None:
-            bounds.add("a.sort_at >= {since}", since=since)
-        if until is not None:
-            bounds.add("a.sort_at < {until}", until=until)
+    def _bounds(self, where: Conditions, window: Window, way: Way, after: TimePlace | None) -> None:
+        """Require what can be told before reading a row in order."""
+        # Always there, so that one plan is enough.
+        where.add("a.sort_at >= coalesce({since}::timestamptz, '-infinity')", since=window.since)
+        where.add("a.sort_at < coalesce({until}::timestamptz, 'infinity')", until=window.until)
         if after is not None:
             compare = "<" if way == "desc" else ">"
-            bounds.add(f"(a.sort_at, a.id) {compare} ({{at}}, {{id}})", at=after.at, id=after.id)
-        where = Conditions(bounds.parameters)
+            where.add(f"(a.sort_at, a.id) {compare} ({{at}}, {{id}})", at=after.at, id=after.id)
+
+    def _looked_for(self, where: Conditions, query: str) -> None:
         match = self._match
-        if match.tsquery:
-            where.add("a.search @@ {query}::text::tsquery", query=match.tsquery)
+        if query:
+            where.add(f"a.search @@ {query}")
         for pattern in match.patterns:
             where.add("a.folded like {pattern}", pattern=pattern)
         for pattern in match.excluded_patterns:
             where.add("a.folded not like {pattern}", pattern=pattern)
         self._filter(where)
-        return bounds, where
 
     def _filter(self, where: Conditions) -> None:
         request = self._request
@@ -157,24 +147,89 @@ class Finder:
             )
 
     async def _fetch(
-        self, name: str, bounds: Conditions, where: Conditions, *, limit: int, way: Way,
-        walked: int = 0,
-    ) -> list[Row]:  # fmt: skip
-        rank = "0::float8"
-        if self._match.tsquery and self._request.sort == "relevance":
-            table = "h" if name == "indexed" else "a"
-            query = where.parameter(self._match.tsquery)
-            rank = f"ts_rank({table}.search, {query}::text::tsquery, 1)::float8"
-        text = statement("search", name).format(
+        self, window: Window, *, limit: int, way: Way, after: TimePlace | None
+    ) -> list[Row]:
+        if window.how in {"within", "indexed"}:
+            return await self._fetch_indexed(window, limit=limit, way=way, after=after)
+        tables = Conditions()
+        bounds, where, nearby, of_whom = (Conditions(tables.parameters) for _ in range(4))
+        tables.add(f"a.shard = any(array[{slots(tables, window.shards)}])")
+        query = self._query(where, self._match.tsquery)
+        self._bounds(bounds, window, way, after)
+        self._looked_for(where, query)
+        if window.how == "narrow":
+            self._of_whom(of_whom)
+            if not self._is_narrow:
+                self._bounds(nearby, window, way, after)
+        text = statement("search", window.how).format(
+            tables=tables,
+            of_whom=of_whom,
+            nearby=nearby,
             bounds=bounds,
             where=where,
-            rank=rank,
+            rank=self._rank(query),
             way=way,
             limit=where.parameter(limit),
-            walked=where.parameter(walked) if name == "walked" else "",
+            walked=where.parameter(SCANNED) if window.how == "walked" else "",
         )
         rows: list[Any] = await self._connection.fetch(text, *where.parameters)
         return rows
+
+    async def _fetch_indexed(
+        self, window: Window, *, limit: int, way: Way, after: TimePlace | None
+    ) -> list[Row]:
+        if self._expanded is None:
+            self._expanded = await expand_beginnings(
+                self._connection, self._match.tsquery, self._shards
+            )
+        outside = Conditions()
+        query = self._query(outside, self._match.tsquery)
+        self._bounds(outside, window, way, after)
+        hits: list[str] = []
+
+        def look(table: str, shards: list[int], query: str) -> None:
+            inside = Conditions(outside.parameters)
+            if len(shards) >= self._tables * _MOST:
+                # Looking into all is quicker than looking for its table's number in every row.
+                inside.add("true" if 0 in shards else "a.shard <> 0")
+            elif shards:
+                inside.add(f"a.shard = any(array[{slots(inside, shards)}])")
+            if window.how == "within":
+                self._bounds(inside, window, way, after)
+            self._looked_for(inside, query)
+            searched = "a.search," if self._is_ranked else ""
+            text = statement("search", "hits")
+            hits.append(text.format(searched=searched, table=table, where=inside))
+
+        if self._expanded == self._match.tsquery:
+            look("artifact", window.shards, query)
+        else:
+            listed = [number for number in window.shards if number]
+            if listed:
+                look("artifact", listed, self._query(outside, self._expanded))
+            if len(listed) < len(window.shards):
+                look("artifact_0", [], query)
+        text = statement("search", "indexed").format(
+            hits="\nunion all\n".join(hits),
+            bounds=outside,
+            rank=self._rank(query),
+            way=way,
+            limit=outside.parameter(limit),
+        )
+        rows: list[Any] = await self._connection.fetch(text, *outside.parameters)
+        return rows
+
+    @property
+    def _is_ranked(self) -> bool:
+        return bool(self._match.tsquery) and self._request.sort == "relevance"
+
+    def _rank(self, query: str) -> str:
+        return f"ts_rank(a.search, {query}, 1)::float8" if self._is_ranked else "0::float8"
+
+    @staticmethod
+    def _query(where: Conditions, query: str) -> str:
+        # As a type of its own: a text would be read anew for each row.
+        return f"{where.parameter(query)}::tsquery" if query else ""
 
 
 _LAST = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)

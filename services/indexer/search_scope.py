@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from shared.contracts.indexer import Search
 
 
+#: Conversations with less are read, whatever is looked for in them.
+FEW_ROWS = 8_000
+
+
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """Where a search looks, and for what: queries in Postgres's own text, empty for nothing."""
 
@@ -38,6 +42,11 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     #: About how much lies in the conversations that are asked for; null when all are.
     thread_rows: int | None = None
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether all of it can be read, whatever is looked for in it."""
+        return self.thread_rows is not None and self.thread_rows <= FEW_ROWS
+
 
 async def fetch_scope(connection: Connection, request: Search, question: Question) -> Scope:
     """Return the scope of a request; without tables when nothing can match."""
@@ -47,6 +56,7 @@ async def fetch_scope(connection: Connection, request: Search, question: Questio
             request.kind,
             None if request.thread is None else read_id(request.thread, "thread"),
             None if request.person is None else request.person.replace("\0", ""),
+            FEW_ROWS,
         ]
     )
     by_words = [term for term in question.terms if goes_by_words(term, "words")]

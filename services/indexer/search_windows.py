@@ -17,17 +17,24 @@ import msgspec
 from services.indexer.storage_shards import Shard
 
 Way = Literal["asc", "desc"]
+#: The statement that looks into a piece, see search.sql.
+How = Literal["walked", "narrow", "read", "within", "indexed"]
 
 #: About so many artifacts lie in the first piece: enough to see how frequent hits are, and so few
 #: that they are read one by one. An index of words is slow to ask, however short the piece.
 FIRST_ROWS = 800
+#: So few are read one by one although it is known how frequent hits are.
+READ_ROWS = 6_000
+#: Of those, more than seem to be needed: reading ends when there are enough.
+_READ_SURPLUS = 2
+#: What it costs to find one artifact in the index of time, for each that need not be read then.
+_LOOK_COST = 0.03
+#: So many artifacts have to be looked at for each that holds a phrase.
+_ROUGHLY = 10
 #: A piece has at most so many times the artifacts of those before it.
 _MOST_GROWTH = 1000
 #: More than what seems to be needed.
 _SURPLUS = 1.15
-_STEPS = 24
-#: So much more than wanted is near enough: looking closer takes a look at every table.
-_NEAR = 1.03
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,8 +43,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     since: dt.datetime | None
     until: dt.datetime | None
     shards: list[int]
-    #: So few artifacts that reading them is quicker than asking an index of words.
-    is_short: bool
+    how: How
 
 
 class Windows:
@@ -51,8 +57,14 @@ class Windows:
         limit: int,
         since: dt.datetime | None,
         until: dt.datetime | None,
+        is_rough: bool = False,
+        own_rows: int | None = None,
     ) -> None:
-        """Cover everything from *since* up to *until* until *limit* hits are found."""
+        """Cover everything from *since* up to *until* until *limit* hits are found.
+
+        *is_rough* when an index finds more than what matches; *own_rows* how many artifacts lie in
+        the conversations that are asked for, if it is not all that count.
+        """
         # What was written since the shards were looked up lies in the first one, at any time.
         self._everywhere = [shard.number for shard in shards if shard.number == 0]
         self._known = [
@@ -65,6 +77,11 @@ class Windows:
         self._way: Way = way
         self._limit = limit
         self._since, self._until = since, until
+        self._is_rough = is_rough
+        self._is_narrow = own_rows is not None
+        all_rows = sum(shard.row_count for shard, _ in self._known)
+        #: How many of the artifacts of any time are those that count.
+        self._share = 1.0 if own_rows is None else min(1.0, max(1, own_rows) / max(1, all_rows))
         self._seen_rows = 0.0
         self.found = 0
 
@@ -74,13 +91,17 @@ class Windows:
         is_last = False
         while not is_last:
             rows = self._wanted_rows()
-            edge = self._edge(since, until, rows)
+            is_read = rows <= READ_ROWS
+            if is_read and self._seen_rows:
+                rows *= _READ_SURPLUS
+            edge = self._edge(since, until, rows / self._share)
             is_last = edge is None
+            start, end = (edge or since, until) if self._way == "desc" else (since, edge or until)
+            # What has no end may hold more than is known of.
+            yield self._window(start, end, rows, is_read=is_read and not is_last)
             if self._way == "desc":
-                yield self._window(since if edge is None else edge, until, is_last=is_last)
                 until = edge
             else:
-                yield self._window(since, until if edge is None else edge, is_last=is_last)
                 since = edge
             self._seen_rows += rows
 
@@ -88,29 +109,31 @@ class Windows:
         if not self._seen_rows:
             return FIRST_ROWS
         # As rare as a few hits may mean: one piece too many costs more than one too long.
-        often = max(self.found - math.sqrt(self.found), 0.5) / self._seen_rows
+        often = max(self.found - math.sqrt(self.found) / 2, 0.5) / self._seen_rows
         wanted = (self._limit - self.found) / often * _SURPLUS
         return min(max(wanted, self._seen_rows), self._seen_rows * _MOST_GROWTH)
 
     def _window(
-        self, since: dt.datetime | None, until: dt.datetime | None, *, is_last: bool
+        self, since: dt.datetime | None, until: dt.datetime | None, rows: float, *, is_read: bool
     ) -> Window:
         first = None if since is None else since.timestamp()
         end = None if until is None else until.timestamp()
+        inside = [
+            shard
+            for shard, span in self._known
+            if (first is None or span[1] >= first) and (end is None or span[0] <= end)
+        ]
+        how: How = "narrow" if self._is_narrow else "read"
+        if not is_read:
+            beside = sum(shard.row_count for shard in inside) * self._share - rows
+            often = self.found / self._seen_rows if self._seen_rows else 0.0
+            often *= _ROUGHLY if self._is_rough else 1
+            how = "within" if beside * often > rows * _LOOK_COST else "indexed"
         return Window(
             since=since,
             until=until,
-            shards=[
-                *self._everywhere,
-                *(
-                    shard.number
-                    for shard, span in self._known
-                    if shard.number
-                    and (first is None or span[1] >= first)
-                    and (end is None or span[0] <= end)
-                ),
-            ],
-            is_short=not (self._seen_rows or is_last),
+            shards=[*self._everywhere, *(shard.number for shard in inside if shard.number)],
+            how=how,
         )
 
     def _edge(
@@ -128,25 +151,43 @@ class Windows:
         last = last if until is None else min(last, until.timestamp())
         if first >= last or self._rows_between(first, last) <= rows * _SURPLUS:
             return None
-        low, high = first, last
-        for _ in range(_STEPS):
-            middle = (low + high) / 2
-            if self._way == "desc":
-                inside = self._rows_between(middle, last)
-                low, high = (middle, high) if inside > rows else (low, middle)
-            else:
-                inside = self._rows_between(first, middle)
-                low, high = (low, middle) if inside > rows else (middle, high)
-            if rows < inside < rows * _NEAR:
-                break
         try:
-            edge = dt.datetime.fromtimestamp(low if self._way == "desc" else high, dt.UTC)
+            edge = dt.datetime.fromtimestamp(self._after_rows(first, last, rows), dt.UTC)
         except (OverflowError, ValueError):  # rounded past the end of the calendar
             return None
         # Where nothing is left between the ends, a piece would be empty and the next one the same.
         if (since is not None and edge <= since) or (until is not None and edge >= until):
             return None
         return edge
+
+    def _after_rows(self, first: float, last: float, rows: float) -> float:
+        """Return where about *rows* artifacts lie between it and that end where a search begins."""
+        # From end to end of tables: between two of them artifacts come at one pace.
+        sign = 1.0 if self._way == "asc" else -1.0
+        turns: list[tuple[float, float, float]] = []
+        for shard, (begin, end) in self._known:
+            start, stop = (begin, end) if self._way == "asc" else (end, begin)
+            if end > begin:
+                pace = shard.row_count / (end - begin)
+                turns += [(sign * start, pace, 0.0), (sign * stop, -pace, 0.0)]
+            else:
+                turns.append((sign * start, 0.0, float(shard.row_count)))
+        turns.sort()
+        here, there = (first, last) if self._way == "asc" else (-last, -first)
+        place, pace, seen = here, 0.0, 0.0
+        for at, change, jump in turns:
+            turn = min(at, there)
+            if turn > place:
+                if seen + pace * (turn - place) > rows:
+                    break
+                seen += pace * (turn - place)
+                place = turn
+            pace += change
+            if here <= at <= there:
+                seen += jump
+            if seen > rows:
+                return sign * place
+        return sign * min(place + max(0.0, rows - seen) / pace if pace > 0 else there, there)
 
     def _rows_between(self, first: float, last: float) -> float:
         total = 0.0

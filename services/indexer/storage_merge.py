@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from services.indexer.folding import fold
+from services.indexer.search_words import forget_words
 from services.indexer.sql import statement
 from services.indexer.staging import (
     ARTIFACT_COLUMNS,
@@ -162,6 +163,7 @@ async def forget_moment(connection: Connection, at: Moment) -> None:
         )
         await count_all(connection, at, kind, following)
     await forget_memory(connection, at)
+    await forget_words(connection, at.device)
     await connection.execute(
         "delete from revision where device = $1 and taken_at = $2", at.device, at.taken_at
     )

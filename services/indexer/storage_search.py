@@ -130,7 +130,7 @@ async def _search(
         finder.is_bounded and await _is_longer_than(connection, SCANNED)
     )
     rows = await page.fetch(finder, first)
-    if rows:
+    if rows and scope.thread_rows is not None:
         await connection.execute(statement("search", "known"))
     hits = await fetch_hits(connection, rows[:limit], scope, question.terms)
     cut = await hits.cut(most_bytes)
@@ -220,6 +220,7 @@ def _match(question: Question, mode: Mode, scope: Scope) -> Match | None:
             if term.excluded and not goes_by_words(term, mode)
         ],
         is_indexed=has_index,
+        is_rough=bool(parts) or any(term.kind == "phrase" for term in question.wanted),
     )
 
 

@@ -62,6 +62,8 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     first_at: dt.datetime | None
     last_at: dt.datetime | None
     has_substring: bool
+    #: Whether its words are listed, see search_words.
+    has_words: bool
 
 
 class Pieces:
@@ -314,6 +316,9 @@ async def drop_empty(connection: Connection) -> None:
                 if await connection.fetchval(f"select not exists (select 1 from {table})"):  # noqa: S608 -- a number
                     await connection.execute(f"drop table {table}")
                     await connection.execute(
+                        "delete from shard_word where shard = $1", row["shard"]
+                    )
+                    await connection.execute(
                         "delete from artifact_shard where shard = $1", row["shard"]
                     )
         except (asyncpg.LockNotAvailableError, asyncpg.UndefinedTableError):
@@ -325,7 +330,7 @@ async def fetch_shards(
 ) -> list[Shard]:
     """Return the tables that may hold rows of a device and kind, the newest rows' first."""
     rows = await connection.fetch(
-        "select shard, device, kind, row_count, first_at, last_at, has_substring"
+        "select shard, device, kind, row_count, first_at, last_at, has_substring, has_words"
         " from artifact_shard"
         " where state = 'attached' and ($1::text is null or coalesce(device, $1) = $1)"
         " and ($2::text is null or coalesce(kind, $2) = $2)"
@@ -346,6 +351,7 @@ def to_shard(row: asyncpg.Record) -> Shard:
         first_at=row["first_at"],
         last_at=row["last_at"],
         has_substring=row["has_substring"],
+        has_words=row["has_words"],
     )
 
 

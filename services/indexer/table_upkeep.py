@@ -1,4 +1,4 @@
-"""What runs leave to do: the slow indexes, and the tables of runs that were given up.
+"""What runs leave to do: slow indexes, lists of words, and the tables of runs that were given up.
 
 The indexes by which parts of words are found take as long as all the rest together, so no run
 waits for them. Searches for parts look at recent artifacts only until the last one is there, and
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import structlog
 
+from services.indexer.search_words import find_without_words, list_words
 from services.indexer.storage_shards import (
     DEVICE_LOCK,
     build_substring_index,
@@ -48,9 +49,7 @@ class TableUpkeep:
         """Build and remove, for ever. Crash-safe: what is half built is built anew."""
         while True:
             try:
-                await drop_all_abandoned(self._pool)
-                if await find_without_substring(self._pool) is not None:
-                    await self._build_all()
+                await self.look()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 # The database is away, or a table has gone in between.
                 log.warning("table_upkeep_interrupted", error=type(error).__name__)
@@ -60,6 +59,15 @@ class TableUpkeep:
             except TimeoutError:
                 pass
             self._wanted.clear()
+
+    async def look(self) -> None:
+        """Build and remove what there is now."""
+        await drop_all_abandoned(self._pool)
+        if (
+            await find_without_substring(self._pool) is not None
+            or await find_without_words(self._pool) is not None
+        ):
+            await self._build_all()
 
     async def _build_all(self) -> None:
         # A connection of its own: this takes minutes after the first run of a large phone.
@@ -74,8 +82,11 @@ class TableUpkeep:
 async def _build_missing(connection: Connection) -> None:
     while (number := await find_without_substring(connection)) is not None:
         if not await build_substring_index(connection, number):
-            return
+            break
         log.info("substring_index_built", shard=number)
+    while (number := await find_without_words(connection)) is not None:
+        await list_words(connection, number)
+        log.info("words_listed", shard=number)
 
 
 async def drop_all_abandoned(pool: asyncpg.Pool[Any]) -> None:

@@ -22,6 +22,7 @@ from deploy.local.layout import Layout
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.process import Nursery
 from services.indexer.kinds.message.payload import MessagePayload
+from services.indexer.search_words import find_without_words, list_words
 from services.indexer.staging import (
     StagedArtifact,
     StagedAttachment,
@@ -173,6 +174,8 @@ async def _index_parts(credentials: PostgresCredentials) -> None:
     while (number := await find_without_substring(connection)) is not None:
         if not await build_substring_index(connection, number):
             break
+    while (number := await find_without_words(connection)) is not None:
+        await list_words(connection, number)
     await connection.close()
 
 

@@ -1,28 +1,34 @@
 -- Searching; the conditions and their parameters are put together in search_plan.
 
 -- name: begin
--- What does not look for words is planned once per connection: planning takes as long as running it.
+-- Statements are planned once per connection: planning takes as long as running them, more where
+-- there are many tables. The processes that would share a search take longer to start than most run,
+-- and announcing pages to a system that has them in memory takes as long as reading them.
 begin read only;
 set local statement_timeout = {timeout_ms};
-set local plan_cache_mode = force_generic_plan
+set local plan_cache_mode = force_generic_plan;
+set local max_parallel_workers_per_gather = 0;
+set local effective_io_concurrency = 0
 
 -- name: known
--- Hits are found: what follows goes by ids, and is planned once per connection again. It must stay
--- right when a table has grown that was empty then: such a plan would read it whole.
-set local plan_cache_mode = force_generic_plan;
-set local enable_seqscan = off
+-- Hits are found: what follows goes by ids, and is planned once per connection again.
+set local plan_cache_mode = force_generic_plan
 
 -- name: scope
 -- The tables that may hold what is asked for, with what has to be known beside them: $1 device,
--- $2 kind, $3 thread, $4 person. {words} and {excluded} are queries. From here on each statement is
--- planned for its values: a plan for any words at all is one for very many hits, and reads whole tables.
-select s.shard, s.device, s.kind, s.has_substring,
+-- $2 kind, $3 thread, $4 person. {words} and {excluded} are queries. From here on no plan reads a table
+-- whole, because it must stay right when a table has grown that was empty then; and when more than
+-- $5 artifacts lie in the conversations asked for, statements are planned for their values: how much
+-- somebody wrote decides which index is right.
+select s.shard, s.device, s.kind, s.has_substring, s.has_words,
        case when s.shard = 0 then (select reltuples from pg_class where oid = 'artifact_0'::regclass)
             else s.row_count end as row_count,
        case when s.shard = 0 then (select min(sort_at) from artifact_0) else s.first_at end as first_at,
        case when s.shard = 0 then (select max(sort_at) from artifact_0) else s.last_at end as last_at,
-       asked.words, asked.excluded, asked.person_threads, asked.thread_rows,
-       asked.tables, asked.planned
+       asked.words, asked.excluded, asked.person_threads, asked.thread_rows, asked.tables,
+       set_config('enable_seqscan', 'off', true) as indexed,
+       case when asked.thread_rows > $5
+            then set_config('plan_cache_mode', 'force_custom_plan', true) end as planned
 from artifact_shard s
 cross join (
     select ({words})::text as words, ({excluded})::text as excluded,
@@ -32,8 +38,7 @@ cross join (
                select coalesce(sum(t.artifact_count + t.removed_count), 0)::bigint from thread t
                where t.id = $3 or t.participants @> array[$4]
            ) end as thread_rows,
-           (select count(*) from artifact_shard t where t.state = 'attached') as tables,
-           set_config('plan_cache_mode', 'force_custom_plan', true) as planned
+           (select count(*) from artifact_shard t where t.state = 'attached') as tables
     offset 0
 ) asked
 where s.state = 'attached'
@@ -51,37 +56,53 @@ select a.shard, a.id, a.sort_at, {rank} as rank,
        case when a.shard = 0 then a.kind end as kind,
        case when a.shard = 0 then a.device end as device
 from (
-    select * from artifact a where {bounds} order by a.sort_at {way}, a.id {way} limit {walked}
+    select * from artifact a where {tables} and {bounds}
+    order by a.sort_at {way}, a.id {way} limit {walked}
 ) a
 where {where}
 order by a.sort_at {way}, a.id {way} limit {limit}
 
--- name: read
--- Hits among all artifacts of a short time.
+-- name: narrow
+-- Hits among the artifacts of conversations, or of somebody. Where those are few, {nearby} leaves it to
+-- {bounds} to say of which time: an index of time would have to be read from one end to the other.
 select a.shard, a.id, a.sort_at, {rank} as rank,
        case when a.shard = 0 then a.kind end as kind,
        case when a.shard = 0 then a.device end as device
-from (select * from artifact a where {bounds} offset 0) a
+from (select * from artifact a where {tables} and {of_whom} and {nearby} offset 0) a
+where {bounds} and {where}
+order by a.sort_at {way}, a.id {way} limit {limit}
+
+-- name: read
+-- Hits among all artifacts of a short time, read in order until there are enough.
+select a.shard, a.id, a.sort_at, {rank} as rank,
+       case when a.shard = 0 then a.kind end as kind,
+       case when a.shard = 0 then a.device end as device
+from (
+    select * from artifact a where {tables} and {bounds}
+    order by a.sort_at {way}, a.id {way} offset 0
+) a
 where {where}
 order by a.sort_at {way}, a.id {way} limit {limit}
 
 -- name: indexed
--- Hits in some tables, by index. `offset 0` keeps the planner from walking by time instead: a word
--- whose hits are all old would make it read everything. What a table holds of one kind and device
--- is known without reading it from the rows.
-select h.shard, h.id, h.sort_at, {rank} as rank, h.kind, h.device
+-- Hits by the index of what is looked for. `offset 0` keeps the planner from walking by time instead:
+-- a word whose hits are all old would make it read everything.
+select a.shard, a.id, a.sort_at, {rank} as rank, a.kind, a.device
 from (
-    select * from (
-        select a.shard, a.id, a.sort_at, a.search,
-               case when a.shard = 0 then a.kind end as kind,
-               case when a.shard = 0 then a.device end as device
-        from artifact a where {bounds} and {where} offset 0
-    ) a
+    select * from ({hits} offset 0) a
+    where {bounds}
     order by a.sort_at {way}, a.id {way} limit {limit}
-) h
+) a
+
+-- name: hits
+-- What a table holds of one kind and device is known without reading it from the rows.
+select a.shard, a.id, a.sort_at, {searched}
+       case when a.shard = 0 then a.kind end as kind,
+       case when a.shard = 0 then a.device end as device
+from {table} a where {where}
 
 -- name: shown
--- $1 tables and $2 ids of rows, $3 all those tables. With the nearest anchor before each, from which
+-- $1 tables and $2 ids of rows, {shards} all those tables. With the nearest anchor before each, from which
 -- positions are counted. Row by row, because each lies in one table.
 select a.shard, {columns}, t.title as thread_title, t.key as thread_key, t.participants,
        coalesce(anchor.position, 0) as anchor_position,
@@ -90,7 +111,7 @@ select a.shard, {columns}, t.title as thread_title, t.key as thread_key, t.parti
 from unnest($1::int[], $2::bigint[]) as h (shard, id)
 cross join lateral (
     select * from artifact a
-    where a.shard = h.shard and a.id = h.id and a.shard = any($3) offset 0
+    where a.shard = h.shard and a.id = h.id and a.shard = any(array[{shards}]) offset 0
 ) a
 left join thread t on t.id = a.thread_id
 left join lateral (
@@ -113,16 +134,20 @@ from unnest(
 ) as h (thread_id, anchor_at, anchor_id, id, sort_at)
 
 -- name: counted in tables
--- The same where there are many tables: one row of the arrays for each table in which some of them
--- may lie, $7 all those tables.
-select sum((
-    select count(*) from artifact b
-    where b.shard = h.shard and b.shard = any($7)
-      and b.thread_id = h.thread_id and b.removed_at is null
+-- The same where there are many tables: the arrays name one for each row, $6.
+with h as materialized (
+    select * from unnest(
+        $1::bigint[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::int[]
+    ) as h (thread_id, anchor_at, anchor_id, id, sort_at, shard)
+)
+{tables}
+
+-- name: counted in a table
+-- Each by its own name: of a table that is named in a row, the index alone is not enough.
+select (
+    select count(*) from artifact_{shard} b
+    where b.thread_id = h.thread_id and b.removed_at is null
       and (b.sort_at, b.id) >= (h.anchor_at, h.anchor_id)
       and (b.sort_at, b.id) < (h.sort_at, h.id)
-))::bigint as counted, h.id
-from unnest(
-    $1::bigint[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::int[]
-) as h (thread_id, anchor_at, anchor_id, id, sort_at, shard)
-group by h.id
+) as counted, h.id
+from h where h.shard = {shard}

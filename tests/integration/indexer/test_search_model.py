@@ -13,6 +13,7 @@ import pytest
 from staged import artifact, day, index_staged, load_staged
 
 from services.indexer.folding import fold
+from services.indexer.search_words import find_without_words, list_words
 from services.indexer.staging import StagedArtifact, StagedAttachment, thread_number
 from services.indexer.storage_search import search
 from shared.contracts.indexer import Search, SearchPage
@@ -222,14 +223,25 @@ async def known(connection: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) 
     return await _known(connection, content)
 
 
+async def _list_all_words(connection: Any) -> None:
+    while (number := await find_without_words(connection)) is not None:
+        await list_words(connection, number)
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_every_search_finds_what_a_look_at_every_text_finds(
     connection: Any, known: list[Known], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Both ways through a conversation: reading it, and by the index.
-    monkeypatch.setattr("services.indexer.search_plan.FEW_ROWS", seed % 2 * 4_000 - 1)
+    monkeypatch.setattr("services.indexer.search_scope.FEW_ROWS", seed % 2 * 4_000 - 1)
     # And both ways of counting what comes before a hit: in all tables, and in some.
     monkeypatch.setattr("services.indexer.search_hits.FEW_TABLES", seed // 2 * 1_000)
+    # Pieces of the history are read, or looked up by an index; beginnings asked for as they are, or
+    # as the words that begin so, of which some beginnings have more than others.
+    monkeypatch.setattr("services.indexer.search_windows.READ_ROWS", seed % 2 * 100 + 12)
+    monkeypatch.setattr("services.indexer.search_words.MOST_WORDS", 2 + seed % 3)
+    if seed < 3:
+        await _list_all_words(connection)
     positions = _positions(known)
     dice = random.Random(seed)
     nothing = 0
@@ -297,6 +309,8 @@ async def test_pages_meet_while_artifacts_are_added(
             connection, device=f"later{number}", moment=1,
             artifacts=_artifacts(dice, f"x{number}-", 9),
         )  # fmt: skip
+        if number == 2:
+            await _list_all_words(connection)
     own = set(begun)
     assert [row_id for row_id in seen if row_id in own] == begun
     assert len(seen) == len(set(seen)) > len(begun)

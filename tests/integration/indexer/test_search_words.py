@@ -1,0 +1,126 @@
+"""Beginnings of words where the words of large tables are listed, and what becomes of the lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from staged import artifact, day, index_staged, load_staged
+
+from services.indexer.search_words import expand_beginnings, find_without_words, list_words
+from services.indexer.storage_merge import forget_moment
+from services.indexer.storage_search import search
+from services.indexer.storage_shards import drop_empty, fetch_shards
+from services.indexer.storage_timeline import Moment
+from services.indexer.table_upkeep import TableUpkeep
+from shared.contracts.indexer import Search, SearchPage
+
+_TEXTS = ("the river bends", "a riverbank in spring", "O'Brien drives", "back\\slash", "lemon")
+
+
+async def _ask(connection: Any, q: str) -> SearchPage:
+    body = await search(connection, Search(q=q), most_bytes=1 << 20, labels={})
+    return msgspec.json.decode(body, type=SearchPage)
+
+
+async def _list_all(connection: Any) -> None:
+    while (number := await find_without_words(connection)) is not None:
+        await list_words(connection, number)
+
+
+@pytest.fixture
+async def loaded(connection: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A phone in several tables, most of it found by index."""
+    monkeypatch.setattr("services.indexer.search_windows.FIRST_ROWS", 5)
+    monkeypatch.setattr("services.indexer.search_windows.READ_ROWS", 5)
+    await load_staged(
+        connection, connect, device="d", moment=1, shard_bytes=6_000,
+        artifacts=[artifact(n, f"m{n}", _TEXTS[n % 5], occurred_at_us=n * 1_000_000)
+                   for n in range(100)],
+    )  # fmt: skip
+    return connection
+
+
+async def test_a_beginning_becomes_the_words_that_begin_so(loaded: Any) -> None:
+    shards = await fetch_shards(loaded)
+    assert len(shards) > 2
+    assert await expand_beginnings(loaded, "'riv':*", shards) == "'riv':*"
+    await _list_all(loaded)
+    # Once more does no harm.
+    await list_words(loaded, shards[-1].number)
+    shards = await fetch_shards(loaded)
+
+    expanded = await expand_beginnings(loaded, "'riv':* & !'lem':*", shards)
+    assert expanded == "( 'river' | 'riverbank' ) & !( 'lemon' )"
+    # What begins no word is no word either; quotes are those of Postgres.
+    for nothing in ("'xyz':*", "'o''x':*", r"'x\\y':*"):
+        assert await expand_beginnings(loaded, nothing, shards) == f"( {nothing[:-2]} )"
+    assert (await _ask(loaded, "riv")).total == 40
+    assert (await _ask(loaded, "river bends")).total == 20
+    assert (await _ask(loaded, "xyz")).total == 0
+
+
+async def test_with_too_many_words_a_beginning_is_asked_for_as_it_is(
+    loaded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _list_all(loaded)
+    shards = await fetch_shards(loaded)
+    monkeypatch.setattr("services.indexer.search_words.MOST_WORDS", 1)
+    assert await expand_beginnings(loaded, "'riv':*", shards) == "'riv':*"
+    assert await expand_beginnings(loaded, "'lem':*", shards) == "( 'lemon' )"
+    assert (await _ask(loaded, "riv")).total == 40
+
+
+async def test_words_that_came_later_are_found_by_their_beginning(loaded: Any) -> None:
+    await _list_all(loaded)
+    await index_staged(
+        loaded, device="e", moment=1,
+        artifacts=[artifact(n, f"later{n}", "a rivulet", occurred_at_us=n) for n in range(3)],
+    )  # fmt: skip
+    page = await _ask(loaded, "riv")
+    assert page.total == 43
+    assert [facet.count for facet in page.facets["device"]] == [40, 3]
+
+
+async def test_words_are_forgotten_with_what_said_them_and_listed_anew(
+    loaded: Any, connect: Any
+) -> None:
+    await _list_all(loaded)
+    # Half of the messages are not in the next backup.
+    await index_staged(
+        loaded, device="d", moment=2,
+        artifacts=[artifact(n, f"m{n}", _TEXTS[n % 5], occurred_at_us=n * 1_000_000)
+                   for n in range(100) if n % 5 != 1],
+    )  # fmt: skip
+    async with loaded.transaction():
+        await forget_moment(loaded, Moment(device="d", taken_at=day(1)))
+    assert await loaded.fetchval("select count(*) from shard_word") == 0
+    assert (await _ask(loaded, "riv")).total == 20
+
+    await _list_all(loaded)
+    words = {row["word"] for row in await loaded.fetch("select word from shard_word")}
+    assert "river" in words
+    assert "riverbank" not in words
+    assert (await _ask(loaded, "riv")).total == 20
+
+    async with loaded.transaction():
+        await forget_moment(loaded, Moment(device="d", taken_at=day(2)))
+    await _list_all(loaded)
+    await drop_empty(loaded)
+    assert await loaded.fetchval("select count(*) from shard_word") == 0
+    assert await loaded.fetchval("select count(*) from artifact_shard") == 1
+
+
+async def test_words_that_are_forgotten_during_a_search_are_not_missed(loaded: Any) -> None:
+    await _list_all(loaded)
+    known = await fetch_shards(loaded)
+    await loaded.execute("update artifact_shard set has_words = false")
+    await loaded.execute("delete from shard_word")
+    assert await expand_beginnings(loaded, "'riv':*", known) == "'riv':*"
+
+
+async def test_upkeep_lists_the_words_of_new_tables(loaded: Any, pool: Any, connect: Any) -> None:
+    await TableUpkeep(pool=pool, connect=connect).look()
+    assert await find_without_words(loaded) is None
+    assert await loaded.fetchval("select count(*) from shard_word where word = 'river'") > 2

@@ -1,0 +1,142 @@
+"""The pieces of time of a search: they meet, leave nothing out, and are about as long as needed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import random
+
+import pytest
+
+from services.indexer import search_windows
+from services.indexer.search_windows import Way, Window, Windows
+from services.indexer.storage_shards import Shard
+
+_START = dt.datetime(2016, 1, 1, tzinfo=dt.UTC)
+
+
+def _shard(number: int, rows: int, first: float, last: float) -> Shard:
+    return Shard(
+        number=number, device="d", kind="message", row_count=rows, has_substring=True,
+        has_words=True, first_at=_START + dt.timedelta(days=first),
+        last_at=_START + dt.timedelta(days=last),
+    )  # fmt: skip
+
+
+def _shards(dice: random.Random) -> list[Shard]:
+    found = []
+    for number in range(dice.randint(0, 9)):
+        first = dice.uniform(0, 3000)
+        length = dice.choice([0.0, 0.01, 30.0, 900.0])
+        found.append(_shard(number, dice.choice([0, 3, 5_000, 120_000]), first, first + length))
+    return found
+
+
+def _walk(windows: Windows, dice: random.Random, *, limit: int) -> list[Window]:
+    seen = []
+    for window in windows:
+        seen.append(window)
+        windows.found = min(limit, windows.found + dice.choice([0, 0, 1, limit // 3]))
+        if windows.found >= limit:
+            break
+        assert len(seen) < 200
+    return seen
+
+
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("way", ["desc", "asc"])
+def test_pieces_meet_and_name_every_table_that_may_hold_something(way: Way, seed: int) -> None:
+    dice = random.Random(seed)
+    shards = _shards(dice)
+    since, until = (
+        _START + dt.timedelta(days=dice.uniform(0, 4000)) if dice.random() < 0.3 else None
+        for _ in range(2)
+    )
+    if since is not None and until is not None:
+        since, until = sorted([since, until])
+    windows = Windows(
+        shards, way=way, limit=10_000, since=since, until=until, is_rough=seed % 2 == 0,
+        own_rows=seed * 1_000 if seed % 3 == 0 else None,
+    )  # fmt: skip
+    # Nothing is found, so that everything is looked through.
+    pieces = list(windows)
+
+    assert len(pieces) < 200
+    ends = [(piece.since, piece.until) for piece in pieces]
+    if way == "desc":
+        ends.reverse()
+        pieces.reverse()
+    assert ends[0][0] == since
+    assert ends[-1][1] == until
+    for (_, end), (start, _) in itertools.pairwise(ends):
+        assert end == start
+        assert end is not None
+    for piece in pieces:
+        named = set(piece.shards)
+        for shard in shards:
+            if shard.number == 0 or _overlaps(shard, piece):
+                assert shard.number in named
+
+
+def _overlaps(shard: Shard, piece: Window) -> bool:
+    assert shard.first_at is not None
+    assert shard.last_at is not None
+    return (piece.since is None or shard.last_at >= piece.since) and (
+        piece.until is None or shard.first_at < piece.until
+    )
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("way", ["desc", "asc"])
+def test_pieces_end_when_enough_is_found(way: Way, seed: int) -> None:
+    dice = random.Random(seed)
+    windows = Windows(_shards(dice), way=way, limit=90, since=None, until=None)
+    pieces = _walk(windows, dice, limit=90)
+    assert windows.found == 90 or None in (pieces[-1].since, pieces[-1].until)
+
+
+@pytest.mark.parametrize("way", ["desc", "asc"])
+def test_a_piece_holds_about_as_many_artifacts_as_it_should(way: Way) -> None:
+    # Two phones side by side, one twice as busy; before them a third alone.
+    shards = [_shard(1, 50_000, 0, 500), _shard(2, 60_000, 500, 800), _shard(3, 30_000, 500, 800)]
+    first, second = _first_two(shards, way, found=250)
+    days = (search_windows.FIRST_ROWS / 300) if way == "desc" else search_windows.FIRST_ROWS / 100
+    assert _days(first, way) == pytest.approx(days, rel=0.01)
+    assert first.how == "read"
+    # So many are hits that some thousands more are read rather than looked up.
+    assert second.how == "read"
+    assert set(first.shards) == ({2, 3} if way == "desc" else {1})
+
+
+def test_what_is_rare_is_looked_up_and_beside_many_hits_by_time_too() -> None:
+    shards = [_shard(1, 500_000, 0, 500), _shard(2, 500_000, 500, 1000)]
+    _, frequent = _first_two(shards, "desc", found=40)
+    assert (frequent.how, frequent.shards) == ("within", [2])
+    _, unknown = _first_two(shards, "desc", found=0)
+    assert unknown.how == "indexed"
+
+
+def test_in_a_conversation_pieces_are_longer() -> None:
+    shards = [_shard(1, 1_000_000, 0, 1000)]
+    windows = iter(Windows(shards, way="desc", limit=1000, since=None, until=None, own_rows=10_000))
+    first = next(windows)
+    assert first.how == "narrow"
+    assert _days(first, "desc") == pytest.approx(search_windows.FIRST_ROWS / 10, rel=0.01)
+
+
+def _first_two(shards: list[Shard], way: Way, *, found: int) -> tuple[Window, Window]:
+    windows = Windows(shards, way=way, limit=1000, since=None, until=None)
+    pieces = iter(windows)
+    first = next(pieces)
+    windows.found = found
+    return first, next(pieces)
+
+
+def _days(window: Window, way: Way) -> float:
+    """How long a piece at the beginning of a search is, whose tables end after 800 or 1000 days."""
+    if way == "asc":
+        assert window.until is not None
+        return (window.until - _START) / dt.timedelta(days=1)
+    assert window.since is not None
+    until = 800 if window.since < _START + dt.timedelta(days=800) else 1000
+    return until - (window.since - _START) / dt.timedelta(days=1)
