@@ -12,6 +12,7 @@ import pytest
 
 from deploy.demo.container import PhoneFile, mint_backup
 from tests.hostile.conftest import Vault
+from tests.hostile.wire import connection, head, is_well
 
 UDID = "00008110-0000000000000AFF"
 #: Of the million that is accepted.
@@ -26,7 +27,7 @@ def record(number: int) -> bytes:
     return strings + 3 * b"\xff\xff" + numbers
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def large(vault: Vault) -> Iterator[str]:
     """A backup of iOS 9 whose manifest is read record by record, in Python; gone afterwards."""
     root: Path = vault.stack.data_dir.parent / "phones"
@@ -69,3 +70,34 @@ def test_while_a_long_manifest_is_opened_everybody_else_is_served(vault: Vault, 
     page = client.get(f"/api/backups/{large}/files?limit=3&sort=size", headers=session)
     assert [one["present"] for one in page.json()["items"]] == [False] * 3
     assert client.post(f"/api/backups/{large}/lock", headers=session).status_code == 200
+
+
+def test_who_hangs_up_while_a_long_manifest_is_opened_leaves_a_session_that_can_be_locked(
+    vault: Vault, large: str
+) -> None:
+    client = vault.stack.client
+    body = b"{}"
+    with connection(vault) as made:
+        made.sendall(
+            head(
+                vault,
+                "POST",
+                f"/api/backups/{large}/unlock",
+                "Content-Type: application/json",
+                f"Content-Length: {len(body)}",
+            )
+            + body
+        )
+        # Heard, and worked on.
+        made.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            made.recv(1)
+
+    def sessions() -> list[str]:
+        items = client.get("/api/sessions").json()["items"]
+        return [one["session_id"] for one in items if one["backup_id"] == large]
+
+    while not (found := sessions()):
+        assert is_well(vault)
+    assert client.delete(f"/api/sessions/{found[0]}").status_code == 200
+    assert sessions() == []
