@@ -46,7 +46,11 @@ async def search(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[SearchPage]:
-    """Find artifacts by their words, with snippets and facets."""
+    """Find artifacts by their words, with snippets and facets.
+
+    Total and facets count the first 1,001 hits at most: the newest, with `sort=oldest` the oldest.
+    `total_is_exact` says whether these are all.
+    """
     return passed_through(
         await parts.bus.request_bytes(
             Search(
