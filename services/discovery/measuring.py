@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import stat
+import threading
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -27,6 +27,8 @@ from shared import postgres
 
 #: Hostile folders may be nested for ever; a backup has three levels.
 _MAX_DEPTH = 16
+#: Fewer are added up sooner than a thread is started.
+_MANY_FOLDERS = 16
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -37,45 +39,116 @@ class Size(Struct, frozen=True, kw_only=True):
     file_count: int
 
 
-def measure(  # noqa: C901 -- one loop; its cases are the disk's
-    path: bytes, *, is_stopping: Callable[[], bool] = lambda: False
-) -> Size:
+def measure(path: bytes, *, is_stopping: Callable[[], bool] = lambda: False) -> Size:
     """Add up the files below *path*. Raises ``FolderVanished``, ``FolderUnreadable``, ``Stopped``.
 
     A file that vanishes on the way is not counted; a folder that cannot be read ends it, because
-    a size that is too small would be believed.
+    a size that is too small would be believed. A second thread takes every other folder of a
+    backup: asking the disk releases the interpreter, and a network mount answers two at once.
     """
-    size_bytes = file_count = 0
-    waiting = [(path, 0)]
-    while waiting:
-        if is_stopping():
-            raise Stopped
-        folder, depth = waiting.pop()
+    if is_stopping():
+        raise Stopped
+    sums = _Sums()
+    try:
+        folders = _add_up(path, 0, sums)
+    except FileNotFoundError as error:
+        raise FolderVanished from error
+    second = None
+    if len(folders) >= _MANY_FOLDERS:
+        second = _SecondWalk(folders, is_stopping)
+        second.start()
+    try:
+        _walk(folders, sums, is_stopping)
+    except BaseException:
+        # Not waited for: its disk may be what does not answer. It ends at its next folder.
+        folders.clear()
+        raise
+    if second is None:
+        return Size(size_bytes=sums.size_bytes, file_count=sums.file_count)
+    second.join()
+    if second.error is not None:
+        raise second.error
+    return Size(
+        size_bytes=sums.size_bytes + second.sums.size_bytes,
+        file_count=sums.file_count + second.sums.file_count,
+    )
+
+
+class _Sums:
+    """What one thread has added up so far."""
+
+    def __init__(self) -> None:
+        self.size_bytes = self.file_count = 0
+
+
+class _SecondWalk(threading.Thread):
+    """Adds up folders beside the thread that was asked; keeps no process from ending."""
+
+    def __init__(self, folders: list[bytes], is_stopping: Callable[[], bool]) -> None:
+        super().__init__(name="second measuring", daemon=True)
+        self.sums = _Sums()
+        self.error: BaseException | None = None
+        self._folders = folders
+        self._is_stopping = is_stopping
+
+    def run(self) -> None:
+        """Take folders until none is left; after an error nobody else goes on either."""
         try:
-            # Through a descriptor, files are looked up in their folder and not by a long path.
-            descriptor = os.open(folder, _FOLDER_FLAGS)
-            try:
-                with os.scandir(descriptor) as entries:
-                    for entry in entries:
-                        if entry.is_dir(follow_symlinks=False):
-                            if depth < _MAX_DEPTH:
-                                waiting.append((b"/".join((folder, _name(entry))), depth + 1))
-                            continue
+            _walk(self._folders, self.sums, self._is_stopping)
+        except BaseException as error:  # noqa: BLE001 -- raised by the thread that was asked
+            self.error = error
+            self._folders.clear()
+
+
+def _walk(folders: list[bytes], sums: _Sums, is_stopping: Callable[[], bool]) -> None:
+    """Add up everything below *folders*, from which other threads take as well."""
+    while folders:
+        try:
+            waiting = [(folders.pop(), 1)]
+        except IndexError:
+            # The other thread was quicker.
+            return
+        while waiting:
+            if is_stopping():
+                raise Stopped
+            folder, depth = waiting.pop()
+            # What vanished meanwhile is not counted.
+            with contextlib.suppress(FileNotFoundError):
+                below = _add_up(folder, depth, sums)
+                waiting += [(inner, depth + 1) for inner in below if depth < _MAX_DEPTH]
+
+
+def _add_up(folder: bytes, depth: int, sums: _Sums) -> list[bytes]:
+    """Add the files in *folder* to *sums*; return its folders.
+
+    Raises ``FileNotFoundError`` when it is not there, ``FolderUnreadable``.
+    """
+    folders: list[bytes] = []
+    size_bytes = file_count = 0
+    try:
+        # Through a descriptor, files are looked up in their folder and not by a long path.
+        # The folder itself may be a link, what is below it may not have become one.
+        descriptor = os.open(folder, _FOLDER_FLAGS | (os.O_NOFOLLOW if depth else 0))
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
                         try:
-                            status = entry.stat(follow_symlinks=False)
+                            size_bytes += entry.stat(follow_symlinks=False).st_size
                         except FileNotFoundError:
                             continue
-                        if stat.S_ISREG(status.st_mode):
-                            size_bytes += status.st_size
-                            file_count += 1
-            finally:
-                os.close(descriptor)
-        except FileNotFoundError as error:
-            if depth == 0:
-                raise FolderVanished from error
-        except OSError as error:
-            raise FolderUnreadable(reason_of(error)) from error
-    return Size(size_bytes=size_bytes, file_count=file_count)
+                        file_count += 1
+                    elif entry.is_dir(follow_symlinks=False):
+                        folders.append(b"/".join((folder, _name(entry))))
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise FolderUnreadable(reason_of(error)) from error
+    sums.size_bytes += size_bytes
+    sums.file_count += file_count
+    return folders
 
 
 def _name(entry: os.DirEntry[str]) -> bytes:
