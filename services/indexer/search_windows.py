@@ -35,6 +35,10 @@ _ROUGHLY = 10
 _MOST_GROWTH = 1000
 #: More than what seems to be needed.
 _SURPLUS = 1.15
+#: How many standard deviations fewer hits are expected than were seen.
+_DOUBT = 0.75
+#: With fewer it is hardly known how frequent hits are.
+_FEW_HITS = 30
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,10 +112,12 @@ class Windows:
     def _wanted_rows(self) -> float:
         if not self._seen_rows:
             return FIRST_ROWS
-        # As rare as a few hits may mean: one piece too many costs more than one too long.
-        often = max(self.found - math.sqrt(self.found) / 2, 0.5) / self._seen_rows
+        # Rarer than a few hits seem to say: one piece too many costs more than one too long.
+        often = max(self.found - _DOUBT * math.sqrt(self.found), 0.5) / self._seen_rows
         wanted = (self._limit - self.found) / often * _SURPLUS
-        return min(max(wanted, self._seen_rows), self._seen_rows * _MOST_GROWTH)
+        # Of what is hardly known, no piece is shorter than all those before it.
+        least = self._seen_rows if self.found < _FEW_HITS else FIRST_ROWS
+        return min(max(wanted, least), self._seen_rows * _MOST_GROWTH)
 
     def _window(
         self, since: dt.datetime | None, until: dt.datetime | None, rows: float, *, is_read: bool
