@@ -11,12 +11,13 @@ from services.indexer.kinds.phone_time import cocoa_microseconds, cocoa_utc
 from services.indexer.kinds.values import flag_of, int_of
 from services.indexer.kinds.whatsapp.chats import Chat, Chats
 from services.indexer.kinds.whatsapp.contents import Contents
-from services.indexer.kinds.whatsapp.details import Metadata, looks_like_protobuf
+from services.indexer.kinds.whatsapp.details import Metadata
 from services.indexer.kinds.whatsapp.jids import word
 from services.indexer.kinds.whatsapp.keys import Keys
 from services.indexer.kinds.whatsapp.payload import Call, Mention, WhatsAppPayload
 from services.indexer.kinds.whatsapp.people import People
 from services.indexer.kinds.whatsapp.places import App
+from services.indexer.kinds.whatsapp.push_names import is_name
 from services.indexer.kinds.whatsapp.store import MessageRow
 from services.indexer.kinds.whatsapp.vocabulary import DELETED, STATUSES, VIEW_ONCE
 from services.indexer.staging import StagedArtifact
@@ -29,9 +30,9 @@ _FORWARDED = 1 << 7
 
 
 class Others(NamedTuple):
-    """Keys of other messages by what names them: chat and quoted identity, number of the row."""
+    """Keys of other messages by what names them: thread and quoted identity, number of the row."""
 
-    quoted: Mapping[tuple[object, str], str]
+    quoted: Mapping[tuple[str, str], str]
     parents: Mapping[int, str]
 
 
@@ -47,7 +48,7 @@ class Assembly:
 
     def message(self, row: MessageRow, said: Contents, others: Others) -> StagedArtifact:
         """Return the artifact of a message or an event."""
-        chat = self._chats.by_number.get(row.chat) if isinstance(row.chat, int) else None
+        chat, thread_key = self._chats.chat_of(row.chat), self._chats.thread_of(row.chat)
         is_me = flag_of(row.is_from_me)
         sender = None if is_me else self._sender(row, chat)
         if said.event is not None and not is_me:
@@ -55,13 +56,18 @@ class Assembly:
         text = said.text()
         return StagedArtifact(
             key=self._keys.key(row),
-            thread_key=self._chats.thread_of_nobody() if chat is None else chat.thread_key,
+            thread_key=thread_key,
             occurred_at_us=cocoa_microseconds(row.date),
             text=text,
             sender_handle=sender,
             is_me=is_me,
             payload=self._payload(
-                row, said, others, text=text, name=self._sender_name(row, sender)
+                row,
+                said,
+                others,
+                text=text,
+                name=self._sender_name(row, sender),
+                thread_key=thread_key,
             ),
             attachments=said.attached.attachments,
             has_attachment=said.attached.has_own,
@@ -86,6 +92,7 @@ class Assembly:
         *,
         text: str | None,
         name: str | None,
+        thread_key: str,
     ) -> WhatsAppPayload:
         is_me = flag_of(row.is_from_me)
         metadata, receipts, event = said.metadata, said.receipts, said.event
@@ -103,7 +110,7 @@ class Assembly:
             error_code=int_of(row.error) or None,
             sent_at=local if is_me else None,
             received_at=None if is_me else local,
-            reply_to=None if stanza is None else others.quoted.get((row.chat, stanza)),
+            reply_to=None if stanza is None else others.quoted.get((thread_key, stanza)),
             quote=metadata.quote,
             parent=others.parents.get(row.parent) if isinstance(row.parent, int) else None,
             reactions=receipts.reactions,
@@ -135,7 +142,7 @@ class Assembly:
         Other names belong to chats: a message does not change when somebody is renamed.
         """
         name = None if sender is None else word(row.push_name)
-        if name is None or len(name) > _LONGEST_NAME or looks_like_protobuf(name):
+        if name is None or len(name) > _LONGEST_NAME or not is_name(name):
             return None
         return name
 

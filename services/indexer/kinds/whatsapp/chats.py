@@ -142,8 +142,15 @@ class Chats:
             self._others[key] = None
         return key
 
-    def thread_of_nobody(self) -> str:
-        """Return the key of the thread of messages whose chat is not there."""
+    def chat_of(self, number: object) -> Chat | None:
+        """Return the chat that a message names, or None."""
+        return self.by_number.get(number) if isinstance(number, int) else None
+
+    def thread_of(self, number: object) -> str:
+        """Return the key of a message's thread; those whose chat is not there share one."""
+        chat = self.chat_of(number)
+        if chat is not None:
+            return chat.thread_key
         key = f"{self._app.key}:no chat"
         self._others[key] = None
         return key

@@ -221,19 +221,6 @@ def _poll(poll: Message, people: People) -> Poll:
     )
 
 
-def looks_like_protobuf(push_name: str) -> bool:
-    """Whether ZPUSHNAME is no name but, since about 2020, a message in base64: 1 its time."""
-    import base64
-    import binascii
-
-    try:
-        message = Message(base64.b64decode(push_name, validate=True))
-    except (ProtobufError, binascii.Error, ValueError):
-        return False
-    at = message.integer(1)
-    return at is not None and _FIRST_US <= at * 1_000_000 <= _LAST_US
-
-
 def _first(texts: object) -> str | None:
     return next((text for text in texts if text), None)  # type: ignore[attr-defined]
 

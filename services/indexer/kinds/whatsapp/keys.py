@@ -39,10 +39,9 @@ class Keys:
 
     def _digest(self, row: MessageRow, way: str) -> str:
         """Return a digest of what never changes about a message; its words do."""
-        chat = self._chats.by_number.get(row.chat) if isinstance(row.chat, int) else None
         sender = self._chats.senders.get(row.member) if isinstance(row.member, int) else None
         said = row.text if row.stanza is None else None
         return key_of(
-            self._app_key, way, row.chat if chat is None else chat.thread_key, row.date,
+            self._app_key, way, self._chats.thread_of(row.chat), row.date,
             None if sender is None else sender.handle, row.event, said,
         )  # fmt: skip

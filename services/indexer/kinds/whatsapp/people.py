@@ -12,6 +12,7 @@ from services.indexer.kinds.protocol import Tally, UnsupportedStoreError
 from services.indexer.kinds.records import walk
 from services.indexer.kinds.values import float_of
 from services.indexer.kinds.whatsapp.jids import Jid, read_jid, word
+from services.indexer.kinds.whatsapp.push_names import sent_by
 
 #: Of names and of private identities; far more than anybody meets, and some 100 MB.
 MOST_PEOPLE = 300_000
@@ -129,16 +130,17 @@ def read_other_names(chats: Database, people: People, tally: Tally) -> None:
 
 
 def read_own(chats: Database, people: People, tally: Tally) -> None:
-    """Learn who the owner of the phone is: those who get what comes in."""
-    if not {"ZTOJID", "ZISFROMME"} <= chats.columns("ZWAMESSAGE"):
-        return
+    """Learn who the owner of the phone is: who gets what comes in, or sends what goes out."""
     counts: dict[str, int] = {}
-    rest = "where ZISFROMME = 0 and ZTOJID is not null"
-    rows = walk(chats, "ZWAMESSAGE", ("ZTOJID",), tally, rest=f"{rest} limit {_OWN_ROWS}")
-    for row in rows:
-        handle = people.person(row["ZTOJID"])
-        if handle is not None:
-            counts[handle] = counts.get(handle, 0) + 1
+    for column, is_me in (("ZTOJID", 0), ("ZPUSHNAME", 1)):
+        if counts or not {column, "ZISFROMME"} <= chats.columns("ZWAMESSAGE"):
+            continue
+        rest = f"where ZISFROMME = {is_me} and {column} is not null limit {_OWN_ROWS}"
+        for row in walk(chats, "ZWAMESSAGE", (column,), tally, rest=rest):
+            said = sent_by(word(row[column])) if is_me else row[column]
+            handle = people.person(said)
+            if handle is not None:
+                counts[handle] = counts.get(handle, 0) + 1
     if counts:
         people.own = max(sorted(counts), key=counts.__getitem__)
 

@@ -121,6 +121,8 @@ class _Reader:
             records.finish()
         for thread in self._chats.threads():
             self._sink.thread(thread)
+        if next(self._store.database.select("ZWAGROUPMEMBERSCHANGE", ("Z_PK",)), None):
+            self._tally.note("WhatsApp's log of who was in which group was left out.")
 
     def _chat_items(self) -> Iterator[Item]:
         found = sorted(self._chats.artifacts(self._media), key=itemgetter(0))
@@ -157,14 +159,14 @@ class _Reader:
         )
         return self._assembly.message(row, said, others)
 
-    def _quoted(self, details: dict[int, Metadata]) -> dict[tuple[object, str], str]:
-        """Return the keys of quoted messages by chat and the app's identity of the message."""
+    def _quoted(self, details: dict[int, Metadata]) -> dict[tuple[str, str], str]:
+        """Return the keys of quoted messages by thread and the app's identity of the message."""
         wanted = {known.quoted_stanza for known in details.values() if known.quoted_stanza}
-        found: dict[tuple[object, str], str] = {}
+        found: dict[tuple[str, str], str] = {}
         for row in self._store.find(sorted(wanted)):
             stanza = word(row.stanza)
             if stanza is not None:
-                found.setdefault((row.chat, stanza), self._keys.key(row))
+                found.setdefault((self._chats.thread_of(row.chat), stanza), self._keys.key(row))
         return found
 
     def _parents(self, batch: Batch) -> dict[int, str]:
