@@ -153,20 +153,26 @@ class ChatStore:
         there = self.database.columns("ZWAMESSAGE")
         wanted = ("ZMESSAGEDATE", "ZSORT", "Z_PK")
         by = ", ".join(name for name in wanted if name in there)
-        try:
-            return self._numbers(f"select Z_PK from ZWAMESSAGE order by {by}")  # noqa: S608 -- ours
-        except sqlite3.Error:
-            self._tally.note("Part of a table is damaged; what could be read was read.")
         found: array[int] = array("q")
+        if self._add(found, f"order by {by}"):
+            return found
+        self._tally.note("Part of a table is damaged; what could be read was read.")
+        # An index by date tells the numbers without the table; else the table, from both ends.
+        found = array("q")
+        ways = [f"order by {by.split(',', maxsplit=1)[0]}", "order by Z_PK", "order by Z_PK desc"]
+        for way in ways:
+            self._add(found, way)
+        return array("q", dict.fromkeys(found))
+
+    def _add(self, found: array[int], rest: str) -> bool:
+        """Add the numbers of messages as far as they can be read; return whether that is all."""
+        statement = f"select Z_PK from ZWAMESSAGE {rest}"  # noqa: S608 -- ours
         try:
-            for row in self.database.numbers("select Z_PK from ZWAMESSAGE not indexed"):
+            for row in self.database.numbers(statement):
                 found.append(row[0])
         except (sqlite3.Error, TypeError, OverflowError):
-            pass
-        return found
-
-    def _numbers(self, statement: str) -> array[int]:
-        return array("q", (row[0] for row in self.database.numbers(statement)))
+            return False
+        return True
 
     def shared_stanzas(self) -> frozenset[tuple[object, bool]]:
         """Return which of the app's identities several messages of one direction have."""
