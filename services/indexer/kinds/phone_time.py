@@ -24,9 +24,11 @@ def cocoa_microseconds(value: object) -> int | None:
     elif isinstance(value, float) and value == value and abs(value) < 1e19:  # noqa: PLR0124 -- NaN
         if value == 0:
             return None
-        scale = 1e-3 if value >= _NANOSECONDS_FROM else 1e6
-        # Seconds in binary are seldom whole microseconds: the nearest is what was meant.
-        at_us = round(value * scale) + _COCOA_US
+        if value >= _NANOSECONDS_FROM:
+            value *= 1e-9
+        # The nearest microsecond: the part of a second alone is exact enough, the sum is not.
+        whole = int(value)
+        at_us = whole * 1_000_000 + round((value - whole) * 1e6) + _COCOA_US
     else:
         return None
     return at_us if _EARLIEST_US <= at_us <= _LATEST_US else None
