@@ -9,6 +9,7 @@ from tests.hostile.content_readers import Archives, Protobufs, TypedStreams
 from tests.hostile.manifest_readers import ArchivedEntries, Blobs, Manifests, OldManifests
 from tests.hostile.photo_readers import Photos
 from tests.hostile.reader import Reader
+from tests.hostile.whatsapp_readers import WhatsApps
 from tests.hostile.workers import AddressBooks, Messages
 
 
@@ -29,5 +30,6 @@ def all_readers() -> dict[str, Callable[[], Reader]]:
         Messages,
         AddressBooks,
         Photos,
+        WhatsApps,
     )
     return {make().name: make for make in made}

@@ -17,6 +17,7 @@ SLOW = {
     "backup folder": 120,
     "messages (worker)": 80,
     "contacts (worker)": 80,
+    "whatsapp (worker)": 80,
 }
 
 
