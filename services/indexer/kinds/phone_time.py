@@ -1,4 +1,4 @@
-"""Apple's dates: seconds or nanoseconds since 2001, told apart by size."""
+"""Apple's dates: seconds or nanoseconds since 2001, told apart by size; and Unix seconds."""
 
 from __future__ import annotations
 
@@ -34,6 +34,15 @@ def cocoa_microseconds(value: object) -> int | None:
     return at_us if _EARLIEST_US <= at_us <= _LATEST_US else None
 
 
+def unix_microseconds(value: object) -> int | None:
+    """Return microseconds since 1970 of a date in Unix seconds, or None."""
+    if isinstance(value, int | float) and -1e12 < value < 1e12:  # which no NaN is
+        whole = int(value)
+        at_us = whole * 1_000_000 + round((value - whole) * 1e6)
+        return at_us if _EARLIEST_US <= at_us <= _LATEST_US else None
+    return None
+
+
 def utc(at_us: int | None) -> dt.datetime | None:
     """Return the moment as a datetime, or None for none."""
     return None if at_us is None else _EPOCH + dt.timedelta(microseconds=at_us)
@@ -42,3 +51,8 @@ def utc(at_us: int | None) -> dt.datetime | None:
 def cocoa_utc(value: object) -> dt.datetime | None:
     """Return the moment of a Cocoa date, or None."""
     return utc(cocoa_microseconds(value))
+
+
+def unix_utc(value: object) -> dt.datetime | None:
+    """Return the moment of a date in Unix seconds, or None."""
+    return utc(unix_microseconds(value))
