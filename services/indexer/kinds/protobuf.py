@@ -9,6 +9,7 @@ Called by the kinds ``whatsapp`` and ``note``.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import NoReturn
 
 #: Longer than any blob of a phone: the body of a note with tables has a few megabytes.
@@ -150,12 +151,17 @@ class Message:
 
     def messages(self, number: int) -> list[Message]:
         """Return every message of a field; raises ProtobufError when one of them is none."""
-        return [self._inner(value) for value in self.contents(number)]
+        return [self.nested(value) for value in self.contents(number)]
+
+    def each(self, number: int) -> Iterator[Message]:
+        """Yield every message of a field, one at a time; raises ProtobufError on the way."""
+        for value in self.contents(number):
+            yield self.nested(value)
 
     def message(self, number: int) -> Message | None:
         """Return a message, or None when the field is not there; raises ProtobufError."""
         value = self.content(number)
-        return None if value is None else self._inner(value)
+        return None if value is None else self.nested(value)
 
     def find(self, *path: int) -> Message | None:
         """Return the message at the end of a path of numbers, or None; raises ProtobufError."""
@@ -164,7 +170,8 @@ class Message:
             at = None if at is None else at.message(number)
         return at
 
-    def _inner(self, data: bytes) -> Message:
+    def nested(self, data: bytes) -> Message:
+        """Return the message in one of the contents of this one; raises ProtobufError."""
         return Message(data, depth=self._depth + 1, budget=self._budget)
 
 

@@ -80,7 +80,7 @@ class Assembly:
             if sender is not None and sender.handle is not None:
                 return sender.handle
         handle = self._people.person(row.from_jid)
-        if handle is None and chat is not None and not chat.is_group and chat.jid is not None:
+        if handle is None and chat is not None and chat.is_person:
             return chat.address
         return handle
 

@@ -18,7 +18,7 @@ from services.indexer.kinds.values import flag_of, int_of
 from services.indexer.kinds.whatsapp.jids import Jid, read_jid, word
 from services.indexer.kinds.whatsapp.media import Media
 from services.indexer.kinds.whatsapp.payload import ChatInfo, Member, WhatsAppPayload
-from services.indexer.kinds.whatsapp.people import People
+from services.indexer.kinds.whatsapp.people import People, is_name
 from services.indexer.kinds.whatsapp.places import App
 from services.indexer.kinds.whatsapp.vocabulary import CHAT_TYPES, CHAT_TYPES_BY_SERVER
 from services.indexer.staging import StagedArtifact, StagedThread
@@ -54,6 +54,15 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def is_group(self) -> bool:
         """Whether several people may be in it."""
         return self.type not in {"direct", "status"}
+
+    @property
+    def is_person(self) -> bool:
+        """Whether ``address`` is the handle of somebody."""
+        return (
+            not self.is_group
+            and self.jid is not None
+            and (self.jid.is_person or self.jid.server == "status")
+        )
 
 
 class Sender(msgspec.Struct, frozen=True, gc=False):
@@ -167,7 +176,7 @@ class Chats:
                 found = [h for chat in chats for h in members.get(chat.row["Z_PK"], ())]
                 participants = [h for h in dict.fromkeys(found) if h != self._people.own]
             else:
-                participants = [newest.address] if newest.jid is not None else []
+                participants = [newest.address] if newest.is_person else []
             yield StagedThread(
                 key=key,
                 title=next((name for chat in chats[::-1] if (name := self._name(chat))), None),
@@ -193,7 +202,7 @@ class Chats:
                 return known
         name = word(chat.row["ZPARTNERNAME"])
         # A number in place of a name is what the handle says, too.
-        return name if name is None or chat.is_group or _has_letters(name) else None
+        return name if name is None or chat.is_group or is_name(name) else None
 
     def artifacts(self, media: Media) -> Iterator[tuple[int, Chat, StagedArtifact]]:
         """Yield an artifact of every chat with the moment at which it began, 0 for unknown."""
@@ -212,7 +221,7 @@ class Chats:
                 type=chat.type,
                 name=self._name(chat),
                 jid=None if chat.jid is None else own,
-                handle=None if chat.is_group or chat.jid is None else chat.address,
+                handle=chat.address if chat.is_person else None,
                 **self._about(chat),
                 members=tuple(self._member(sender) for sender in members.get(number, ())),
                 created_at=cocoa_utc(group.get("ZCREATIONDATE")),
@@ -297,7 +306,3 @@ class Chats:
             if jid is not None and path is not None and path.startswith("Media/Profile/"):
                 found[str(jid)] = path
         return found
-
-
-def _has_letters(name: str) -> bool:
-    return any(character.isalpha() for character in name)

@@ -13,11 +13,8 @@ from services.indexer.kinds.values import int_of
 from services.indexer.kinds.whatsapp.chats import Chats
 from services.indexer.kinds.whatsapp.details import (
     NO_METADATA,
-    NO_RECEIPTS,
     Metadata,
-    Receipts,
     read_metadata,
-    read_receipts,
 )
 from services.indexer.kinds.whatsapp.events import describe_event
 from services.indexer.kinds.whatsapp.jids import word
@@ -30,6 +27,7 @@ from services.indexer.kinds.whatsapp.media import (
 )
 from services.indexer.kinds.whatsapp.payload import Event, Link, Payment, Place, SharedContact
 from services.indexer.kinds.whatsapp.people import People
+from services.indexer.kinds.whatsapp.receipts import NO_RECEIPTS, ReceiptReader, Receipts
 from services.indexer.kinds.whatsapp.store import InfoRow, LinkRow, MediaRow, MessageRow
 from services.indexer.kinds.whatsapp.vcards import read_cards
 from services.indexer.kinds.whatsapp.vocabulary import POLL, TYPES
@@ -93,6 +91,7 @@ class ContentReader:
         """Take what is needed to look things up."""
         self._chats = chats
         self._people = people
+        self._reader = ReceiptReader(people)
         self._media = media
         self._handles = handles
         self._payments = payments
@@ -142,7 +141,7 @@ class ContentReader:
         if info is None:
             return NO_RECEIPTS
         try:
-            return read_receipts(info.receipts, self._people, is_poll=code == POLL)
+            return self._reader.read(info.receipts, is_poll=code == POLL)
         except ProtobufError:
             self._tally.note(_UNREADABLE)
             return NO_RECEIPTS

@@ -18,6 +18,12 @@ from services.indexer.kinds.whatsapp.push_names import sent_by
 MOST_PEOPLE = 300_000
 _PAIRS = "ZWAPHONENUMBERLIDPAIR"
 _OWN_ROWS = 200
+_DIALLED = "+()-./ \u00a0\u2010\u2011\u202f"
+
+
+def is_name(said: str) -> bool:
+    """Whether this is more than a number in place of a name."""
+    return not all(character.isdigit() or character in _DIALLED for character in said)
 
 
 class About(NamedTuple):
@@ -60,7 +66,7 @@ class People:
         """Learn a name, unless a better source gave one. A number is no name."""
         if handle is None or name is None or len(self._names) >= MOST_PEOPLE:
             return
-        if any(character.isalpha() for character in name):
+        if is_name(name):
             self._names.setdefault(handle, name)
 
     def handle(self, value: object) -> str | None:
