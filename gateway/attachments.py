@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from litestar import Request
@@ -10,7 +11,7 @@ from litestar.response.base import ASGIResponse
 from gateway.content import ContentSource
 from gateway.disposition import Disposition
 from shared.bus import Bus
-from shared.contracts.identifiers import ArtifactId
+from shared.contracts.identifiers import ArtifactId, BackupId
 from shared.contracts.indexer import LocateAttachment
 from shared.contracts.problems import ProblemError, locked, problem
 
@@ -50,18 +51,30 @@ async def respond_with_attachment(
             attachment.reason or "The phone did not keep the file.",
             reason=attachment.reason,
         )
+    file_id = location.file_id
+
+    def respond(backup_id: BackupId) -> Awaitable[ASGIResponse]:
+        return contents.respond(
+            request,
+            backup_id=backup_id,
+            token=token,
+            file_id=file_id,
+            disposition=disposition,
+            name=attachment.name,
+            media_type=attachment.media_type,
+        )
+
+    return await from_any(location.backup_ids, respond)
+
+
+async def from_any(
+    backup_ids: Iterable[BackupId], respond: Callable[[BackupId], Awaitable[ASGIResponse]]
+) -> ASGIResponse:
+    """Return what the first of some backups gives that can; raises as above."""
     refusals: list[ProblemError] = []
-    for backup_id in location.backup_ids:
+    for backup_id in backup_ids:
         try:
-            return await contents.respond(
-                request,
-                backup_id=backup_id,
-                token=token,
-                file_id=location.file_id,
-                disposition=disposition,
-                name=attachment.name,
-                media_type=attachment.media_type,
-            )
+            return await respond(backup_id)
         except ProblemError as error:
             if error.problem.type not in _TRY_NEXT:
                 raise

@@ -33,6 +33,7 @@ async def start(runtime: Runtime) -> None:
         # Event streams end by themselves when they are told; what still runs after the grace
         # is cancelled by uvicorn. The bus still works meanwhile.
         parts.live.close()
+        await parts.thumbnails.pictures.close()
         server.should_exit = True
         await asyncio.wait({serving})
 

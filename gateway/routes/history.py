@@ -192,6 +192,30 @@ async def get_attachment(
     )
 
 
+@route(
+    "/api/artifacts/{artifact_id:str}/thumbnail",
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+    status_code=200,
+    opt=needs("read"),
+    responses=CONTENT,
+    tags=["history"],
+)
+async def get_thumbnail(
+    *,
+    request: Request[Any, Any, Any],
+    parts: GivenParts,
+    artifact_id: RowPath,
+    session_token: SessionHeader = None,
+) -> ASGIResponse:
+    """Send a small picture of it: the phone's own, else one that is made now and not kept.
+
+    423 when locked, 404 with the reason when there is no picture.
+    """
+    return await parts.thumbnails.respond(
+        request, parts.bus, artifact_id=ArtifactId(artifact_id), token=session_token
+    )
+
+
 HANDLERS = (
     list_threads,
     list_thread_artifacts,
@@ -199,4 +223,5 @@ HANDLERS = (
     get_artifact,
     list_versions,
     get_attachment,
+    get_thumbnail,
 )

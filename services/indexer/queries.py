@@ -25,6 +25,7 @@ from services.indexer.storage_revisions import (
 from services.indexer.storage_search import search
 from services.indexer.storage_shards import describe_substrings
 from services.indexer.storage_threads import list_thread_artifacts, list_threads
+from services.indexer.storage_thumbnails import locate_thumbnail
 from shared.bus import Bus, RequestContext, Serialized
 from shared.contracts.indexer import (
     AttachmentLocation,
@@ -40,7 +41,9 @@ from shared.contracts.indexer import (
     ListThreads,
     ListVersions,
     LocateAttachment,
+    LocateThumbnail,
     Search,
+    ThumbnailLocation,
 )
 from shared.contracts.problems import ProblemError
 from shared.contracts.requests import Page
@@ -135,6 +138,13 @@ class Queries:
         """Where an attachment lies."""
         async with self._pool.acquire() as connection:
             return await locate_attachment(connection, request)
+
+    async def locate_thumbnail(
+        self, request: LocateThumbnail, _context: RequestContext
+    ) -> ThumbnailLocation:
+        """Where a picture of an artifact lies."""
+        async with self._pool.acquire() as connection:
+            return await locate_thumbnail(connection, request)
 
 
 #: Requests whose answers are pages of bytes.

@@ -16,6 +16,7 @@ from shared.contracts.indexer import (
     GetIndexStates,
     ListKinds,
     LocateAttachment,
+    LocateThumbnail,
     RequestIndex,
     Search,
 )
@@ -77,6 +78,7 @@ async def start(runtime: Runtime) -> None:
     await runtime.serve(ListKinds, queries.list_kinds)
     await runtime.serve(GetIndexStates, queries.get_index_states)
     await runtime.serve(LocateAttachment, queries.locate_attachment)
+    await runtime.serve(LocateThumbnail, queries.locate_thumbnail)
     runtime.consume(
         {
             IndexRequested: events.on_index_requested,

@@ -90,7 +90,7 @@ async def list_artifacts(
 
 async def get_artifact(connection: Connection, request: GetArtifact, *, most_bytes: int) -> bytes:
     """Return one artifact, of whichever revision."""
-    rows = [await _find(connection, request.artifact_id)]
+    rows = [await find_artifact(connection, request.artifact_id)]
     artifacts = await to_artifacts(connection, rows)
     cut = await fit(artifacts, rows=rows, most_bytes=most_bytes, shorten=shorten_artifact)
     return cut.parts[0]
@@ -98,7 +98,7 @@ async def get_artifact(connection: Connection, request: GetArtifact, *, most_byt
 
 async def list_versions(connection: Connection, request: ListVersions, *, most_bytes: int) -> bytes:
     """Return every version of an artifact, oldest first."""
-    known = await _find(connection, request.artifact_id)
+    known = await find_artifact(connection, request.artifact_id)
     rows = await connection.fetch(
         f"select {ARTIFACT_COLUMNS} from artifact a"  # noqa: S608 -- parameters only
         " where a.device = $1 and a.kind = $2 and a.key = $3 order by a.added_at, a.id limit 1000",
@@ -115,7 +115,7 @@ async def locate_attachment(
     connection: Connection, request: LocateAttachment
 ) -> AttachmentLocation:
     """Return where an attachment lies; 404 says why when it is nowhere."""
-    row = await _find(connection, request.artifact_id)
+    row = await find_artifact(connection, request.artifact_id)
     attachments = staged_attachments(row)
     if not 0 <= request.n < len(attachments):
         raise not_found("attachment")
@@ -127,6 +127,16 @@ async def locate_attachment(
             404,
             staged.reason or "The phone did not put this file into its backup.",
         )
+    return AttachmentLocation(
+        attachment=to_attachment(request.n, staged),
+        device=Udid(row["device"]),
+        backup_ids=await find_holders(connection, row),
+        file_id=FileId(staged.file_id),
+    )
+
+
+async def find_holders(connection: Connection, row: Row) -> list[BackupId]:
+    """Return the backups that held an artifact, the newest first."""
     holders = await connection.fetch(
         "select b.backup_id::text, max(b.taken_at) as newest from artifact a"
         " join revision_backup b on b.device = a.device and b.taken_at >= a.added_at"
@@ -134,15 +144,11 @@ async def locate_attachment(
         " where a.id = $1 group by b.backup_id order by newest desc",
         row["id"],
     )
-    return AttachmentLocation(
-        attachment=to_attachment(request.n, staged),
-        device=Udid(row["device"]),
-        backup_ids=[BackupId(holder["backup_id"]) for holder in holders],
-        file_id=FileId(staged.file_id),
-    )
+    return [BackupId(holder["backup_id"]) for holder in holders]
 
 
-async def _find(connection: Connection, artifact_id: str) -> Row:
+async def find_artifact(connection: Connection, artifact_id: str) -> Row:
+    """Return an artifact's row; 404 when there is none."""
     row = await connection.fetchrow(
         f"select {ARTIFACT_COLUMNS} from artifact a where a.id = $1",  # noqa: S608 -- constant
         read_id(artifact_id, "artifact"),

@@ -207,6 +207,13 @@ class AttachmentLocation(msgspec.Struct, frozen=True, kw_only=True):
     file_id: FileId | None
 
 
+class ThumbnailLocation(AttachmentLocation, frozen=True, kw_only=True):
+    """Where the picture lies that stands for an artifact."""
+
+    #: Whether it is the phone's own small copy, not a picture to be made smaller.
+    is_small: bool
+
+
 class RequestIndex(Request[JobAccepted], frozen=True, kw_only=True):
     """Index a backup. Encrypted backups need an open session."""
 
@@ -298,6 +305,14 @@ class LocateAttachment(Request[AttachmentLocation], frozen=True, kw_only=True):
     reply: ClassVar[object] = AttachmentLocation
     artifact_id: ArtifactId
     n: int
+
+
+class LocateThumbnail(Request[ThumbnailLocation], frozen=True, kw_only=True):
+    """Where a picture of an artifact lies (404 with the reason when nowhere)."""
+
+    subject: ClassVar[str] = "cmd.indexer.locate_thumbnail"
+    reply: ClassVar[object] = ThumbnailLocation
+    artifact_id: ArtifactId
 
 
 class Search(Request[SearchPage], frozen=True, kw_only=True):
