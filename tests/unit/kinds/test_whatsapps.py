@@ -652,6 +652,42 @@ def test_rows_that_are_the_same_in_everything_are_counted_as_one(tmp_path: Path)
     assert len(found.artifacts) == 3
 
 
+def test_events_that_share_an_identity_are_told_apart_by_what_they_say(tmp_path: Path) -> None:
+    store = WhatsAppDatabase()
+    chat = store.group(LAKE, "Lake", created_at=AT)
+    for jid in (JONAS, ZOE):
+        store.message(chat, f"{OWN};{jid}", at=AT, jid=LAKE, form=6, event=50, stanza="A1")
+    found = read(store, tmp_path)
+    assert [event["targets"] for event in events(found)] == [["+15550142001"], ["+436601112223"]]
+    assert found.tally.skipped == 0
+
+
+def test_a_sender_without_a_number_is_whom_the_chat_knows(tmp_path: Path) -> None:
+    store = WhatsAppDatabase()
+    store.message(store.chat(JONAS), "hello", at=AT, jid=STRANGER, stanza="A1")
+    store.message(store.chat(YUKI_LID), "hello", at=AT, jid=YUKI, stanza="A2")
+    found = read(store, tmp_path)
+    assert found.find("whatsapp:in:A1").sender_handle == "+15550142001"
+    assert found.find("whatsapp:in:A2").sender_handle == "+819012345678"
+
+
+def test_a_status_of_everybody_has_no_sender_of_that_name(tmp_path: Path) -> None:
+    store = WhatsAppDatabase()
+    chat = store.chat("status@broadcast", form=3)
+    store.message(chat, "seen", at=AT, jid="status@broadcast", stanza="A1")
+    found = read(store, tmp_path)
+    assert found.find("whatsapp:in:A1").sender_handle is None
+    assert found.threads[0].participants == []
+
+
+def test_a_name_of_pictures_alone_is_a_name(tmp_path: Path) -> None:
+    store = WhatsAppDatabase()
+    store.chat(JONAS, "⛵")
+    store.chat(ZOE, "+43 660 111-2223")
+    found = read(store, tmp_path)
+    assert [thread.title for thread in found.threads] == ["⛵", None]
+
+
 def test_a_message_whose_chat_is_gone_is_there(tmp_path: Path) -> None:
     store = WhatsAppDatabase()
     store.message(77, "lost", at=AT, jid=JONAS, stanza="A1")

@@ -80,7 +80,8 @@ class Assembly:
             if sender is not None and sender.handle is not None:
                 return sender.handle
         handle = self._people.person(row.from_jid)
-        if handle is None and chat is not None and chat.is_person:
+        # In a direct chat there is one other, whom the chat may know by number.
+        if chat is not None and chat.is_person and not (handle or "").startswith("+"):
             return chat.address
         return handle
 

@@ -115,13 +115,13 @@ class Calls:
             alone = people[0].handle if len(people) == 1 else None if people else other
             thread = None if alone is None else self._chats.thread_of_person(alone)
         call = self._call(row, people, creator, is_group=group_jid is not None or len(people) > 1)
-        names = [self._people.name(c.handle) or c.handle for c in people]
         return StagedArtifact(
             key=self._key(row, creator),
             thread_key=thread,
             occurred_at_us=row["at_us"],
             title=_title(call, is_me=is_me),
-            text="\n".join(dict.fromkeys(names)) or None,
+            # No names: a call does not change when somebody is renamed.
+            text="\n".join(dict.fromkeys(caller.handle for caller in people)) or None,
             sender_handle=None if is_me else other,
             is_me=is_me,
             payload=WhatsAppPayload(

@@ -8,10 +8,11 @@ move to another identity of the same person, and its messages are then still the
 from __future__ import annotations
 
 from services.indexer.kinds.records import key_of
-from services.indexer.kinds.values import flag_of
+from services.indexer.kinds.values import flag_of, int_of
 from services.indexer.kinds.whatsapp.chats import Chats
 from services.indexer.kinds.whatsapp.jids import word
 from services.indexer.kinds.whatsapp.store import MessageRow
+from services.indexer.kinds.whatsapp.vocabulary import EVENT_TYPES
 
 #: Longer ones are forged, and would not fit into an index.
 _LONGEST = 200
@@ -38,9 +39,9 @@ class Keys:
         return f"{self._app_key}:{way}:{stanza}"
 
     def _digest(self, row: MessageRow, way: str) -> str:
-        """Return a digest of what never changes about a message; its words do."""
+        """Return a digest of what never changes about a message; words of people may."""
         sender = self._chats.senders.get(row.member) if isinstance(row.member, int) else None
-        said = row.text if row.stanza is None else None
+        said = row.text if row.stanza is None or int_of(row.type) in EVENT_TYPES else None
         return key_of(
             self._app_key, way, self._chats.thread_of(row.chat), row.date,
             None if sender is None else sender.handle, row.event, said,
