@@ -34,9 +34,10 @@ def load_plist(data: object) -> Any:
         return None
 
 
-def load_archive(data: object) -> Any:
+def load_archive(data: object, name: str = "root") -> Any:
     """Return the root of an archive; a plain property list as it is; None when unreadable.
 
+    CloudKit's archives have no root but named values, one of which *name* asks for.
     Dictionaries, arrays, strings, data, dates and URLs become Python's own; other objects become
     dictionaries of their fields, with their class under ``$class``.
     """
@@ -46,7 +47,7 @@ def load_archive(data: object) -> Any:
     objects, top = plist["$objects"], plist.get("$top")
     if not isinstance(objects, list) or not isinstance(top, dict) or not top:
         return None
-    root = top.get("root", next(iter(top.values())))
+    root = top.get(name, next(iter(top.values())) if name == "root" else None)
     try:
         return _Archive(objects).resolve(root, 0)
     except _EndlessError:
