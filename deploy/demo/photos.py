@@ -129,6 +129,11 @@ def _at_the_lake(library: DemoLibrary, at: dt.datetime) -> list[int]:
     db.face(live, jonas, ZCENTERX=0.3)
     db.face(live, yuki, ZCENTERX=0.7)
     db.face(live, stranger, ZCENTERX=0.9)
+    if library.form != "13":
+        me = db.participant("Mira", "Sandoval", address="mira.sandoval@example.com", is_me=True)
+        db.contribute(boat, me)
+        brother = db.participant("Jonas", "Sandoval", address="+15550142001")
+        db.contribute(live, brother)
     db.keyword("Lake", [boat, live, film])
     db.keyword("Grüße", [boat])
     return [boat, live, edited, raw, row[1], film]

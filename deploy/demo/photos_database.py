@@ -213,6 +213,20 @@ class PhotosDatabase:
             **{"ZCOMMENTEDASSET" if text is not None else "ZLIKEDASSET": asset},
         )  # fmt: skip
 
+    def participant(self, given: str, family: str, *, address: str, is_me: bool = False) -> int:
+        """Let somebody take part in the shared library."""
+        return self.insert(
+            "ZSHAREPARTICIPANT", ZISCURRENTUSER=int(is_me), ZUUID=self.uuid(),
+            ZNAMECOMPONENTS=name_archive(given, family),
+            **{"ZEMAILADDRESS" if "@" in address else "ZPHONENUMBER": address},
+        )  # fmt: skip
+
+    def contribute(self, asset: int, participant: int) -> None:
+        """Put a photo into the shared library; not on iOS 13, which knows none."""
+        self.change(asset, ZACTIVELIBRARYSCOPEPARTICIPATIONSTATE=1, ZLIBRARYSCOPE=1)
+        column = f"Z{self._entities[1]}LIBRARYSCOPEASSETCONTRIBUTORS"
+        self.insert("ZASSETCONTRIBUTOR", **{column: asset, "ZPARTICIPANT": participant})
+
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """Change anything else."""
         self._db.execute(statement, parameters)
@@ -221,6 +235,29 @@ class PhotosDatabase:
         """Return Photos.sqlite."""
         self._db.commit()
         return self._db.serialize()
+
+
+def name_archive(given: str, family: str) -> bytes:
+    """Return the archive of a person's name."""
+    return _archive(
+        [
+            "$null",
+            {"NS.nameComponentsPrivate": plistlib.UID(2)},
+            {"NS.givenName": plistlib.UID(3), "NS.familyName": plistlib.UID(4)},
+            given,
+            family,
+        ]
+    )
+
+
+def _archive(objects: list[Any]) -> bytes:
+    return plistlib.dumps(
+        {
+            "$version": 100_000, "$archiver": "NSKeyedArchiver",
+            "$top": {"root": plistlib.UID(1)}, "$objects": objects,
+        },
+        fmt=plistlib.FMT_BINARY,
+    )  # fmt: skip
 
 
 def looked_up_place(
@@ -259,10 +296,4 @@ def looked_up_place(
         "addressString": add(f"{street}, {postal_code} {city}, {country}"),
         "postalAddress": add(postal), "$class": of_class("PLRevGeoLocationInfo"),
     }  # fmt: skip
-    return plistlib.dumps(
-        {
-            "$version": 100_000, "$archiver": "NSKeyedArchiver",
-            "$top": {"root": plistlib.UID(1)}, "$objects": objects,
-        },
-        fmt=plistlib.FMT_BINARY,
-    )  # fmt: skip
+    return _archive(objects)

@@ -71,6 +71,11 @@ create table ZCLOUDSHAREDCOMMENT (Z_PK integer primary key, Z_ENT integer, Z_OPT
 ZISCAPTION integer, ZISLIKE integer, ZISMYCOMMENT integer, ZCOMMENTEDASSET integer,
 ZLIKEDASSET integer, ZCOMMENTDATE timestamp, ZCOMMENTTEXT varchar,
 ZCOMMENTERHASHEDPERSONID varchar);
+create table ZASSETCONTRIBUTOR (Z_PK integer primary key, Z_ENT integer, Z_OPT integer,
+ZPARTICIPANT integer, Z{e_asset}LIBRARYSCOPEASSETCONTRIBUTORS integer);
+create table ZSHAREPARTICIPANT (Z_PK integer primary key, Z_ENT integer, Z_OPT integer,
+ZISCURRENTUSER integer, ZROLE integer, ZSHARE integer, ZEMAILADDRESS varchar,
+ZPHONENUMBER varchar, ZUUID varchar, ZNAMECOMPONENTS blob);
 create table ZCLOUDSHAREDALBUMINVITATIONRECORD (Z_PK integer primary key, Z_ENT integer,
 Z_OPT integer, ZINVITATIONSTATE integer, ZISMINE integer, ZALBUM integer,
 ZINVITEEFIRSTNAME varchar, ZINVITEEFULLNAME varchar, ZINVITEEHASHEDPERSONID varchar,

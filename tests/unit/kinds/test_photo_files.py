@@ -112,6 +112,20 @@ def test_files_that_the_database_does_not_know_are_photos_too(tmp_path: Path) ->
     assert not found.tally.notes
 
 
+def test_a_file_claims_no_identity_that_the_database_knows(tmp_path: Path) -> None:
+    library = DemoLibrary()
+    library.picture("IMG_0001.JPG", at=AT, ZUUID=KEY)
+    said = attributes_of(KEY, name="A.JPG", taken_at=AT)
+    found = parse(
+        "photo",
+        {f"{DOMAIN}/{LIBRARY}": library.database.to_bytes()},
+        tmp_path,
+        listing=[line("DCIM/100APPLE/IMG_0002.JPG", attributes=said)],
+    )
+    assert [one.key for one in found.artifacts] == [KEY]
+    assert found.tally.skipped == 1
+
+
 def test_photos_come_in_the_order_of_time_and_those_without_one_last(tmp_path: Path) -> None:
     found = run(
         tmp_path,

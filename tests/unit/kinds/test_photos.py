@@ -185,7 +185,8 @@ def test_a_scanned_photo_is_as_old_as_it_is(demo: Collected) -> None:
 
 def test_a_photo_of_a_shared_album_has_comments_and_who_put_it_there(demo: Collected) -> None:
     artifact, payload = named(demo, "IMG_0007.JPG")
-    assert (payload["source"], payload["contributor"]) == ("shared_album", "Amélie Dubois")
+    assert payload["source"] == "shared_album"
+    assert payload["contributors"] == [{"name": "Amélie Dubois"}]
     assert payload["is_kept_apart"] is True
     assert payload["comments"] == [
         {
@@ -199,6 +200,19 @@ def test_a_photo_of_a_shared_album_has_comments_and_who_put_it_there(demo: Colle
     assert artifact.attachments[0].present
     thread = next(one for one in demo.threads if one.key == artifact.thread_key)
     assert (thread.is_group, thread.participants) == (True, ["Amélie Dubois", "Mira Sandoval"])
+
+
+@pytest.mark.parametrize("form", ["16", "18", "26"])
+def test_the_shared_library_tells_who_put_a_photo_there(tmp_path: Path, form: Form) -> None:
+    found = run_demo(tmp_path, form=form)
+    mine, payload = named(found, "IMG_0101.HEIC")
+    assert (mine.is_me, mine.sender_handle) == (True, None)
+    assert payload["contributors"][0]["is_me"] is True
+    theirs, payload = named(found, "IMG_0102.HEIC")
+    assert payload["is_in_shared_library"] is True
+    assert payload["contributors"] == [{"name": "Jonas Sandoval", "handle": "+15550142001"}]
+    assert (theirs.is_me, theirs.sender_handle) == (False, "+15550142001")
+    assert "is_in_shared_library" not in named(found, "IMG_0103.HEIC")[1]
 
 
 def test_every_file_of_the_camera_belongs_to_a_photo(demo: Collected) -> None:

@@ -13,6 +13,7 @@ from services.indexer.kinds.photo.payload import (
     Burst,
     Camera,
     Comment,
+    Contributor,
     Face,
     Media,
     PhotoPayload,
@@ -65,7 +66,7 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
     unnamed_faces: int = 0
     keywords: tuple[str, ...] = ()
     comments: tuple[Comment, ...] = ()
-    contributor: str | None = None
+    contributors: tuple[Contributor, ...] = ()
     resources: Sequence[Record] = ()
 
 
@@ -104,7 +105,7 @@ def assemble(
         unnamed_faces=beside.unnamed_faces,
         keywords=beside.keywords,
         comments=beside.comments,
-        contributor=beside.contributor,
+        contributors=beside.contributors,
         camera=_camera(row),
         burst=_burst(row),
         saved_by=_saved_by(row),
@@ -124,13 +125,12 @@ def assemble(
         taken_with=_word(TAKEN_WITH, row["ZIMPORTEDBY"], "imported_by", raw, quiet=UNSAID_IMPORT),
         raw=raw,
     )
-    return artifact_of(key, payload, gathered, is_me=flag_of(row["ZCLOUDISMYASSET"]))
+    return artifact_of(key, payload, gathered)
 
 
-def artifact_of(
-    key: str, payload: PhotoPayload, gathered: Gathered, *, is_me: bool = False
-) -> StagedArtifact:
+def artifact_of(key: str, payload: PhotoPayload, gathered: Gathered) -> StagedArtifact:
     """Return the artifact of a payload with its files."""
+    by = payload.contributors[0] if payload.contributors else Contributor()
     return StagedArtifact(
         key=key,
         payload=payload,
@@ -138,7 +138,8 @@ def artifact_of(
         occurred_at_us=microseconds(payload.taken_at or payload.added_at),
         title=payload.title or payload.original_name or payload.file_name,
         text=searchable(payload),
-        is_me=is_me,
+        sender_handle=None if by.is_me else by.handle,
+        is_me=by.is_me,
         attachments=gathered.files,
     )
 
@@ -178,7 +179,7 @@ def searchable(payload: PhotoPayload) -> str | None:
         place.country,
         *place.areas,
         *(part for said in payload.comments for part in (said.by, said.text)),
-        payload.contributor,
+        *(part for one in payload.contributors for part in (one.name, one.handle)),
         " ".join(part for part in (camera.make, camera.model) if part),
         camera.lens,
         app.name or app.bundle_id,
@@ -282,8 +283,7 @@ def _state(row: Record) -> dict[str, Any]:
         "edited_with": text_of(row["u.ZEDITORLOCALIZEDNAME"])
         or text_of(row["ZEDITORBUNDLEID"])
         or text_of(row["u.ZADJUSTMENTFORMATIDENTIFIER"]),
-        "is_in_shared_library": _is_positive(row["ZACTIVELIBRARYSCOPEPARTICIPATIONSTATE"])
-        or row["ZLIBRARYSCOPE"] is not None,
+        "is_in_shared_library": _is_positive(row["ZACTIVELIBRARYSCOPEPARTICIPATIONSTATE"]),
     }
 
 

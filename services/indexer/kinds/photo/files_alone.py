@@ -30,7 +30,7 @@ from services.indexer.kinds.photo.vocabulary import (
     TAKEN_WITH,
     UNSAID_IMPORT,
 )
-from services.indexer.kinds.protocol import ListedFile, ParserInputs, Sink
+from services.indexer.kinds.protocol import ListedFile, ParserInputs, Tally
 from services.indexer.kinds.records import Records
 from services.indexer.staging import StagedArtifact
 
@@ -49,7 +49,7 @@ class _File(msgspec.Struct, frozen=True, gc=False):
 
 
 def parse_files_alone(
-    inputs: ParserInputs, files: PhotoFiles, sink: Sink, claimed: set[int]
+    inputs: ParserInputs, files: PhotoFiles, tally: Tally, *, claimed: set[int], records: Records
 ) -> None:
     """Give a photo for every file of the camera that is not *claimed*, in the order of time."""
     stems: dict[str, list[_File]] = {}
@@ -62,7 +62,7 @@ def parse_files_alone(
             continue
         count += 1
         if count > _MOST_FILES:
-            sink.tally.note("The backup has more such files than are read.")
+            tally.note("The backup has more such files than are read.")
             break
         said = read_attributes(listed.attributes)
         taken = said.taken_at or listed.created_at or listed.modified_at
@@ -72,10 +72,8 @@ def parse_files_alone(
         (sorted(group, key=_rank) for group in stems.values()),
         key=lambda group: (group[0].taken_us, group[0].path),
     )
-    records = Records(sink, total=len(photos))
     for group in photos:
         records.keep(lambda group=group: _photo(group, files))  # type: ignore[misc]
-    records.finish()
 
 
 def _is_claimed(listed: ListedFile, claimed: set[int]) -> bool:

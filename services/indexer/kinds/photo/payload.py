@@ -112,6 +112,15 @@ class SavedBy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str | None = None
 
 
+class Contributor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who put it into a shared album, or into the library that a family shares."""
+
+    name: str | None = None
+    #: A number or address in the form in which handles are compared.
+    handle: str | None = None
+    is_me: bool = False
+
+
 class PhotoPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The struct of the kind ``photo``."""
 
@@ -177,8 +186,7 @@ class PhotoPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     #: ``rear_camera``, ``front_camera``, ``app``, ``system``.
     taken_with: str | None = None
     saved_by: SavedBy | None = None
-    #: Who put it into the shared album.
-    contributor: str | None = None
+    contributors: tuple[Contributor, ...] = ()
     is_in_shared_library: bool = False
     is_in_icloud: bool = False
     #: Whether the backup holds the original; null where its list of files was not at hand.
