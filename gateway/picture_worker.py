@@ -65,7 +65,8 @@ def _limit() -> None:
         resource.setrlimit(what, (most, most))
 
 
-def _in_child(picture: bytes) -> bytes:
+def make_apart(picture: bytes) -> bytes:
+    """Return what a child of this process makes of *picture*; nothing when it cannot."""
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
@@ -91,7 +92,7 @@ def work(source: BinaryIO, target: BinaryIO) -> None:
     """Make pictures smaller until nobody asks any more."""
     while len(head := source.read(LENGTH.size)) == LENGTH.size:
         picture = source.read(LENGTH.unpack(head)[0])
-        made = _in_child(picture)
+        made = make_apart(picture)
         target.write(LENGTH.pack(len(made)) + made)
         target.flush()
 

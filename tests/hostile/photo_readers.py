@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import io
 import random
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from pi_heif import register_heif_opener
+from PIL import Image
 
 from deploy.demo.photos import LIBRARY, attributes_of, demo_library
 from deploy.demo.photos_schema import Form
+from gateway.picture_worker import SIDE, make_apart
 from services.indexer.kinds.backup_files import file_id_of
-from tests.hostile.mutations import mutate, property_list_spots, sqlite_spots
+from tests.hostile import seeds
+from tests.hostile.mutations import anywhere, mutate, property_list_spots, sqlite_spots
+from tests.hostile.reader import Reader
 from tests.hostile.rows import disturb
 from tests.hostile.workers import Stores
 
@@ -105,3 +111,40 @@ _PATHS = (
     "Media/DCIM/\u202egpj.exe",
     "Media/DCIM/100APPLE/IMG_0101.HEIC",
 )
+
+
+class SmallPictures(Reader):
+    """Pictures of every format that is made smaller, as the gateway's process gets them."""
+
+    name = "small pictures"
+    errors = ()
+
+    def open(self, folder: Path) -> None:
+        register_heif_opener(thumbnails=False)
+        Image.init()
+        self._seeds = [_drawn(form, mode) for form, mode in _DRAWN]
+        self._seeds += seeds.small_samples("*.heic", "*.jpeg", "*.gif")
+
+    def damage(self, chance: random.Random) -> bytes:
+        return mutate(chance.choice(self._seeds), chance, others=self._seeds, spots=anywhere)
+
+    def read(self, damaged: Any, scratch: Path) -> None:
+        made = make_apart(damaged)
+        if made:
+            with Image.open(io.BytesIO(made)) as small:
+                small.load()
+                assert small.format == "JPEG"
+                assert max(small.size) <= SIDE
+                assert not small.getexif()
+
+
+_DRAWN = (
+    ("JPEG", "RGB"), ("JPEG", "CMYK"), ("PNG", "RGBA"), ("PNG", "P"), ("GIF", "P"),
+    ("WEBP", "RGB"), ("TIFF", "RGB"), ("TIFF", "1"), ("BMP", "RGB"),
+)  # fmt: skip
+
+
+def _drawn(form: str, mode: str) -> bytes:
+    made = io.BytesIO()
+    Image.linear_gradient("L").resize((320, 200)).convert(mode).save(made, form)
+    return made.getvalue()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.hostile.container_readers import Folders, Keybags, PropertyLists
 from tests.hostile.content_readers import Archives, Protobufs, TypedStreams
 from tests.hostile.manifest_readers import ArchivedEntries, Blobs, Manifests, OldManifests
-from tests.hostile.photo_readers import Photos
+from tests.hostile.photo_readers import Photos, SmallPictures
 from tests.hostile.reader import Reader
 from tests.hostile.whatsapp_readers import WhatsApps
 from tests.hostile.workers import AddressBooks, Messages
@@ -30,6 +30,7 @@ def all_readers() -> dict[str, Callable[[], Reader]]:
         Messages,
         AddressBooks,
         Photos,
+        SmallPictures,
         WhatsApps,
     )
     return {make().name: make for make in made}

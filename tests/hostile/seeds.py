@@ -134,6 +134,11 @@ def typedstreams() -> list[bytes]:
     return [*own, *_samples("typedstream/*")]
 
 
+def small_samples(*patterns: str) -> list[bytes]:
+    """Public samples of these names, where they are and not large."""
+    return list(_samples(*patterns))
+
+
 @cache
 def messages() -> bytes:
     """The demo phone's sms.db."""
