@@ -45,11 +45,11 @@ class Database:
         self._open()
         try:
             self._tables = {
-                name: sql or ""
+                name: sql
                 for name, sql in self._connection.execute(
                     "select name, sql from sqlite_master where type = 'table'"
                 )
-                if isinstance(name, str)
+                if isinstance(name, str) and isinstance(sql, str)
             }
         except (sqlite3.Error, UnicodeDecodeError) as error:
             self._connection.close()

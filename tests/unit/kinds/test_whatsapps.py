@@ -775,6 +775,16 @@ def test_missing_tables_and_columns_cost_what_they_hold(tmp_path: Path) -> None:
     assert found.find("whatsapp:in:A1").text == "hello"
 
 
+def test_a_table_whose_schema_is_no_text_is_not_there(tmp_path: Path) -> None:
+    store = WhatsAppDatabase()
+    store.message(store.chat(JONAS), "hello", at=AT, jid=JONAS, stanza="A1")
+    store.execute("pragma writable_schema = on")
+    store.execute(
+        "update sqlite_master set sql = cast(sql as blob) where name = 'ZWAPROFILEPUSHNAME'"
+    )
+    assert read(store, tmp_path).find("whatsapp:in:A1").text == "hello"
+
+
 def test_damaged_pages_cost_the_messages_on_them(tmp_path: Path) -> None:
     store = WhatsAppDatabase()
     chat = store.chat(JONAS)
