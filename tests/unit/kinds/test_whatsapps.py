@@ -36,6 +36,7 @@ from deploy.demo.whatsapp_database import (
 )
 from services.indexer.kinds import PARSERS
 from services.indexer.kinds.protocol import UnsupportedStoreError
+from services.indexer.kinds.whatsapp import chats
 from tests.unit.kinds.collected import Collected, parse
 
 CHATS, CONTACTS, CALLS, LIDS = (
@@ -148,6 +149,20 @@ def test_groups_have_their_members_without_the_owner(demo: Collected) -> None:
     assert chat["created_at"] == "2024-07-12T08:00:00Z"
     assert chat["creator"] == chat["owner"] == "+15550142000"
     assert chat["muted_until"] == "2025-05-21T19:00:00Z"
+
+
+def test_a_forged_group_of_too_many_members_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chats, "_MOST_MEMBERS", 2)
+    store = WhatsAppDatabase()
+    group = store.group(LAKE, "Lake", created_at=AT)
+    for jid in (JONAS, ZOE, YUKI):
+        store.member(group, jid)
+    found = read(store, tmp_path)
+    chat = found.payload(f"whatsapp:chat:group:{LAKE}")["chat"]
+    assert (len(chat["members"]), chat["members_left_out"]) == (2, 1)
+    assert len(found.threads[0].participants) == 2
 
 
 def test_every_sort_of_chat_is_told_apart(demo: Collected) -> None:

@@ -25,6 +25,8 @@ from services.indexer.staging import StagedArtifact, StagedThread
 
 #: Members whose names stand in the text of a chat that is searched.
 _MOST_NAMES = 2000
+#: Groups have at most 1024 members, communities some thousands; more are forged.
+_MOST_MEMBERS = 10_000
 _NO_CHAT = "unknown"
 
 _SESSION = (
@@ -174,7 +176,8 @@ class Chats:
             newest = chats[-1]
             if newest.is_group:
                 found = [h for chat in chats for h in members.get(chat.row["Z_PK"], ())]
-                participants = [h for h in dict.fromkeys(found) if h != self._people.own]
+                others = [h for h in dict.fromkeys(found) if h != self._people.own]
+                participants = others[:_MOST_MEMBERS]
             else:
                 participants = [newest.address] if newest.is_person else []
             yield StagedThread(
@@ -204,7 +207,7 @@ class Chats:
         # A number in place of a name is what the handle says, too.
         return name if name is None or chat.is_group or is_name(name) else None
 
-    def artifacts(self, media: Media) -> Iterator[tuple[int, Chat, StagedArtifact]]:
+    def artifacts(self, media: Media) -> Iterator[tuple[int, StagedArtifact]]:
         """Yield an artifact of every chat with the moment at which it began, 0 for unknown."""
         groups = self._rows_by_chat("ZWAGROUPINFO", _GROUP, "ZCHATSESSION")
         pictures = self._pictures()
@@ -223,7 +226,10 @@ class Chats:
                 jid=None if chat.jid is None else own,
                 handle=chat.address if chat.is_person else None,
                 **self._about(chat),
-                members=tuple(self._member(sender) for sender in members.get(number, ())),
+                members=tuple(
+                    self._member(sender) for sender in members.get(number, [])[:_MOST_MEMBERS]
+                ),
+                members_left_out=max(len(members.get(number, [])) - _MOST_MEMBERS, 0),
                 created_at=cocoa_utc(group.get("ZCREATIONDATE")),
                 creator=self._people.person(group.get("ZCREATORJID")),
                 owner=self._people.person(group.get("ZOWNERJID")),
@@ -238,7 +244,7 @@ class Chats:
                 type_code=chat.type_code if chat.type == _NO_CHAT else None,
             )
             at_us = cocoa_microseconds(group.get("ZCREATIONDATE"))
-            yield at_us or 0, chat, self._artifact(chat, info, at_us, pictures.get(own), media)
+            yield at_us or 0, self._artifact(chat, info, at_us, pictures.get(own), media)
 
     def _artifact(
         self, chat: Chat, info: ChatInfo, at_us: int | None, picture: str | None, media: Media

@@ -171,6 +171,8 @@ class ChatInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     about: str | None = None
     about_at: dt.datetime | None = None
     members: tuple[Member, ...] = ()
+    #: How many more the store claims to have.
+    members_left_out: int = 0
     created_at: dt.datetime | None = None
     creator: str | None = None
     owner: str | None = None

@@ -43,7 +43,7 @@ _PAYMENT = (
 
 def parse_whatsapp(inputs: ParserInputs, sink: Sink) -> None:
     """Give everything that both apps hold to *sink*."""
-    files: BackupFiles | None = None
+    files = BackupFiles(inputs)
     failures: list[UnsupportedStoreError] = []
     read = 0
     seen: set[str] = set()
@@ -52,7 +52,6 @@ def parse_whatsapp(inputs: ParserInputs, sink: Sink) -> None:
         # The oldest place still holds a copy from before the move in some backups.
         if path is None or app.key in seen:
             continue
-        files = files or BackupFiles(inputs)
         try:
             with Database(path) as database:
                 _Reader(app, database, inputs, files, sink).run()
@@ -126,7 +125,7 @@ class _Reader:
 
     def _chat_items(self) -> Iterator[Item]:
         found = sorted(self._chats.artifacts(self._media), key=itemgetter(0))
-        for at_us, _, artifact in found:
+        for at_us, artifact in found:
             yield at_us, partial(_as_it_is, artifact)
 
     def _call_items(self, database: Database) -> Iterator[Item]:
