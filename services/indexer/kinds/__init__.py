@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.indexer.kinds.call import CallParser
 from services.indexer.kinds.contact import ContactParser
 from services.indexer.kinds.installed import with_installed
 from services.indexer.kinds.message import MessageParser
@@ -12,5 +13,5 @@ from services.indexer.kinds.whatsapp import WhatsAppParser
 #: Every kind by its name, in the order in which they are indexed: contacts are small and quick, and
 #: what people look for first comes before the rest.
 PARSERS: dict[str, KindParser] = with_installed(
-    (ContactParser(), MessageParser(), WhatsAppParser(), PhotoParser())
+    (ContactParser(), MessageParser(), WhatsAppParser(), CallParser(), PhotoParser())
 )
