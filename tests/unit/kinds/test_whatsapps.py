@@ -378,6 +378,25 @@ def test_an_event_that_nobody_knows_keeps_its_number_and_its_text(tmp_path: Path
     assert found.find("whatsapp:in:A1").text == "who knows"
 
 
+def test_what_an_event_says_beside_the_people_it_names_is_kept(tmp_path: Path) -> None:
+    store = WhatsAppDatabase()
+    chat = store.chat(JONAS)
+    for event, text in ((5, f"{JONAS},{ZOE}"), (5, f"{JONAS} moved on"), (29, "New name Ltd")):
+        store.message(chat, text, at=AT, jid=JONAS, form=10, event=event)
+    store.message(chat, "soon", at=AT, jid=JONAS, form=6, event=26)
+    found = events(read(store, tmp_path))
+    assert found == [
+        {"kind": "number_changed", "targets": ["+15550142001", "+436601112223"]},
+        {
+            "kind": "number_changed",
+            "targets": ["+15550142001"],
+            "text": "15550142001@s.whatsapp.net moved on",
+        },
+        {"kind": "business_renamed", "text": "New name Ltd"},
+        {"kind": "disappearing_messages_changed", "text": "soon"},
+    ]
+
+
 def test_calls_are_in_the_threads_of_those_who_were_called(demo: Collected) -> None:
     own = demo.find("whatsapp:call:WACALL01")
     assert (own.thread_key, own.is_me, own.title) == (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from services.indexer.kinds.whatsapp.details import Metadata
-from services.indexer.kinds.whatsapp.jids import Jid, jids_in
+from services.indexer.kinds.whatsapp.jids import Jid, jids_in, without_jids
 from services.indexer.kinds.whatsapp.payload import Event
 from services.indexer.kinds.whatsapp.people import People
 from services.indexer.kinds.whatsapp.vocabulary import (
@@ -44,12 +44,18 @@ def describe_event(
     if kind == RENAMED:
         return _renamed(text, member)
     if kind == DISAPPEARING:
-        return Event(kind=kind, by=member, duration_seconds=_seconds(text, metadata))
+        seconds = _written_seconds(text)
+        return Event(
+            kind=kind,
+            by=member,
+            text=text if seconds is None else None,
+            duration_seconds=metadata.disappearing_seconds if seconds is None else seconds,
+        )
     jids = [] if text is None else jids_in(text)[:_MOST_TARGETS]
     if kind in ABOUT_MEMBERS:
         return _members(kind, text, jids, member, people)
     named = tuple(people.handle_of(jid) for jid in jids)
-    return Event(kind=kind, by=member, targets=named, text=text if not named else None)
+    return Event(kind=kind, by=member, targets=named, text=_beside_people(text))
 
 
 def _members(
@@ -81,7 +87,12 @@ def _renamed(text: str | None, member: str | None) -> Event:
     return Event(kind=RENAMED, by=member, title=text)
 
 
-def _seconds(text: str | None, metadata: Metadata) -> int | None:
+def _written_seconds(text: str | None) -> int | None:
     if text is not None and text.isascii() and text.isdigit() and len(text) < 10:
         return int(text)
-    return metadata.disappearing_seconds
+    return None
+
+
+def _beside_people(text: str | None) -> str | None:
+    """Return a text unless it is nothing but a list of people."""
+    return text if text is not None and without_jids(text).strip(" ,;") else None

@@ -84,6 +84,11 @@ def jids_in(text: str) -> list[Jid]:
     return list(dict.fromkeys(jid for jid in found if jid is not None))
 
 
+def without_jids(text: str) -> str:
+    """Return what an event's text says beside the people that it names."""
+    return _IN_TEXT.sub("", text[:100_000])
+
+
 def _dialled(digits: str) -> str:
     """Return a number as it is dialled today: identities are never renumbered, contacts are.
 
