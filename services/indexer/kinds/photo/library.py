@@ -20,6 +20,7 @@ _DAMAGED = "Part of a table is damaged; what could be read was read."
 _TOO_MANY = "A record claims to have more parts than any has."
 #: No photo has more faces, albums or comments.
 _MOST_PER_RECORD = 2_000
+_MOST_PER_BATCH = 50_000
 BATCH = 400
 
 #: Columns of a photo, with the table that has them: ``a`` its own, ``b`` additional attributes,
@@ -105,11 +106,14 @@ class Library:
         numbers = array("q")
         for rest in ("order by ZDATECREATED, Z_PK", "not indexed"):
             del numbers[:]
+            # A forged table may have a number again and again; asked for once, all rows cost once.
+            seen: set[int] = set()
             try:
                 for (number,) in self.database.numbers(
                     f"select Z_PK from {self.table} {rest}"  # noqa: S608 -- names are ours
                 ):
-                    if type(number) is int:
+                    if type(number) is int and number not in seen:
+                        seen.add(number)
                         numbers.append(number)
             except (sqlite3.Error, UnicodeDecodeError):
                 # Half of a broken index, or of a broken table: the latter is what there is.
@@ -136,18 +140,20 @@ class Library:
             found = {}
             for number in numbers:
                 try:
-                    found |= self._read([number])
+                    found |= self._read([number], rest=" limit 1")
                 except sqlite3.Error:
                     self._tally.read += 1
                     self._tally.undecodable += 1
                     self._tally.note(_DAMAGED)
         return [found[number] for number in numbers if number in found]
 
-    def _read(self, numbers: Sequence[int]) -> dict[int, Record]:
+    def _read(self, numbers: Sequence[int], *, rest: str = "") -> dict[int, Record]:
         asked = msgspec.json.encode(list(numbers)).decode()
         found: dict[int, Record] = {}
-        for row in self.database.rows(self._select, (asked,)):
-            # A forged table may have a number twice.
+        for count, row in enumerate(self.database.rows(self._select + rest, (asked,))):
+            if count > 2 * len(numbers):
+                # Forged tables that have a number many times multiply each other.
+                raise sqlite3.DataError("more rows than were asked for")
             found.setdefault(row[0], dict(zip(self._names, row, strict=True)))
         return found
 
@@ -185,7 +191,10 @@ class Details:
             return found
         asked = msgspec.json.encode(list(numbers)).decode()
         try:
-            for number, *row in self._database.rows(self._statement, (asked,)):
+            for count, (number, *row) in enumerate(self._database.rows(self._statement, (asked,))):
+                if count >= _MOST_PER_BATCH:
+                    self._tally.note(_TOO_MANY)
+                    break
                 rows = found.setdefault(number, [])
                 if len(rows) < _MOST_PER_RECORD:
                     rows.append(dict(zip(self._names, row, strict=True)))
