@@ -26,6 +26,10 @@ class Records:
         self._done = 0
         self._keys: set[str] = set()
 
+    def expect(self, more: int) -> None:
+        """Count on *more* records, of a further store."""
+        self._total += more
+
     def keep(self, make: Callable[[], StagedArtifact | None]) -> None:
         """Take what *make* returns. None, and whatever it raises, cost this record only."""
         tally = self._sink.tally
