@@ -8,10 +8,18 @@ from services.indexer.kinds.installed import with_installed
 from services.indexer.kinds.message import MessageParser
 from services.indexer.kinds.photo import PhotoParser
 from services.indexer.kinds.protocol import KindParser
+from services.indexer.kinds.voicemail import VoicemailParser
 from services.indexer.kinds.whatsapp import WhatsAppParser
 
 #: Every kind by its name, in the order in which they are indexed: contacts are small and quick, and
 #: what people look for first comes before the rest.
 PARSERS: dict[str, KindParser] = with_installed(
-    (ContactParser(), MessageParser(), WhatsAppParser(), CallParser(), PhotoParser())
+    (
+        ContactParser(),
+        MessageParser(),
+        WhatsAppParser(),
+        CallParser(),
+        VoicemailParser(),
+        PhotoParser(),
+    )
 )

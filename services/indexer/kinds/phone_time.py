@@ -56,3 +56,11 @@ def cocoa_utc(value: object) -> dt.datetime | None:
 def unix_utc(value: object) -> dt.datetime | None:
     """Return the moment of a date in Unix seconds, or None."""
     return utc(unix_microseconds(value))
+
+
+def microseconds_of(at: dt.datetime | None) -> int | None:
+    """Return microseconds since 1970 of a file's time, or None for none, or one that cannot be."""
+    if at is None or at.tzinfo is None:
+        return None
+    at_us = (at - _EPOCH) // dt.timedelta(microseconds=1)
+    return at_us if _EARLIEST_US <= at_us <= _LATEST_US else None
