@@ -6,6 +6,7 @@ from services.indexer.kinds.call import CallParser
 from services.indexer.kinds.contact import ContactParser
 from services.indexer.kinds.installed import with_installed
 from services.indexer.kinds.message import MessageParser
+from services.indexer.kinds.note import NoteParser
 from services.indexer.kinds.photo import PhotoParser
 from services.indexer.kinds.protocol import KindParser
 from services.indexer.kinds.voicemail import VoicemailParser
@@ -21,5 +22,6 @@ PARSERS: dict[str, KindParser] = with_installed(
         CallParser(),
         VoicemailParser(),
         PhotoParser(),
+        NoteParser(),
     )
 )
