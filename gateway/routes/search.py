@@ -32,7 +32,12 @@ async def search(
     *,
     parts: GivenParts,
     q: Annotated[
-        str, QueryParameter(max_length=1024, description='Words, prefix*, "a phrase"')
+        str,
+        QueryParameter(
+            max_length=1000,
+            description='Words, prefix*, *part, "a phrase", -without, and filters: from: with: in: '
+            "kind: has: is: device: after: before: on:",
+        ),
     ] = "",
     device: UdidQuery = None,
     kind: KindQuery = None,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from services.indexer.cursors import TimePlace, read_id
+from services.indexer.cursors import TimePlace
 from services.indexer.search_slots import slots
 from services.indexer.search_windows import Way, Window, Windows
 from services.indexer.search_words import expand_beginnings
@@ -21,9 +21,9 @@ from services.indexer.storage_artifacts import utc
 from services.indexer.storage_rows import Conditions
 
 if TYPE_CHECKING:
+    from services.indexer.search_asked import Asked
     from services.indexer.search_scope import Scope
     from services.indexer.storage_rows import Connection, Row
-    from shared.contracts.indexer import Search
 
 #: Artifacts that are read where no index helps.
 SCANNED = 50_000
@@ -44,17 +44,19 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     patterns: list[str]
     excluded_patterns: list[str]
     is_indexed: bool
+    #: Whether no word is looked for, and everything matches.
+    is_everything: bool = False
     #: Whether an index finds more than matches, so that rows have to be looked at.
     is_rough: bool = False
 
 
 class Finder:
-    """Finds the hits of one match within what a request asks for."""
+    """Finds the hits of one match within what is asked for."""
 
-    def __init__(self, connection: Connection, request: Search, match: Match, scope: Scope) -> None:
-        """Search within *scope*, which is that of the request."""
+    def __init__(self, connection: Connection, asked: Asked, match: Match, scope: Scope) -> None:
+        """Search within *scope*, which is that of what is asked for."""
         self._connection = connection
-        self._request = request
+        self._asked = asked
         self._match = match
         self._shards = scope.shards
         self._person_threads = scope.person_threads
@@ -67,16 +69,20 @@ class Finder:
     @property
     def is_bounded(self) -> bool:
         """Whether only the newest ``SCANNED`` artifacts are looked at."""
-        return not self._match.is_indexed
+        return not (self._match.is_indexed or self._match.is_everything)
 
     async def find(
         self, limit: int, *, way: Way = "desc", after: TimePlace | None = None
     ) -> list[Row]:
         """Return the first hits in the order of time, after a place if one is given."""
-        since, until = utc(self._request.since), utc(self._request.until)
+        since, until = utc(self._asked.since), utc(self._asked.until)
         everything = Window(
             since=since, until=until, shards=[shard.number for shard in self._shards], how="walked"
         )
+        if self._match.is_everything and not self._is_narrow:
+            # Nothing but filters: what fits is met on the way.
+            everything = msgspec.structs.replace(everything, how="filtered")
+            return await self._fetch(everything, limit=limit, way=way, after=after)
         if self.is_bounded:
             return await self._fetch(everything, limit=limit, way=way, after=after)
         if after is not None and way == "asc":
@@ -125,26 +131,34 @@ class Finder:
         self._filter(where)
 
     def _filter(self, where: Conditions) -> None:
-        request = self._request
-        if request.device is not None:
-            where.add("a.device = {device}", device=request.device)
-        if request.kind is not None:
-            where.add("a.kind = {kind}", kind=request.kind)
+        asked = self._asked
+        if asked.device is not None:
+            where.add("a.device = {device}", device=asked.device)
+        if asked.kinds is not None:
+            where.add("a.kind = any({kinds})", kinds=asked.kinds)
         self._of_whom(where)
-        if request.has is not None:
-            where.add("a.has_attachment" if request.has == "attachment" else "a.has_link")
-        where.see(request.removed)
+        if asked.has_attachment:
+            where.add("a.has_attachment")
+        if asked.has_link:
+            where.add("a.has_link")
+        for pattern in asked.media:
+            where.add("a.attachments::text ~ {pattern}", pattern=pattern)
+        where.see(asked.removed)
 
     def _of_whom(self, where: Conditions) -> None:
-        request = self._request
-        if request.thread is not None:
-            where.add("a.thread_id = {thread}", thread=read_id(request.thread, "thread"))
-        if request.person is not None:
+        asked = self._asked
+        if asked.threads is not None:
+            where.add("a.thread_id = any({threads})", threads=asked.threads)
+        if asked.participants is not None:
             where.add(
-                "(a.sender_handle = {person} or a.thread_id = any({threads}))",
-                person=request.person.replace("\0", ""),
+                "(a.sender_handle = any({people}) or a.thread_id = any({threads}))",
+                people=asked.participants,
                 threads=list(self._person_threads),
             )
+        if asked.senders is not None:
+            where.add("a.sender_handle = any({senders})", senders=asked.senders)
+        if asked.from_me:
+            where.add("a.is_me")
 
     async def _fetch(
         self, window: Window, *, limit: int, way: Way, after: TimePlace | None
@@ -221,7 +235,7 @@ class Finder:
 
     @property
     def _is_ranked(self) -> bool:
-        return bool(self._match.tsquery) and self._request.sort == "relevance"
+        return bool(self._match.tsquery) and self._asked.sort == "relevance"
 
     def _rank(self, query: str) -> str:
         return f"ts_rank(a.search, {query}, 1)::float8" if self._is_ranked else "0::float8"

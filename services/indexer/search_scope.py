@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.indexer.cursors import read_id
 from services.indexer.search_query import tsquery_text
 from services.indexer.sql import statement
 from services.indexer.storage_rows import Conditions
@@ -19,10 +18,10 @@ from services.indexer.storage_shards import Shard, to_shard
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from services.indexer.search_asked import Asked
     from services.indexer.search_plan import Mode
     from services.indexer.search_query import Question, Term
     from services.indexer.storage_rows import Connection
-    from shared.contracts.indexer import Search
 
 
 #: Conversations with less are read, whatever is looked for in them.
@@ -48,14 +47,14 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         return self.thread_rows is not None and self.thread_rows <= FEW_ROWS
 
 
-async def fetch_scope(connection: Connection, request: Search, question: Question) -> Scope:
-    """Return the scope of a request; without tables when nothing can match."""
+async def fetch_scope(connection: Connection, asked: Asked, question: Question) -> Scope:
+    """Return the scope of a search; without tables when nothing can match."""
     where = Conditions(
         [
-            request.device,
-            request.kind,
-            None if request.thread is None else read_id(request.thread, "thread"),
-            None if request.person is None else request.person.replace("\0", ""),
+            asked.device,
+            asked.kinds,
+            asked.threads,
+            asked.participants,
             FEW_ROWS,
         ]
     )

@@ -18,7 +18,7 @@ from services.indexer.storage_shards import Shard
 
 Way = Literal["asc", "desc"]
 #: The statement that looks into a piece, see search.sql.
-How = Literal["walked", "narrow", "read", "within", "indexed"]
+How = Literal["walked", "narrow", "filtered", "read", "within", "indexed"]
 
 #: About so many artifacts lie in the first piece: enough to see how frequent hits are, and so few
 #: that they are read one by one. An index of words is slow to ask, however short the piece.

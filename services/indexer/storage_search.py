@@ -16,10 +16,10 @@ import msgspec
 
 from services.indexer.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
 from services.indexer.pages import assemble
+from services.indexer.search_asked import Asked, read_request
 from services.indexer.search_hits import count_facets, fetch_hits
 from services.indexer.search_plan import SCANNED, Finder, Match, Mode
 from services.indexer.search_query import (
-    LONGEST_QUESTION,
     Question,
     has_trigram,
     needs_order,
@@ -58,22 +58,12 @@ async def search(
 ) -> bytes:
     """Return a page of hits with facets. A search that takes too long is a 503 problem."""
     limit = read_limit(request.limit)
-    if len(request.q) > LONGEST_QUESTION:
-        raise bad_request(f"q must not be longer than {LONGEST_QUESTION} characters.")
-    question = parse_question(request.q)
-    if question.is_empty:
-        raise bad_request("q names nothing to find. Give at least one word.")
     place = None if request.cursor is None else read_cursor(request.cursor, HitPlace)
     try:
         async with _patiently(connection):
+            asked = await read_request(connection, request, kinds=labels)
             return await _search(
-                connection,
-                request,
-                question,
-                place,
-                limit=limit,
-                most_bytes=most_bytes,
-                labels=labels,
+                connection, asked, place, limit=limit, most_bytes=most_bytes, labels=labels
             )
     except asyncpg.QueryCanceledError:
         raise _too_slow() from None
@@ -102,16 +92,18 @@ def _too_slow() -> ProblemError:
 
 async def _search(
     connection: Connection,
-    request: Search,
-    question: Question,
+    asked: Asked,
     place: HitPlace | None,
     *,
     limit: int,
     most_bytes: int,
     labels: Mapping[str, str],
 ) -> bytes:
-    scope = await fetch_scope(connection, request, question)
-    page = _Page(request.sort, place, limit=limit)
+    question = parse_question(asked.q)
+    if question.is_empty and (question.terms or not asked.is_narrowed):
+        raise bad_request("q names nothing to find. Give at least one word or filter.")
+    scope = await fetch_scope(connection, asked, question)
+    page = _Page(asked.sort, place, limit=limit)
     modes: tuple[Mode, ...] = (place.mode,) if place else ("words", "parts")
     first: list[Row] = []
     finder: Finder | None = None
@@ -120,7 +112,7 @@ async def _search(
         if match is None:
             continue
         page.mode = mode
-        finder = Finder(connection, request, match, scope)
+        finder = Finder(connection, asked, match, scope)
         first = await finder.find(COUNT_LIMIT, way=page.way)
         if first:
             break
@@ -220,6 +212,7 @@ def _match(question: Question, mode: Mode, scope: Scope) -> Match | None:
             if term.excluded and not goes_by_words(term, mode)
         ],
         is_indexed=has_index,
+        is_everything=question.is_empty,
         is_rough=bool(parts) or any(term.kind == "phrase" for term in question.wanted),
     )
 

@@ -38,7 +38,11 @@ def search(
     as_json: bool,
     **filters: Any,
 ) -> None:
-    """Search everything that is indexed: words, prefix*, "a phrase", -without."""
+    """Search everything that is indexed: words, prefix*, "a phrase", -without.
+
+    Filters stand among the words: from:anna with:bob in:family kind:note has:photo after:2021
+    before:2022-05 on:2021-05-31 is:removed. Begin with -- where a word begins with a minus.
+    """
     page = connect(context).get(
         "/api/search", params={"q": " ".join(query), "from": since, "to": until, **filters}
     )

@@ -16,7 +16,7 @@ set local plan_cache_mode = force_generic_plan
 
 -- name: scope
 -- The tables that may hold what is asked for, with what has to be known beside them: $1 device,
--- $2 kind, $3 thread, $4 person. {words} and {excluded} are queries. From here on no plan reads a table
+-- $2 kinds, $3 threads, $4 people. {words} and {excluded} are queries. From here on no plan reads a table
 -- whole, because it must stay right when a table has grown that was empty then; and when more than
 -- $5 artifacts lie in the conversations asked for, statements are planned for their values: how much
 -- somebody wrote decides which index is right.
@@ -32,21 +32,21 @@ select s.shard, s.device, s.kind, s.has_substring, s.has_words,
 from artifact_shard s
 cross join (
     select ({words})::text as words, ({excluded})::text as excluded,
-           (select array_agg(t.id) from thread t where t.participants @> array[$4::text])
+           (select array_agg(t.id) from thread t where t.participants && $4::text[])
                as person_threads,
-           case when $3::bigint is not null or $4::text is not null then (
+           case when $3::bigint[] is not null or $4::text[] is not null then (
                select coalesce(sum(t.artifact_count + t.removed_count), 0)::bigint from thread t
-               where t.id = $3 or t.participants @> array[$4]
+               where t.id = any($3) or t.participants && $4
            ) end as thread_rows,
            (select count(*) from artifact_shard t where t.state = 'attached') as tables
     offset 0
 ) asked
 where s.state = 'attached'
   and ($1::text is null or coalesce(s.device, $1) = $1)
-  and ($2::text is null or coalesce(s.kind, $2) = $2)
-  and ($3::bigint is null or exists (
+  and ($2::text[] is null or s.kind is null or s.kind = any($2))
+  and ($3::bigint[] is null or exists (
       select 1 from thread t
-      where t.id = $3 and coalesce(s.device, t.device) = t.device
+      where t.id = any($3) and coalesce(s.device, t.device) = t.device
         and coalesce(s.kind, t.kind) = t.kind
   ))
 
@@ -82,6 +82,14 @@ from (
     order by a.sort_at {way}, a.id {way} offset 0
 ) a
 where {where}
+order by a.sort_at {way}, a.id {way} limit {limit}
+
+-- name: filtered
+-- Everything that fits, where no word is looked for: in order, from whatever index there is.
+select a.shard, a.id, a.sort_at, {rank} as rank,
+       case when a.shard = 0 then a.kind end as kind,
+       case when a.shard = 0 then a.device end as device
+from artifact a where {tables} and {bounds} and {where}
 order by a.sort_at {way}, a.id {way} limit {limit}
 
 -- name: indexed
@@ -151,3 +159,15 @@ select (
       and (b.sort_at, b.id) < (h.sort_at, h.id)
 ) as counted, h.id
 from h where h.shard = {shard}
+
+-- name: handles
+-- The handles of contacts whose names fit one of the patterns $1, on device $2 or all.
+select distinct b.handle from address_book b
+where b.folded like any($1::text[]) and ($2::text is null or b.device = $2)
+order by b.handle limit $3
+
+-- name: titled
+-- Conversations, albums and folders whose titles fit one of the patterns $1, the newest first.
+select t.id from thread t
+where t.folded like any($1::text[]) and ($2::text is null or t.device = $2)
+order by t.sort_at desc limit $3

@@ -28,9 +28,11 @@ _PARTS = ["iver", "emon", "afe", "京", "東京", "ave", "สวั"]
 _COUNT_LIMIT = 40
 _NO_TIME = dt.datetime(1900, 1, 1, tzinfo=dt.UTC)
 _FILE = StagedAttachment(
-    name=None, media_type=None, size_bytes=None, domain=None, relative_path=None, file_id=None,
-    present=False,
+    name=None, media_type="image/png", size_bytes=None, domain=None, relative_path=None,
+    file_id=None, present=False,
 )  # fmt: skip
+_FILM = msgspec.structs.replace(_FILE, media_type="video/quicktime")
+_KINDS = {"message": "Messages", "contact": "Contacts"}
 
 
 class Known(NamedTuple):
@@ -130,7 +132,21 @@ def _fields(dice: random.Random) -> tuple[dict[str, Any], Callable[[Known], bool
     thread = f"t{dice.randint(0, 3)}"
     thread_id = thread_number(thread, device="a", kind="message")
     person = f"+49151{dice.randint(0, 3)}"
+    since_day, until_day = day(2), day(6)
+    typed_days = f"after:{since_day:%Y-%m-%d} before:{until_day:%Y-%m-%d}"
     choices: list[tuple[dict[str, Any], Callable[[Known], bool]]] = [
+        ({"typed": f"from:{person}"}, lambda known: known.one.sender_handle == person),
+        ({"typed": f"with:{person}"}, lambda known: known.one.sender_handle == person),
+        ({"typed": "kind:contacts"}, lambda known: known.kind == "contact"),
+        (
+            {"typed": "kind:contact kind:message has:link"},
+            lambda known: known.one.has_link,
+        ),
+        (
+            {"typed": "has:photo"},
+            lambda known: any(one.media_type == "image/png" for one in known.one.attachments),
+        ),
+        ({"typed": typed_days}, lambda known: since_day <= known.at < until_day),
         ({}, lambda _known: True),
         ({"device": "b"}, lambda known: known.device == "b"),
         ({"kind": "contact"}, lambda known: known.kind == "contact"),
@@ -162,14 +178,14 @@ def _artifacts(dice: random.Random, name: str, count: int) -> list[StagedArtifac
             thread_key=f"t{dice.randint(0, 3)}" if number % 5 else None,
             sender_handle=f"+49151{dice.randint(0, 3)}" if number % 2 else None,
             has_link=number % 7 == 0,
-            attachments=[_FILE] if number % 6 == 0 else [],
+            attachments=[_FILE if number % 12 else _FILM] if number % 6 == 0 else [],
         )
         for number in range(count)
     ]
 
 
 async def _ask(connection: Any, **fields: Any) -> SearchPage:
-    body = await search(connection, Search(**fields), most_bytes=1 << 20, labels={})
+    body = await search(connection, Search(**fields), most_bytes=1 << 20, labels=_KINDS)
     return msgspec.json.decode(body, type=SearchPage)
 
 
@@ -245,11 +261,18 @@ async def test_every_search_finds_what_a_look_at_every_text_finds(
     positions = _positions(known)
     dice = random.Random(seed)
     nothing = 0
-    for _ in range(20):
+    for _ in range(30):
         asked = _question(dice)
         fields, is_meant = _fields(dice)
         sort = dice.choice(["newest", "oldest", "relevance"])
-        q = " ".join(one.typed for one in asked)
+        typed = fields.pop("typed", None)
+        if typed is not None and dice.random() < 0.5:
+            asked = []
+        said = [one.typed for one in asked]
+        if typed is not None:
+            # Before the last word, which may be the beginning of one.
+            said.insert(dice.randint(0, max(0, len(said) - 1)), typed)
+        q = " ".join(said)
         within = [one for one in known if is_meant(one)]
         hits = [one for one in within if all(part.strict(one) for part in asked)]
         hits = hits or [one for one in within if all(part.loose(one) for part in asked)]

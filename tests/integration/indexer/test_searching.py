@@ -288,3 +288,45 @@ async def test_a_search_that_takes_too_long_is_told_so(
     with pytest.raises(ProblemError) as raised:
         await ask(indexed, "*orem*")
     assert raised.value.problem.status == 503
+
+
+async def test_filters_are_typed_among_the_words(connection: Any) -> None:
+    await many(connection, 20)
+    await index_staged(
+        connection,
+        device="d",
+        moment=2,
+        kind="note",
+        artifacts=[artifact(1, "n", "a needle in the hay", thread_key="t")],
+        threads=[
+            StagedThread(
+                key="t", title="Täglich & mehr", is_group=False, participants=[], services=[],
+                raw_keys=[],
+            )
+        ],
+    )  # fmt: skip
+    await connection.execute(
+        "insert into address_book values ('d', '+49152', 'Änne Müller', 'anne muller', 'c')"
+    )
+
+    async def total(q: str, **fields: Any) -> int:
+        return (await ask(connection, q, **fields)).total
+
+    assert await total("needle from:änne") == 5
+    assert await total('needle from:"anne mull"') == 5
+    assert await total("needle from:+49152 -4") == 5
+    assert await total("from:nobody needle") == 0
+    assert await total("from:änne from:+49151") == 10
+    assert await total("from:me") == 0
+    assert await total('in:"taglich & m"') == 1
+    assert await total("in:nowhere") == 0
+    assert await total("has:attachment has:link") == 2
+    assert await total("needle", kind="message") == 20
+    with pytest.raises(ProblemError) as raised:
+        await ask(connection, "needle form:anne")
+    assert raised.value.problem.status == 400
+    assert "There is no filter form:" in (raised.value.problem.detail or "")
+    for q, fields in (("kind:message", {"kind": "message"}), ("from:a", {"person": "b"}),
+                      ("after:2020", {"since": day(0)}), ("from:a with:b", {})):  # fmt: skip
+        with pytest.raises(ProblemError):
+            await ask(connection, q, **fields)
