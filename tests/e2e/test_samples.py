@@ -119,6 +119,8 @@ def test_messages_and_contacts_of_a_sample_stand_in_the_history(
     assert {kinds[name]["state"] for name in ("message", "contact")} == {"indexed"}
     assert {one["state"] for one in kinds.values()} <= {"indexed", "absent"}
     assert kinds["message"]["read"] == len(expected)
+    # 32 messages and events, 5 chats, 4 calls.
+    assert (kinds["whatsapp"]["state"], kinds["whatsapp"]["kept"]) == ("indexed", 41)
     messages = _everything(vault, "/api/artifacts", device=backup["udid"], kind="message")
     texts = {int(one["key"].rpartition("-")[2]): one["text"] for one in messages}
     # 7 is a tapback, shown with its message; 9 and 10 have no text that could be read.
