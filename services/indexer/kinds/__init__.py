@@ -9,6 +9,7 @@ from services.indexer.kinds.message import MessageParser
 from services.indexer.kinds.note import NoteParser
 from services.indexer.kinds.photo import PhotoParser
 from services.indexer.kinds.protocol import KindParser
+from services.indexer.kinds.voice_memo import VoiceMemoParser
 from services.indexer.kinds.voicemail import VoicemailParser
 from services.indexer.kinds.whatsapp import WhatsAppParser
 
@@ -21,6 +22,7 @@ PARSERS: dict[str, KindParser] = with_installed(
         WhatsAppParser(),
         CallParser(),
         VoicemailParser(),
+        VoiceMemoParser(),
         PhotoParser(),
         NoteParser(),
     )
