@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from services.indexer.kinds.bookmark import BookmarkParser
+from services.indexer.kinds.calendar_event import CalendarEventParser
 from services.indexer.kinds.call import CallParser
 from services.indexer.kinds.contact import ContactParser
 from services.indexer.kinds.installed import with_installed
+from services.indexer.kinds.interaction import InteractionParser
 from services.indexer.kinds.message import MessageParser
 from services.indexer.kinds.note import NoteParser
+from services.indexer.kinds.open_tab import OpenTabParser
 from services.indexer.kinds.photo import PhotoParser
 from services.indexer.kinds.protocol import KindParser
+from services.indexer.kinds.reminder import ReminderParser
 from services.indexer.kinds.voice_memo import VoiceMemoParser
 from services.indexer.kinds.voicemail import VoicemailParser
+from services.indexer.kinds.web_visit import WebVisitParser
 from services.indexer.kinds.whatsapp import WhatsAppParser
 
 #: Every kind by its name, in the order in which they are indexed: contacts are small and quick, and
@@ -25,5 +31,11 @@ PARSERS: dict[str, KindParser] = with_installed(
         VoiceMemoParser(),
         PhotoParser(),
         NoteParser(),
+        CalendarEventParser(),
+        ReminderParser(),
+        WebVisitParser(),
+        BookmarkParser(),
+        OpenTabParser(),
+        InteractionParser(),
     )
 )

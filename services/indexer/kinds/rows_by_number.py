@@ -1,0 +1,61 @@
+"""Rows that others refer to by number, a few hundred at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from services.indexer.kinds.core_data import Join
+from services.indexer.kinds.database import Database
+from services.indexer.kinds.protocol import Tally
+from services.indexer.kinds.records import Record, walk
+
+_AT_ONCE = 500
+
+
+def rows_by_number(
+    database: Database,
+    table: str,
+    columns: Sequence[str],
+    numbers: Iterable[object],
+    tally: Tally,
+    *,
+    key: str = "id",
+) -> dict[int, Record]:
+    """Return the rows of *numbers* by their *key*; whatever is no number is left out."""
+    if key != "rowid" and key not in database.columns(table):
+        return {}
+    wanted = iter(sorted({number for number in numbers if type(number) is int}))
+    found: dict[int, Record] = {}
+    while some := list(islice(wanted, _AT_ONCE)):
+        # Numbers alone: there is nothing in them to quote.
+        listed = ", ".join(map(str, some))
+        for row in walk(database, table, (key, *columns), tally, rest=f"where {key} in ({listed})"):
+            # An identity that comes again is a forgery; the first one counts.
+            if isinstance(row[key], int):
+                found.setdefault(row[key], row)
+    return found
+
+
+def pairs_by_number(
+    database: Database,
+    join: Join,
+    numbers: Iterable[object],
+    tally: Tally,
+    *,
+    at_most: int,
+) -> dict[int, list[int]]:
+    """Return what a join table has on its right for each of *numbers*, *at_most* of each."""
+    table, left, right = join
+    found: dict[int, list[int]] = {}
+    if not {left, right} <= database.columns(table):
+        return found
+    database.ensure_index(table, left)
+    wanted = iter(sorted({number for number in numbers if type(number) is int}))
+    while some := list(islice(wanted, _AT_ONCE)):
+        rest = f"where {left} in ({', '.join(map(str, some))}) order by {left}, {right}"
+        for row in walk(database, table, (left, right), tally, rest=rest):
+            others = found.setdefault(row[left], [])
+            if isinstance(row[right], int) and len(others) < at_most:
+                others.append(row[right])
+    return found
