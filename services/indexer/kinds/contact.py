@@ -14,7 +14,7 @@ class ContactParser(KindParser):
     kind = "contact"
     title = "Contacts"
     note = "Contacts of all accounts on the phone, with their groups and pictures."
-    version = 1
+    version = 2
     files = (
         NeededFile(domain="HomeDomain", relative_path=_ADDRESS_BOOK),
         NeededFile(domain="HomeDomain", relative_path=_IMAGES, required=False),
