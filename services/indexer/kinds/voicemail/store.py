@@ -33,7 +33,8 @@ class VoicemailStore:
             raise UnsupportedStoreError("The database has no table of voicemails.")
         self._database = database
         self._tally = tally
-        self._lines = {
+        #: Numbers of SIM cards by the ids of lines.
+        self.lines = {
             row["label"]: row["account"]
             for row in walk(database, _LINES, ("label", "account"), tally)
             if row["label"] is not None
@@ -100,7 +101,7 @@ class VoicemailStore:
             is_detached=bool(bits & DETACHED),
             expires_at=unix_utc(row["expiration"]) if row["expiration"] else None,
             line_key=word(row["label"]),
-            sim_iccid=word(self._lines.get(row["label"])),
+            sim_iccid=word(self.lines.get(row["label"])),
             raw={name: number for name, number in raw.items() if number is not None},
             **people,
         )
