@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.hostile.call_readers import Calls, Voicemails, VoiceMemos
 from tests.hostile.container_readers import Folders, Keybags, PropertyLists
 from tests.hostile.content_readers import Archives, Protobufs, TypedStreams
 from tests.hostile.manifest_readers import ArchivedEntries, Blobs, Manifests, OldManifests
@@ -32,5 +33,8 @@ def all_readers() -> dict[str, Callable[[], Reader]]:
         Photos,
         SmallPictures,
         WhatsApps,
+        Calls,
+        Voicemails,
+        VoiceMemos,
     )
     return {make().name: make for make in made}

@@ -155,7 +155,7 @@ def test_a_voicemail_keeps_its_key_while_its_state_and_number_change(tmp_path: P
         (before, {"flags": 0, "seconds": 0}),
         (after, {"flags": 11, "seconds": 20, "remote_uid": 900, "trashed_at": AT}),
     ):
-        database.voicemail(ZOE, at=AT, **changes)  # type: ignore[arg-type]
+        database.voicemail(ZOE, at=AT, **changes)
     first, second = run(before, tmp_path), run(after, tmp_path)
     assert first.artifacts[1].key == second.artifacts[0].key
 
