@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from services.indexer.kinds.account import AccountParser
 from services.indexer.kinds.bookmark import BookmarkParser
 from services.indexer.kinds.calendar_event import CalendarEventParser
 from services.indexer.kinds.call import CallParser
 from services.indexer.kinds.contact import ContactParser
+from services.indexer.kinds.data_usage import DataUsageParser
+from services.indexer.kinds.health import HealthParser
 from services.indexer.kinds.installed import with_installed
+from services.indexer.kinds.installed_app import InstalledAppParser
 from services.indexer.kinds.interaction import InteractionParser
 from services.indexer.kinds.message import MessageParser
 from services.indexer.kinds.note import NoteParser
 from services.indexer.kinds.open_tab import OpenTabParser
+from services.indexer.kinds.permission import PermissionParser
 from services.indexer.kinds.photo import PhotoParser
 from services.indexer.kinds.protocol import KindParser
 from services.indexer.kinds.reminder import ReminderParser
@@ -18,6 +23,7 @@ from services.indexer.kinds.voice_memo import VoiceMemoParser
 from services.indexer.kinds.voicemail import VoicemailParser
 from services.indexer.kinds.web_visit import WebVisitParser
 from services.indexer.kinds.whatsapp import WhatsAppParser
+from services.indexer.kinds.wifi_network import WifiNetworkParser
 
 #: Every kind by its name, in the order in which they are indexed: contacts are small and quick, and
 #: what people look for first comes before the rest.
@@ -37,5 +43,11 @@ PARSERS: dict[str, KindParser] = with_installed(
         BookmarkParser(),
         OpenTabParser(),
         InteractionParser(),
+        HealthParser(),
+        InstalledAppParser(),
+        AccountParser(),
+        WifiNetworkParser(),
+        PermissionParser(),
+        DataUsageParser(),
     )
 )

@@ -68,9 +68,13 @@ def parse(
     folder: Path,
     *,
     listing: list[dict[str, Any]] | None = None,
+    apps: list[dict[str, Any]] | None = None,
     region: str | None = "US",
 ) -> Collected:
-    """Run a parser over private copies; a path is copied with its ``-wal``."""
+    """Run a parser over private copies; a path is copied with its ``-wal``.
+
+    A name that begins with a slash is of a file beside the manifest.
+    """
     copies: dict[str, Path] = {}
     for number, (name, content) in enumerate(files.items()):
         copy = folder / f"copy{number}.db"
@@ -82,10 +86,19 @@ def parse(
                 if original.exists():
                     shutil.copyfile(original, f"{copy}{suffix}")
         copies[name] = copy
-    lines: Path | None = None
-    if listing is not None:
-        lines = folder / "listing.jsonl"
-        lines.write_text("\n".join(json.dumps(line) for line in listing))
     found = Collected()
-    PARSERS[kind].parse(ParserInputs(files=copies, listing=lines, region=region), found)
+    inputs = ParserInputs(
+        files=copies,
+        listing=_lines(listing, folder / "listing.jsonl"),
+        apps=_lines(apps, folder / "apps.jsonl"),
+        region=region,
+    )
+    PARSERS[kind].parse(inputs, found)
     return found
+
+
+def _lines(entries: list[dict[str, Any]] | None, path: Path) -> Path | None:
+    if entries is None:
+        return None
+    path.write_text("\n".join(json.dumps(entry) for entry in entries))
+    return path
