@@ -68,10 +68,14 @@ def _limit() -> None:
 def make_apart(picture: bytes) -> bytes:
     """Return what a child of this process makes of *picture*; nothing when it cannot."""
     ours, theirs = os.pipe()
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
         try:
-            os.close(ours)
+            die_with_parent(parent)
+            # Whatever runs here can say nothing but its picture.
+            for other in (0, 1, ours):
+                os.close(other)
             _limit()
             made = make_smaller(picture)
             with os.fdopen(theirs, "wb") as output:

@@ -17,21 +17,22 @@ _SECONDS = 30.0
 #: As many at a time; a page of pictures waits in line.
 _WORKERS = 2
 _MOST_RESULT_BYTES = 1 << 20
+_IDLE_SECONDS = 60.0
 
 
 class _Worker:
     """One process, started when it is first needed and again after it broke down."""
 
     def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process | None = None
+        #: Its start, which nobody interrupts: half a process could not be ended.
+        self._started: asyncio.Task[asyncio.subprocess.Process] | None = None
 
     async def make(self, picture: bytes) -> bytes:
         """Return the small picture, or nothing."""
-        if self._process is None or self._process.returncode is not None:
-            self._process = await _start()
         try:
+            process = await self._running()
             async with asyncio.timeout(_SECONDS):
-                return await _ask(self._process, picture)
+                return await _ask(process, picture)
         except (TimeoutError, OSError, asyncio.IncompleteReadError):
             await self.stop()
             return b""
@@ -40,16 +41,28 @@ class _Worker:
             await self.stop()
             raise
 
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._started is None:
+            self._started = asyncio.create_task(_start(), name="start of small pictures")
+        return await asyncio.shield(self._started)
+
+    @property
+    def pid(self) -> int | None:
+        """The process, if there is one now."""
+        done = self._started is not None and self._started.done()
+        return self._started.result().pid if done and self._started is not None else None
+
     async def stop(self) -> None:
         """End the process at once."""
-        process, self._process = self._process, None
-        if process is None:
+        started, self._started = self._started, None
+        if started is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        assert process.stdin is not None
-        process.stdin.close()
-        await process.wait()
+        with contextlib.suppress(OSError):
+            process = await started
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            # Waits for its end, and for that of its pipes.
+            await process.communicate()
 
 
 async def _start() -> asyncio.subprocess.Process:
@@ -81,8 +94,13 @@ async def _ask(process: asyncio.subprocess.Process, picture: bytes) -> bytes:
 class Pictures:
     """Makes pictures smaller, a few at a time."""
 
-    def __init__(self) -> None:
-        self._free: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
+    def __init__(self, *, idle_seconds: float = _IDLE_SECONDS) -> None:
+        self._idle_seconds = idle_seconds
+        #: The one that worked last comes first: often one process is enough.
+        self._free: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue(_WORKERS)
+        #: Ends the processes after a while; not interrupted once it has begun to.
+        self._resting: asyncio.Task[None] | None = None
+        self._is_ending = False
         self._workers = [_Worker() for _ in range(_WORKERS)]
         for worker in self._workers:
             self._free.put_nowait(worker)
@@ -93,12 +111,44 @@ class Pictures:
         The picture is read when it is its turn, so that few are in memory.
         """
         worker = await self._free.get()
+        self._stay()
         try:
             return await worker.make(await read()) or None
         finally:
             self._free.put_nowait(worker)
+            if self._free.full() and not self._is_ending:
+                self._stay()
+                self._resting = asyncio.create_task(self._rest(), name="rest of small pictures")
+
+    def _stay(self) -> None:
+        if self._resting is not None and not self._is_ending:
+            self._resting.cancel()
+
+    async def _rest(self) -> None:
+        """End the processes when nobody has asked for a while: each holds 30 MB."""
+        while True:
+            await asyncio.sleep(self._idle_seconds)
+            self._is_ending = True
+            try:
+                # One that is at work again is left alone, and nobody gets one that ends.
+                idle = [self._free.get_nowait() for _ in range(self._free.qsize())]
+                for worker in idle:
+                    await worker.stop()
+                    self._free.put_nowait(worker)
+            finally:
+                self._is_ending = False
+            if not self.running:
+                return
+
+    @property
+    def running(self) -> list[int]:
+        """The processes that there are now."""
+        return [worker.pid for worker in self._workers if worker.pid is not None]
 
     async def close(self) -> None:
-        """End the processes."""
+        """End the processes, and whatever they are at."""
+        self._stay()
+        if self._resting is not None:
+            await asyncio.gather(self._resting, return_exceptions=True)
         for worker in self._workers:
             await worker.stop()

@@ -110,12 +110,35 @@ async def test_what_is_no_picture_gives_none_and_the_next_one_does(
 
 async def test_a_process_that_is_killed_costs_one_picture(pictures: Pictures) -> None:
     assert await pictures.make(given(drawn())) is not None
-    running = [worker._process.pid for worker in pictures._workers if worker._process is not None]
+    running = pictures.running
     for pid in running:
         os.kill(pid, signal.SIGKILL)
     made = [await pictures.make(given(drawn())) for _ in range(3)]
     assert made[-1] is not None
     assert running
+
+
+async def test_processes_end_when_nobody_asks_and_begin_again() -> None:
+    pictures = Pictures(idle_seconds=0.05)
+    for _ in range(2):
+        assert await pictures.make(given(drawn())) is not None
+        async with asyncio.timeout(20):
+            while pictures.running:  # noqa: ASYNC110 -- the clock decides
+                await asyncio.sleep(0.01)
+    await pictures.close()
+
+
+async def test_who_stops_waiting_leaves_no_answer_for_the_next_one(pictures: Pictures) -> None:
+    for _ in range(3):
+        waiting = asyncio.create_task(pictures.make(given(drawn())))
+        await asyncio.sleep(0.02)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    made = await pictures.make(given(drawn(size=(200, 100))))
+    assert made is not None
+    with Image.open(io.BytesIO(made)) as small:
+        assert small.size == (200, 100)
 
 
 async def test_a_picture_that_cannot_be_read_costs_nobody_a_place(pictures: Pictures) -> None:
