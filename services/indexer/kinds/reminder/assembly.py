@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from services.indexer.kinds.calendar_event.calendars import address_of
 from services.indexer.kinds.calendar_time import (
     microseconds,
     moment,
@@ -171,7 +172,7 @@ def _assignees(item: Item, handles: Handles) -> tuple[Assignee, ...]:
         if who is None:
             continue
         parts = (text(who["ZFIRSTNAME"]), text(who["ZLASTNAME"]))
-        address = text(who["ZADDRESS"])
+        address = address_of(who["ZADDRESS"])
         found.append(
             Assignee(
                 name=text(who["ZDISPLAYNAME"]) or " ".join(part for part in parts if part) or None,
