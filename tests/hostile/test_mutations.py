@@ -18,6 +18,9 @@ SLOW = {
     "messages (worker)": 80,
     "contacts (worker)": 80,
     "whatsapp (worker)": 80,
+    "calls (worker)": 80,
+    "voicemails (worker)": 80,
+    "voice memos (worker)": 80,
 }
 
 
