@@ -49,15 +49,14 @@ class RecordingFiles:
             return
         inside = path.removeprefix(folder)
         stem, composition, _ = inside.partition(_COMPOSITION)
-        if composition:
-            parts = self._parts.setdefault((file.domain, stem), [])
-            if len(parts) < _MOST_PARTS:
-                parts.append(path)
-        elif "/" not in inside:
-            if len(self._alone) < _MOST_FILES:
-                self._alone[file.domain, inside] = file
-            else:
-                self._tally.note("The backup has more such files than are read.")
+        if not composition and "/" in inside:
+            return
+        if len(self._alone) + len(self._parts) >= _MOST_FILES:
+            self._tally.note("The backup has more such files than are read.")
+        elif not composition:
+            self._alone[file.domain, inside] = file
+        elif len(parts := self._parts.setdefault((file.domain, stem), [])) < _MOST_PARTS:
+            parts.append(path)
 
     def gather(
         self, place: Place, name: str | None, *, is_downloaded: bool
