@@ -57,26 +57,29 @@ class BatchedRows:
 
         *by* are columns of moments: a row stands where the first of them that it has puts it.
         """
-        numbers = array("q")
         there = [name for name in by if name in self._database.columns(self._table)]
         order = f"order by coalesce({', '.join(there)}, null), {self._key}" if there else ""
-        for rest in (order, "not indexed"):
-            del numbers[:]
-            # "not indexed" stands before the condition, an order behind it.
-            said = f"{where} {rest}" if rest != "not indexed" else f"{rest} {where}"
-            try:
-                for (number,) in self._database.numbers(
-                    f"select {self._key} from {self._table} {said}"  # noqa: S608 -- as above
-                ):
-                    if type(number) is int:
-                        numbers.append(number)
-            except (sqlite3.Error, UnicodeDecodeError):
-                # Half of a broken index, or of a broken table: the latter is what there is.
-                if rest == "not indexed":
-                    self._tally.note(_DAMAGED)
-            else:
-                break
-        return numbers
+        numbers: array[int] = array("q")
+        if self._scan(f"{where} {order}", numbers):
+            return numbers
+        # A broken index, or a broken page: from both sides up to it is what there is.
+        found: array[int] = array("q")
+        ways = [f"not indexed {where} order by {self._key} {way}" for way in ("asc", "desc")]
+        if not any(self._scan(way, found) for way in ways):
+            self._tally.note(_DAMAGED)
+        return array("q", sorted({*numbers, *found}))
+
+    def _scan(self, rest: str, numbers: array[int]) -> bool:
+        """Append to *numbers* what stands in the table; return whether it was read to the end."""
+        try:
+            for (number,) in self._database.numbers(
+                f"select {self._key} from {self._table} {rest}"  # noqa: S608 -- names are ours
+            ):
+                if type(number) is int:
+                    numbers.append(number)
+        except (sqlite3.Error, UnicodeDecodeError):
+            return False
+        return True
 
     def batches(self, numbers: Sequence[int]) -> Iterator[list[Record]]:
         """Yield the rows with these numbers in their order, ``BATCH`` at a time."""
