@@ -136,7 +136,10 @@ def _part(span: Span, shown: Mapping[int, Shown]) -> str:
     caption = escape(part.caption or "")
     if part.link is not None:
         caption = f'<a href="{escape(part.link)}" rel="noopener noreferrer nofollow">{caption}</a>'
-    return f'<figure data-part="{span.part}"><figcaption>{caption}</figcaption></figure>'
+    return (
+        f'<figure class="{part.kind}" data-part="{span.part}">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
 
 
 def _table(part: Shown) -> str:

@@ -154,7 +154,7 @@ def _part(span: Span, shown: Mapping[int, Shown]) -> str:
     part = shown.get(span.part or 0) or Shown()
     if part.table is not None:
         return _table(part)
-    name = _escape(_NEWLINES.sub(" ", part.caption or "")) or "…"
+    name = _escape(_NEWLINES.sub(" ", part.caption or part.kind))
     if part.link is not None:
         return f"[{name}](<{part.link}>)"
     return f"{'!' if part.is_picture else ''}[{name}](#part-{span.part})"

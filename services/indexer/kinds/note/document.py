@@ -70,6 +70,8 @@ Table = tuple[tuple[tuple[Line, ...], ...], ...]
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """What stands in a note in the place of a part: a table, or a caption for a file or a link."""
 
+    #: One of the words for parts, never a phone's own.
+    kind: str = "file"
     table: Table | None = None
     caption: str | None = None
     link: str | None = None

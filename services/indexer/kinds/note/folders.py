@@ -6,7 +6,7 @@ import msgspec
 
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.note.payload import Participant
-from services.indexer.kinds.note.sharing import read_participants
+from services.indexer.kinds.note.sharing import read_share
 from services.indexer.kinds.note.store import NoteStore
 from services.indexer.kinds.records import Record, key_of
 from services.indexer.kinds.values import int_of, text_of
@@ -27,6 +27,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     name: str | None
     type: str | None
+    #: What the owner of the phone is called in shared notes.
+    record: str | None = None
 
 
 class Folder(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +62,7 @@ class Folders:
                 continue
             people: tuple[Participant, ...] = ()
             if number in shared:
-                people = read_participants(store.share(store.folders, number), handles)
+                people = read_share(store.share(store.folders, number), handles).participants
             self.threads.append(_thread(folder, row, people))
 
     def find(self, number: object) -> Folder | None:
@@ -110,6 +112,7 @@ def _account(number: int, row: Record) -> Account:
         key=text_of(row["key"]) or key_of("account", number),
         name=_name(row["name"]),
         type=None if code is None else _TYPES.get(code, str(code)),
+        record=text_of(row["record"]),
     )
 
 

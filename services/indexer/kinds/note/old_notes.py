@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import msgspec
+
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.note.assembly import LONGEST_TITLE, has_any_link, write
 from services.indexer.kinds.note.lines import Room
@@ -89,6 +91,7 @@ class _OldReader:
         lines = read_html(html or "", room)
         written = write(lines, {}, body=None, was_cut=room.was_cut)
         if html is None and row["ZBODY"] is not None:
+            written = msgspec.structs.replace(written, content="unreadable")
             self._sink.tally.undecodable += 1
             self._sink.tally.note("The text of a note could not be read.")
         title = text_of(row["ZTITLE"]) or written.first_line
@@ -125,7 +128,7 @@ class _OldReader:
             ):
                 if isinstance(content, bytes):
                     return content.decode("utf-8", "replace")
-                return text_of(content)
+                return text_of(content) or ""
         except sqlite3.Error:
             return None
         return None

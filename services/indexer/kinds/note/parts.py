@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -83,14 +83,18 @@ class Parts:
 
     def __init__(
         self, rows: Rows, number: int, *, account: str | None, store: NoteStore, files: NoteFiles,
-        room: Room,
+        people: Mapping[str, str],
     ) -> None:  # fmt: skip
-        """Take what belongs to note *number*; *account* is the folder of its files."""
+        """Take what belongs to note *number*.
+
+        *account* is the folder of its files, *people* are handles by the names of their records.
+        """
         self._rows = rows
         self._account = account
         self._store = store
         self._files = files
-        self.room = room
+        self._people = people
+        self.room = Room()
         self.parts: list[Part] = []
         self.shown: dict[int, Shown] = {}
         self.attachments: list[StagedAttachment] = []
@@ -136,7 +140,7 @@ class Parts:
         if role == "hashtag":
             self.tags.append(text)
         elif role == "mention":
-            self.mentions.append(Mention(text=text, handle=None if token is None else token[:200]))
+            self.mentions.append(Mention(text=text, handle=self._people.get(token or "")))
         elif link is not None:
             self.links.append(link)
         return Span(text, Look(role=role, link=link))
@@ -169,6 +173,7 @@ class Parts:
         )
         name = part.title or self._name(part) or link
         shown = Shown(
+            kind=kind,
             caption=None if name is None else self.room.take(name),
             link=link,
             is_picture=kind in {"image", "drawing"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -21,11 +22,11 @@ from services.indexer.kinds.note.assembly import (
 from services.indexer.kinds.note.body import Body, BodyError, read_body
 from services.indexer.kinds.note.files import NoteFiles
 from services.indexer.kinds.note.folders import MYSELF, Account, Folder, Folders
-from services.indexer.kinds.note.lines import Room, lines_of
+from services.indexer.kinds.note.lines import lines_of
 from services.indexer.kinds.note.old_notes import parse_old_notes
 from services.indexer.kinds.note.parts import Parts, Rows, count_missing, read_rows
 from services.indexer.kinds.note.payload import Deletion, Lock, NotePayload, Participant
-from services.indexer.kinds.note.sharing import read_participants
+from services.indexer.kinds.note.sharing import Share, read_share
 from services.indexer.kinds.note.store import BATCH, Content, NoteStore
 from services.indexer.kinds.phone_time import cocoa_microseconds, cocoa_utc
 from services.indexer.kinds.protocol import ParserInputs, Sink, UnsupportedStoreError
@@ -114,13 +115,14 @@ class _Reader:
         if key is None:
             self._sink.tally.note("A record has no identity of its own.")
             return None
+        share = self._share(number) if has_share else Share()
         parts = Parts(
             beside, number, account=account.key if account else None, store=self._store,
-            files=self._files, room=Room(),
+            files=self._files, people=_handles(share, account),
         )  # fmt: skip
         written = Written(content="locked") if lock else self._write(content, parts)
         title = text_of(row["title"]) or written.first_line
-        sharing = self._sharing(number, row, folder, has_share=has_share)
+        sharing = _sharing(row, folder, share.participants, has_share=has_share)
         count_missing(parts.attachments, self._files, self._sink.tally)
         return StagedArtifact(
             key=key,
@@ -138,25 +140,11 @@ class _Reader:
             has_link=has_any_link(written),
         )
 
-    def _sharing(
-        self, number: int, row: Record, folder: Folder | None, *, has_share: bool
-    ) -> _Sharing:
-        people: tuple[Participant, ...] = ()
-        if has_share:
-            people = read_participants(self._store.share(self._store.notes, number), self._handles)
-            if not people:
-                self._sink.tally.note("With whom a note is shared could not be read.")
-        owner = next((person for person in people if person.role == "owner"), None)
-        # What others share lies in a zone of theirs.
-        is_of_others = text_of(row["zone"]) not in {None, MYSELF} or (
-            owner is not None and not owner.is_me and any(person.is_me for person in people)
-        )
-        return _Sharing(
-            is_shared=has_share or is_of_others or (folder is not None and folder.is_shared),
-            is_of_others=is_of_others,
-            owner=owner.handle if owner is not None and is_of_others else None,
-            participants=people,
-        )
+    def _share(self, number: int) -> Share:
+        share = read_share(self._store.share(self._store.notes, number), self._handles)
+        if not share.participants:
+            self._sink.tally.note("With whom a note is shared could not be read.")
+        return share
 
     def _write(self, content: Content | None, parts: Parts) -> Written:
         """Return what a note says; one that cannot be read is counted and kept."""
@@ -191,6 +179,30 @@ class _Sharing(NamedTuple):
     #: Number or address of somebody else whose note it is.
     owner: str | None
     participants: tuple[Participant, ...]
+
+
+def _sharing(
+    row: Record, folder: Folder | None, people: tuple[Participant, ...], *, has_share: bool
+) -> _Sharing:
+    owner = next((person for person in people if person.role == "owner"), None)
+    # What others share lies in a zone of theirs.
+    is_of_others = text_of(row["zone"]) not in {None, MYSELF} or (
+        owner is not None and not owner.is_me and any(person.is_me for person in people)
+    )
+    return _Sharing(
+        is_shared=has_share or is_of_others or (folder is not None and folder.is_shared),
+        is_of_others=is_of_others,
+        owner=owner.handle if owner is not None and is_of_others else None,
+        participants=people,
+    )
+
+
+def _handles(share: Share, account: Account | None) -> Mapping[str, str]:
+    """Return who is called what in mentions: the phone's owner has a record of another name."""
+    me = next((one.handle for one in share.participants if one.is_me), None)
+    if me is None or account is None or account.record is None:
+        return share.handles
+    return {**share.handles, account.record: me}
 
 
 def _payload(

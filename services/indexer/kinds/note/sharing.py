@@ -5,7 +5,9 @@ Its keys for encryption are never looked at.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.keyed_archive import load_archive
@@ -24,17 +26,29 @@ _MAY_WRITE = 3
 _NAME_PARTS = ("NS.givenName", "NS.middleName", "NS.familyName")
 
 
-def read_participants(data: object, handles: Handles) -> tuple[Participant, ...]:
-    """Return the people of a share, the owner first; none when it cannot be read."""
+class Share(NamedTuple):
+    """The people of a share, the owner first, and their handles by the names of their records."""
+
+    participants: tuple[Participant, ...] = ()
+    handles: Mapping[str, str] = MappingProxyType({})
+
+
+def read_share(data: object, handles: Handles) -> Share:
+    """Return with whom something is shared; nobody when it cannot be read."""
     listed = load_archive(data, "Participants")
     if not isinstance(listed, list):
-        return ()
-    found = [
-        _participant(person, handles)
-        for person in listed[:_MOST_PEOPLE]
-        if isinstance(person, dict)
-    ]
-    return tuple(sorted(found, key=lambda person: person.role != "owner"))
+        return Share()
+    found: list[Participant] = []
+    records: dict[str, str] = {}
+    for person in listed[:_MOST_PEOPLE]:
+        if not isinstance(person, dict):
+            continue
+        participant = _participant(person, handles)
+        found.append(participant)
+        record = text_of(_fields(_fields(person, "UserIdentity"), "UserRecordID").get("RecordName"))
+        if record is not None and participant.handle is not None:
+            records[record] = participant.handle
+    return Share(tuple(sorted(found, key=lambda person: person.role != "owner")), records)
 
 
 def _participant(person: dict[str, Any], handles: Handles) -> Participant:

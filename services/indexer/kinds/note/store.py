@@ -40,7 +40,12 @@ FOLDER = {
     "account": "ZACCOUNT#", "type": "ZFOLDERTYPE", "deleted": "ZMARKEDFORDELETION",
     "share": "ZSERVERSHAREDATA", "zone": "ZZONEOWNERNAME",
 }  # fmt: skip
-ACCOUNT = {"key": "ZIDENTIFIER", "name": "ZNAME", "type": "ZACCOUNTTYPE"}
+ACCOUNT = {
+    "key": "ZIDENTIFIER",
+    "name": "ZNAME",
+    "type": "ZACCOUNTTYPE",
+    "record": "ZUSERRECORDNAME",
+}
 ATTACHMENT = {
     "key": "ZIDENTIFIER", "note": "ZNOTE#", "uti": "ZTYPEUTI#", "title": "ZTITLE#",
     "user_title": "ZUSERTITLE", "summary": "ZSUMMARY", "ocr": "ZOCRSUMMARY",
