@@ -34,7 +34,7 @@ from services.indexer.frames import (
     THREADS,
     WorkerRequest,
 )
-from services.indexer.kinds import PARSERS
+from services.indexer.kinds import find_parser
 from services.indexer.kinds.protocol import ParserInputs, Tally, UnsupportedStoreError
 from services.indexer.memory import Memory, MemoryRefusedError, timeline_number
 from services.indexer.staging import (
@@ -291,7 +291,7 @@ def parse(request: WorkerRequest, output: BinaryIO) -> None:
 
 
 def _parse(request: WorkerRequest, sink: FrameSink) -> None:
-    parser = PARSERS.get(request.kind)
+    parser = find_parser(request.kind)
     if parser is None:
         sink.finish(request.kind, "failed", "Nobody here reads this kind.")
         return
