@@ -72,6 +72,7 @@ class _Reader:
         self._names = {app.bundle_id: app.name for app in islice(inputs.apps(), _MOST_APPS)}
         self._attached = find_join(database, "Z_#INTERACTIONS", "Z_#INTERACTIONS", "Z_#ATTACHMENTS")
         self._apps: set[str] = set()
+        self._said: dict[str, int] = {}
 
     def run(self) -> None:
         tally = self._sink.tally
@@ -173,13 +174,19 @@ class _Reader:
     def _person(self, row: Record) -> StagedArtifact:
         person = self._people.person(row)
         return StagedArtifact(
-            key=f"person:{person.handle or key_of(person.name, person.person_key)}",
+            key=self._person_key(row, person),
             occurred_at_us=None,
             title=person.name or person.handle,
             text="\n".join(word for word in (person.name, person.handle) if word) or None,
             sender_handle=person.handle,
             payload=InteractionPayload(type="person", person=person, totals=totals_of(row)),
         )
+
+    def _person_key(self, row: Record, person: Person) -> str:
+        """Return an identity that no other has: some are noted twice, in two ways of writing."""
+        said = text_of(row["ZIDENTIFIER"]) or key_of(person.name, person.person_key)
+        count = self._said[said] = self._said.get(said, 0) + 1
+        return f"person:{said}" if count == 1 else f"person:{said}#{count}"
 
     def _name(self, app: str | None) -> str | None:
         return None if app is None else self._names.get(app) or _OWN_APPS.get(app)
