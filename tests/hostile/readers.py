@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.hostile.calendar_readers import Calendars, Reminders
 from tests.hostile.call_readers import Calls, Voicemails, VoiceMemos
 from tests.hostile.container_readers import Folders, Keybags, PropertyLists
 from tests.hostile.content_readers import Archives, Protobufs, TypedStreams
@@ -36,5 +37,7 @@ def all_readers() -> dict[str, Callable[[], Reader]]:
         Calls,
         Voicemails,
         VoiceMemos,
+        Calendars,
+        Reminders,
     )
     return {make().name: make for make in made}

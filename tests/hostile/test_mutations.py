@@ -21,6 +21,8 @@ SLOW = {
     "calls (worker)": 80,
     "voicemails (worker)": 80,
     "voice memos (worker)": 80,
+    "calendars (worker)": 60,
+    "reminders (worker)": 60,
 }
 
 
