@@ -19,6 +19,7 @@ from services.indexer.kinds.note import NoteParser
 from services.indexer.kinds.open_tab import OpenTabParser
 from services.indexer.kinds.permission import PermissionParser
 from services.indexer.kinds.photo import PhotoParser
+from services.indexer.kinds.place import PlaceParser
 from services.indexer.kinds.protocol import KindParser
 from services.indexer.kinds.reminder import ReminderParser
 from services.indexer.kinds.voice_memo import VoiceMemoParser
@@ -47,6 +48,7 @@ OURS: dict[str, KindParser] = {
         OpenTabParser(),
         InteractionParser(),
         HealthParser(),
+        PlaceParser(),
         InstalledAppParser(),
         AccountParser(),
         WifiNetworkParser(),
