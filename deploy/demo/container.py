@@ -50,6 +50,9 @@ class PhoneApp:
     bundle_id: str
     name: str
     version: str = "1.0"
+    #: What else the App Store says of it, and its icon.
+    metadata: dict[str, Any] = field(default_factory=dict, hash=False)
+    icon: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,15 +303,7 @@ def _info_plist(
     device: dict[str, str], *, udid: str, taken_at: dt.datetime, apps: Sequence[PhoneApp]
 ) -> dict[str, Any]:
     return device | {
-        "Applications": {
-            app.bundle_id: {
-                "iTunesMetadata": plistlib.dumps(
-                    {"itemName": app.name, "bundleShortVersionString": app.version},
-                    fmt=plistlib.FMT_BINARY,
-                )
-            }
-            for app in apps
-        },
+        "Applications": {app.bundle_id: app_entry(app) for app in apps},
         "Display Name": device["Device Name"],
         "GUID": derived_bytes(16, "guid", udid).hex().upper(),
         "Installed Applications": [app.bundle_id for app in apps],
@@ -318,6 +313,13 @@ def _info_plist(
         "Unique Identifier": udid.upper(),
         "iTunes Version": "12.13",
     }
+
+
+def app_entry(app: PhoneApp) -> dict[str, Any]:
+    """Return what Info.plist says of an app."""
+    said = {"itemName": app.name, "bundleShortVersionString": app.version} | app.metadata
+    entry = {"iTunesMetadata": plistlib.dumps(said, fmt=plistlib.FMT_BINARY)}
+    return entry if app.icon is None else entry | {"PlaceholderIcon": app.icon}
 
 
 def _status(taken_at: dt.datetime, *, udid: str, old: bool) -> dict[str, Any]:

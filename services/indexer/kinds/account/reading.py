@@ -130,7 +130,7 @@ class _Reader:
         self._class_names: dict[int, str | None] = {}
 
     def run(self) -> None:
-        numbers = self._accounts.numbers(by="ZDATE")
+        numbers = self._accounts.numbers(by=("ZDATE",))
         self._records.expect(len(numbers))
         for rows in self._accounts.batches(numbers):
             own = numbers_in(rows, "Z_PK")

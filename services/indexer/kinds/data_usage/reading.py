@@ -86,7 +86,7 @@ class _Reader:
         tally = self._sink.tally
         # The number of a process is what its periods name.
         processes = BatchedRows(self._database, "ZPROCESS", _PROCESS, tally, key="Z_PK")
-        numbers = processes.numbers(by="ZTIMESTAMP")
+        numbers = processes.numbers(by=("ZTIMESTAMP",))
         usage = Parts(self._database, "ZLIVEUSAGE", _USAGE[1:], tally, of="ZHASPROCESS")
         records = Records(self._sink, total=len(numbers))
         for rows in processes.batches(numbers):
