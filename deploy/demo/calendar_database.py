@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.demo.calendar_schema import Form, schema_of
+from deploy.demo.calendar_schema import INDEXES, Form, schema_of
 
 _COCOA = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 EVENT, TASK = 2, 3
@@ -35,11 +35,16 @@ class CalendarDatabase:
     form: Form = "26"
     seed: int = 1
     _db: sqlite3.Connection = field(init=False, repr=False)
+    _columns: dict[str, set[str]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the empty tables."""
         self._db = sqlite3.connect(":memory:")
         self._db.executescript(schema_of(self.form))
+        for table, *columns in INDEXES:
+            for column in columns:
+                if column in self.columns(table):
+                    self._db.execute(f"create index {table}_{column} on {table}({column})")
         self._random = random.Random(self.seed)  # noqa: S311 -- the same phone every time
 
     def uuid(self) -> str:
@@ -48,7 +53,11 @@ class CalendarDatabase:
 
     def columns(self, table: str) -> set[str]:
         """Return the columns that the table has in this form."""
-        return {row[1] for row in self._db.execute(f"pragma table_info({table})")}
+        known = self._columns.get(table)
+        if known is None:
+            rows = self._db.execute(f"pragma table_info({table})")
+            known = self._columns[table] = {row[1] for row in rows}
+        return known
 
     def insert(self, table: str, **values: Any) -> int:
         """Add a row; what this form has no column for is left out. Return its number."""

@@ -167,6 +167,17 @@ integer, location_prediction_state integer, fired_ttl integer, disallow_propose_
 integer, junk_status integer);
 """
 
+#: What the phone looks up by; the first of each is a table, the others its columns.
+INDEXES = (
+    ("CalendarItem", "calendar_id", "orig_item_id"),
+    ("Participant", "owner_id"),
+    ("Recurrence", "owner_id"),
+    ("ExceptionDate", "owner_id"),
+    ("Alarm", "calendaritem_owner_id", "owner_id"),
+    ("Attachment", "owner_id"),
+    ("CategoryLink", "owner_id"),
+)
+
 
 def schema_of(form: Form) -> str:
     """Return the statements that make the empty tables."""

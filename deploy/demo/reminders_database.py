@@ -33,6 +33,7 @@ class RemindersDatabase:
     #: Added to the numbers of entities, which differ between the stores of one phone.
     shift: int = 0
     _db: sqlite3.Connection = field(init=False, repr=False)
+    _columns: dict[str, set[str]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the empty tables and the account."""
@@ -53,7 +54,11 @@ class RemindersDatabase:
 
     def columns(self, table: str) -> set[str]:
         """Return the columns that the table has in this form."""
-        return {row[1] for row in self._db.execute(f"pragma table_info({table})")}
+        known = self._columns.get(table)
+        if known is None:
+            rows = self._db.execute(f"pragma table_info({table})")
+            known = self._columns[table] = {row[1] for row in rows}
+        return known
 
     def insert(self, table: str, **values: Any) -> int:
         """Add a row; what this form has no column for is left out. Return its number."""

@@ -15,13 +15,16 @@ import msgspec
 
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.protocol import Tally
-from services.indexer.kinds.records import Record
+from services.indexer.kinds.records import Record, walk
 
 #: Rows that are read at once.
-BATCH = 200
+BATCH = 100
 #: A meeting has hundreds of guests at most; more parts than this are a forgery.
 MOST_PARTS = 2000
+#: Of one table for one batch: a hundred meetings with five hundred guests each.
+_MOST_AT_ONCE = 50_000
 _DAMAGED = "Part of a table is damaged; what could be read was read."
+_TOO_MANY_ROWS = "The store claims to hold more threads than a phone can."
 _TOO_MANY = "A record claims to have more parts than any has."
 
 
@@ -42,7 +45,7 @@ class BatchedRows:
         self._table = table
         self._tally = tally
         self._key = key
-        if key != "rowid":
+        if key != "rowid" and not database.is_indexed(table, key):
             database.ensure_index(table, key)
         there = database.columns(table)
         self._names = (key, *columns)
@@ -128,9 +131,11 @@ class Parts:
         self._names = tuple(columns)
         self._statement: str | None = None
         there = database.columns(table)
-        if of is None or of not in there:
+        if of is None or of not in there or is_empty(database, table):
             return
-        database.ensure_index(table, of)
+        # Phones have most of these; one more would be written through to the disk.
+        if not database.is_indexed(table, of):
+            database.ensure_index(table, of)
         fields = ", ".join(
             name if name in there or name == "rowid" else "null" for name in self._names
         )
@@ -144,16 +149,46 @@ class Parts:
         found: dict[int, list[Record]] = {}
         if self._statement is None or not numbers:
             return found
+        left = _MOST_AT_ONCE
         try:
             for number, *row in self._database.rows(self._statement, (_json(numbers),)):
                 rows = found.setdefault(number, [])
-                if len(rows) < MOST_PARTS:
+                if len(rows) < MOST_PARTS and left > 0:
+                    left -= 1
                     rows.append(dict(zip(self._names, row, strict=True)))
                 else:
                     self._tally.note(_TOO_MANY)
         except sqlite3.Error:
             self._tally.note(_DAMAGED)
         return found
+
+
+def is_empty(database: Database, table: str) -> bool:
+    """Whether a table has no row; of one that cannot be read nobody knows."""
+    try:
+        return next(database.numbers(f"select 1 from {table} limit 1"), None) is None  # noqa: S608
+    except (sqlite3.Error, UnicodeDecodeError):
+        return False
+
+
+def first_rows(
+    database: Database,
+    table: str,
+    columns: Sequence[str],
+    tally: Tally,
+    *,
+    most: int,
+    key: str = "rowid",
+) -> dict[int, Record]:
+    """Return the rows of a small table by their number, at most *most* of them."""
+    found: dict[int, Record] = {}
+    for row in walk(database, table, (key, *columns), tally):
+        if len(found) >= most:
+            tally.note(_TOO_MANY_ROWS)
+            break
+        if isinstance(row[key], int):
+            found[row[key]] = row
+    return found
 
 
 def numbers_in(rows: Sequence[Record], *columns: str) -> list[int]:

@@ -420,6 +420,15 @@ def test_one_identity_in_several_databases_counts_once_and_the_main_one_first(
     assert found.tally.notes == {"Several records claim the same identity.": 1}
 
 
+def test_a_further_database_that_is_nowhere_is_missed(tmp_path: Path) -> None:
+    database = demo_calendar()
+    database.execute("create table AuxDatabase (path text)")
+    for path in ("/private/var/mobile/Library/Calendar/Aux7.sqlitedb", None, "Calendar.sqlitedb"):
+        database.execute("insert into AuxDatabase values (?)", (path,))
+    notes = run(database, tmp_path).tally.notes
+    assert notes["The calendar names a further database that was not found."] == 1
+
+
 def test_events_without_an_identity_get_one_of_what_they_say(
     empty: CalendarDatabase, work: int, tmp_path: Path
 ) -> None:

@@ -293,6 +293,14 @@ def test_what_was_taken_off_a_reminder_is_not_on_it(
     assert not {"tags", "recurrences"} & payload.keys()
 
 
+def test_a_deleted_reminder_keeps_what_was_deleted_with_it(
+    empty: RemindersDatabase, tmp_path: Path
+) -> None:
+    empty.tag(empty.reminder(None, "Gone", ZMARKEDFORDELETION=1), "old")
+    empty.execute("update ZREMCDOBJECT set ZMARKEDFORDELETION = 1")
+    assert named(run(empty, tmp_path), "Gone")[1]["tags"] == ["old"]
+
+
 def test_entities_are_known_by_what_they_have_where_the_store_names_none(tmp_path: Path) -> None:
     store = demo_cloud()
     store.execute("delete from Z_PRIMARYKEY")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
 
+from services.indexer.kinds.batched_rows import BatchedRows, first_rows
 from services.indexer.kinds.calendar_event.payload import Calendar, CalendarForm
 from services.indexer.kinds.calendar_event.vocabulary import ACCOUNT_TYPES, SHARINGS, word
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.protocol import Sink, Tally
-from services.indexer.kinds.records import Record, by_number, key_of, walk
+from services.indexer.kinds.records import Record, key_of, walk
 from services.indexer.kinds.values import flag_of, int_of, text_of
 from services.indexer.staging import StagedThread
 
@@ -26,6 +27,7 @@ _CALENDAR_COLUMNS = (
 #: Nobody has more calendars than this.
 MOST_CALENDARS = 10_000
 _MOST_SHAREES = 1000
+_MOST_KNOWN = 10_000
 _LONGEST = 4000
 _HOLIDAYS = re.compile(r"holidays?[._/@-]|#holiday@|/holidays?/", re.IGNORECASE)
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
@@ -36,24 +38,34 @@ class Identities:
     """Names and addresses of people, by the number that the rows about them give."""
 
     def __init__(self, database: Database, tally: Tally) -> None:
-        """Read them all: a phone knows thousands at most."""
-        self._rows = by_number(
-            database,
-            "Identity",
-            ("display_name", "address", "first_name", "last_name"),
-            tally,
-            key="rowid",
-        )
+        """Read from the table Identity, if there is one."""
+        self._rows: BatchedRows | None = None
+        self._known: dict[int, Record] = {}
+        if database.columns("Identity"):
+            columns = ("display_name", "address", "first_name", "last_name")
+            self._rows = BatchedRows(database, "Identity", columns, tally)
+
+    def load(self, numbers: Sequence[int]) -> None:
+        """Make ready for *numbers*, and forget those before."""
+        rows = self._rows.read(numbers) if self._rows is not None else []
+        self._known = {row["rowid"]: row for row in rows}
 
     def find(self, number: object) -> tuple[str | None, str | None]:
         """Return name and address of somebody, each None if not known."""
-        row = self._rows.get(number) if isinstance(number, int) else None
+        if type(number) is int and number not in self._known:
+            self._known |= {row["rowid"]: row for row in self._read_one(number)}
+        row = self._known.get(number) if isinstance(number, int) else None
         if row is None:
             return None, None
         name = text_of(row["display_name"]) or " ".join(
             part for part in (text_of(row["first_name"]), text_of(row["last_name"])) if part
         )
         return (name or "")[:_LONGEST] or None, address_of(row["address"])
+
+    def _read_one(self, number: int) -> list[Record]:
+        if len(self._known) > _MOST_KNOWN:
+            self._known.clear()
+        return self._rows.read([number]) if self._rows is not None else []
 
 
 def address_of(value: object) -> str | None:
@@ -69,11 +81,9 @@ class Calendars:
         self, database: Database, identities: Identities, handles: Handles, tally: Tally
     ) -> None:
         """Read calendars, accounts and with whom calendars are shared."""
-        accounts = by_number(database, "Store", _ACCOUNT_COLUMNS, tally, key="rowid")
-        rows = by_number(database, "Calendar", _CALENDAR_COLUMNS, tally, key="rowid")
-        if len(rows) > MOST_CALENDARS:
-            tally.note("The store claims to hold more threads than a phone can.")
-            rows = dict(list(rows.items())[:MOST_CALENDARS])
+        most = MOST_CALENDARS
+        accounts = first_rows(database, "Store", _ACCOUNT_COLUMNS, tally, most=most)
+        rows = first_rows(database, "Calendar", _CALENDAR_COLUMNS, tally, most=most)
         self._calendars: dict[int, Calendar] = {}
         self._raw_keys: dict[int, str | None] = {}
         taken: set[str] = set()
@@ -92,6 +102,8 @@ class Calendars:
             if owner:
                 self._people.setdefault(number, []).append(handles.normalise(owner))
         for row in walk(database, "Sharee", ("owner_id", "identity_id"), tally):
+            if row["owner_id"] not in rows:
+                continue
             _, address = identities.find(row["identity_id"])
             people = self._people.setdefault(row["owner_id"], [])
             if address and len(people) < _MOST_SHAREES:

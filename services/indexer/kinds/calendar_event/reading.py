@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path, PurePosixPath
+
 from services.indexer.kinds.backup_files import BackupFiles
 from services.indexer.kinds.batched_rows import BATCH
 from services.indexer.kinds.calendar_event import PLACES
@@ -12,7 +14,7 @@ from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.protocol import ParserInputs, Sink, Tally, UnsupportedStoreError
 from services.indexer.kinds.records import Records
-from services.indexer.kinds.values import flag_of
+from services.indexer.kinds.values import flag_of, text_of
 from services.indexer.staging import StagedArtifact
 
 _MAIN = "Calendar.sqlitedb"
@@ -32,7 +34,9 @@ def parse_events(inputs: ParserInputs, sink: Sink) -> None:
     for _, path, copy in copies:
         try:
             with Database(copy) as database:
-                _read(open_store(database, handles, sink.tally), records, sink, files)
+                store = open_store(database, handles, sink.tally)
+                _look_for_others(database, copies, sink.tally)
+                _read(store, records, sink, files)
                 was_read = True
         except UnsupportedStoreError as error:
             # Of the databases beside the first, some hold other things: alarms, caches.
@@ -49,6 +53,15 @@ def open_store(database: Database, handles: Handles, tally: Tally) -> Store:
     if not database.columns("CalendarItem"):
         raise UnsupportedStoreError("The database has no table of events.")
     return Store(database, handles, tally)
+
+
+def _look_for_others(database: Database, copies: list[tuple[str, str, Path]], tally: Tally) -> None:
+    """Say so when the phone has databases of which nobody knew where they lie."""
+    there = {PurePosixPath(path).name for _, path, _ in copies}
+    for (path,) in database.select("AuxDatabase", ("path",)):
+        name = text_of(path)
+        if name is not None and PurePosixPath(name).name not in there:
+            tally.note("The calendar names a further database that was not found.")
 
 
 def _read(store: Store, records: Records, sink: Sink, files: BackupFiles) -> None:

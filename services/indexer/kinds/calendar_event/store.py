@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.indexer.kinds.batched_rows import BatchedRows, Parts, numbers_in
-from services.indexer.kinds.calendar_event.calendars import Calendars, Identities
+from services.indexer.kinds.batched_rows import BatchedRows, Parts, first_rows, numbers_in
+from services.indexer.kinds.calendar_event.calendars import MOST_CALENDARS, Calendars, Identities
 from services.indexer.kinds.calendar_event.payload import Place
 from services.indexer.kinds.calendar_event.people import COLUMNS as GUEST_COLUMNS
 from services.indexer.kinds.calendar_event.people import Guests
@@ -21,7 +21,7 @@ from services.indexer.kinds.calendar_event.places import Places, place_of
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.protocol import Tally
-from services.indexer.kinds.records import Record, by_number
+from services.indexer.kinds.records import Record
 from services.indexer.kinds.values import text_of
 
 _ITEM_COLUMNS = (
@@ -108,7 +108,7 @@ class Store:
         )
         self._conferences = Parts(database, "Conference", ("url",), tally, of="owner_id")
         self._links = Parts(database, "CategoryLink", ("category_id",), tally, of="owner_id")
-        self._categories = by_number(database, "Category", ("name",), tally, key="rowid")
+        self._categories = first_rows(database, "Category", ("name",), tally, most=MOST_CALENDARS)
 
     def events(self) -> array[int]:
         """Return the numbers of all events in the order of time."""
@@ -164,6 +164,8 @@ class Store:
             for row in self._masters.read([n for n in numbers_in(rows, "orig_item_id") if n > 0])
         }
         guests, rules = self._guests.read(numbers), self._rules.read(numbers)
+        people = [*organisers.values(), *(row for rows in guests.values() for row in rows)]
+        self.identities.load(numbers_in(people, "identity_id"))
         exceptions, attachments = self._exceptions.read(numbers), self._attached(numbers)
         conferences, links = self._conferences.read(numbers), self._links.read(numbers)
         held = self._held(alarm_places)

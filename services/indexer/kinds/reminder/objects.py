@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from services.indexer.kinds.batched_rows import BATCH, BatchedRows, Parts, numbers_in
 from services.indexer.kinds.core_data import Entities
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.protocol import Tally
 from services.indexer.kinds.records import Record
+from services.indexer.kinds.values import flag_of
 
 OBJECTS = "ZREMCDOBJECT"
 #: The columns of objects with the names that are asked for, digits left out.
@@ -92,8 +94,13 @@ class Objects:
             if number is not None:
                 self._sorts.setdefault(number, "attachment")
 
-    def read(self, reminders: Sequence[int]) -> dict[int, dict[str, list[Record]]]:
-        """Return the objects of each of *reminders*, by their sort; deleted ones are left out."""
+    def read(
+        self, reminders: Sequence[int], *, whole: AbstractSet[int] = frozenset()
+    ) -> dict[int, dict[str, list[Record]]]:
+        """Return the objects of each of *reminders*, by their sort; deleted ones are left out.
+
+        Not of those in *whole*, which are deleted themselves with all that is theirs.
+        """
         found: dict[int, dict[str, list[Record]]] = {}
         for parts in self._of_reminders:
             for number, rows in parts.read(reminders).items():
@@ -101,7 +108,7 @@ class Objects:
                     sort = self._sort(row)
                     if sort is not None:
                         said = merged(row, self._columns) | {"Z_PK": row["Z_PK"]}
-                        if not said["ZMARKEDFORDELETION"]:
+                        if number in whole or not flag_of(said["ZMARKEDFORDELETION"]):
                             found.setdefault(number, {}).setdefault(sort, []).append(said)
         return found
 

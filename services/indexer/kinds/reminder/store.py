@@ -10,14 +10,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.indexer.kinds.batched_rows import BatchedRows, numbers_in
+from services.indexer.kinds.batched_rows import BatchedRows, first_rows, numbers_in
 from services.indexer.kinds.core_data import Entities
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.protocol import Tally, UnsupportedStoreError
-from services.indexer.kinds.records import Record, by_number
+from services.indexer.kinds.records import Record
 from services.indexer.kinds.reminder.lists import Lists
 from services.indexer.kinds.reminder.objects import OBJECTS, Objects, columns_by_name, merged
+from services.indexer.kinds.values import flag_of
 
 _FIELDS = (
     "ZIDENTIFIER", "ZCKIDENTIFIER", "ZTITLE", "ZNOTES", "ZLIST", "ZACCOUNT", "ZPARENTREMINDER",
@@ -28,6 +29,8 @@ _FIELDS = (
 )  # fmt: skip
 #: Where a reminder stands in time.
 _ORDER = ("ZDUEDATE", "ZCOMPLETIONDATE", "ZCREATIONDATE")
+#: Tags of one account.
+_MOST_LABELS = 100_000
 _NO_TABLE = "The database has no table of reminders."
 
 
@@ -64,7 +67,9 @@ class Store:
         self._rows = BatchedRows(database, self._table, names, tally, key="Z_PK")
         self.lists = Lists(database, entities, handles, tally, store=name)
         self._objects = Objects(database, entities, tally)
-        self._labels = by_number(database, "ZREMCDHASHTAGLABEL", ("ZNAME",), tally)
+        self._labels = first_rows(
+            database, "ZREMCDHASHTAGLABEL", ("ZNAME",), tally, most=_MOST_LABELS, key="Z_PK"
+        )
 
     def numbers(self) -> array[int]:
         """Return the numbers of all reminders in the order of time."""
@@ -75,7 +80,8 @@ class Store:
         """Return the reminders with these numbers, in their order."""
         rows = self._merged(numbers)
         numbers = [row["Z_PK"] for row in rows]
-        objects = self._objects.read(numbers)
+        deleted = {row["Z_PK"] for row in rows if flag_of(row["ZMARKEDFORDELETION"])}
+        objects = self._objects.read(numbers, whole=deleted)
         alarms = [row for said in objects.values() for row in said.get("alarm", ())]
         given = [row for said in objects.values() for row in said.get("assignment", ())]
         triggers = self._objects.triggers(alarms)
