@@ -23,6 +23,18 @@ SLOW = {
     "voice memos (worker)": 80,
     "calendars (worker)": 60,
     "reminders (worker)": 60,
+    "notes (worker)": 80,
+    "web visits (worker)": 60,
+    "bookmarks (worker)": 60,
+    "open tabs (worker)": 60,
+    "interactions (worker)": 60,
+    "health (worker)": 60,
+    "places (worker)": 60,
+    "apps (worker)": 60,
+    "accounts (worker)": 60,
+    "wifi networks (worker)": 60,
+    "permissions (worker)": 60,
+    "data usage (worker)": 60,
 }
 
 

@@ -79,7 +79,9 @@ class SampleReader:
             if state == DELETED:
                 self.deleted += 1
                 continue
-            start = begin if type(begin) is float and EARLIEST < begin < LATEST else time_of(begin)
+            # 0 stands for no date, as elsewhere on phones.
+            is_plain = type(begin) is float and EARLIEST < begin < LATEST and begin
+            start = begin if is_plain else time_of(begin)
             if start is None:
                 self.undated += 1
             elif type(said) is float and type(number) is int:
