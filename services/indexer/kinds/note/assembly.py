@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import msgspec
 
@@ -15,6 +16,7 @@ from services.indexer.kinds.note.payload import Content, Lock
 from services.indexer.kinds.note.store import Content as ContentRow
 from services.indexer.kinds.records import Record
 from services.indexer.kinds.values import flag_of, int_of
+from services.indexer.staging import MOST_TEXT_CHARACTERS
 
 LONGEST_TITLE = 1000
 _LONGEST_SNIPPET = 200
@@ -57,8 +59,11 @@ def write(
     plain = text_of_lines(tuple(lines), shown)
     if was_cut and body is not None:
         plain = body.text.replace("\ufffc", "")
-    hidden = dict.fromkeys((*_links(lines), *links))
-    found = [word for word in dict.fromkeys((*more, *hidden)) if word and word not in plain]
+    plain = plain[:MOST_TEXT_CHARACTERS]
+    hidden = dict.fromkeys(islice((*_links(lines), *links), _MOST_LINKS))
+    # What the text says already is not said again.
+    said = {*plain.split(), *plain.split("\n")}
+    found = [word for word in dict.fromkeys((*more, *hidden)) if word and word not in said]
     html, markdown = to_html(lines, shown), to_markdown(lines, shown)
     if max(len(html), len(markdown)) > _LONGEST_PAGE:
         html = markdown = ""
@@ -75,7 +80,7 @@ def write(
         is_cut=was_cut,
         items=len(checks),
         items_done=sum(line.is_done for line in checks),
-        links=tuple(hidden)[:_MOST_LINKS],
+        links=tuple(hidden),
     )
 
 

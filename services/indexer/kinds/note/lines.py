@@ -53,7 +53,7 @@ def lines_of(body: Body, resolve: Resolve, room: Room) -> tuple[Line, ...]:
         if room.spans <= 0:
             room.was_cut = True
             break
-        look = _look(run)
+        look = _look(run, room)
         for number, part in enumerate(piece.split("\n")):
             if number:
                 # The newline belongs to the line that it ends.
@@ -96,10 +96,12 @@ def _pieces(text: str, runs: Sequence[Run]) -> list[tuple[str, Run]]:
     return found
 
 
-def _look(run: Run) -> Look:
+def _look(run: Run, room: Room) -> Look:
     if run is _PLAIN_RUN:
         return PLAIN
     link = safe_link(run.link)
+    if link is not None and room.take(link) != link:
+        link = None
     return Look(
         bold=run.weight in {1, 3},
         italic=run.weight in {2, 3},

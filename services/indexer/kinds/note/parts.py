@@ -118,9 +118,10 @@ class Parts:
         row = self._by_key.get(key)
         if row is None:
             return None
-        number = self._numbers.get(row["pk"])
-        if number is None:
-            number = self._add(row, uti)
+        # It stands in one place: a page that shows a table a thousand times is made to be long.
+        if row["pk"] in self._numbers:
+            return None
+        number = self._add(row, uti)
         return None if number is None else Span("", PLAIN, number)
 
     def finish(self) -> None:
@@ -160,7 +161,7 @@ class Parts:
             kind=kind,
             uti=None if uti is None else uti[:200],
             title=_cut(text_of(row["user_title"]) or text_of(row["title"]), _LONGEST_WORD),
-            text=None if uti == TABLE else _found_words(row),
+            text=None if uti == TABLE else self._found_words(row),
             url=url,
             parent=parent,
             files=() if flag_of(row["locked"]) else tuple(self._find_files(row, kind)),
@@ -189,6 +190,11 @@ class Parts:
             if child["pk"] not in self._numbers:
                 self._add(child, None, parent=number)
         return number
+
+    def _found_words(self, row: Record) -> str | None:
+        words = (text_of(row[name]) for name in ("summary", "handwriting", "ocr", "index"))
+        found = "\n".join(dict.fromkeys(word[:_LONGEST_TEXT] for word in words if word))
+        return self.room.take(found) or None
 
     def _name(self, part: Part) -> str | None:
         files = (self.attachments[file.n] for file in part.files if file.role == "original")
@@ -278,11 +284,6 @@ def count_missing(attachments: Iterable[StagedAttachment], files: NoteFiles, tal
     """Count in the report what the backup does not hold."""
     if files.is_known:
         tally.missing_files += sum(not attachment.present for attachment in attachments)
-
-
-def _found_words(row: Record) -> str | None:
-    words = (text_of(row[name]) for name in ("summary", "handwriting", "ocr", "index"))
-    return _cut("\n".join(dict.fromkeys(word for word in words if word)) or None, _LONGEST_TEXT)
 
 
 def _cut(text: str | None, length: int) -> str | None:
