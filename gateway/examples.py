@@ -8,6 +8,8 @@ _BACKUP = "0b5f7c1e-6f0a-4f8e-9c53-0d9d7f3f2a11"
 _SESSION = "7a0c3a52-91f4-4a57-8f0e-2f6f0f6d9f00"
 _JOB = "c1b2a3d4-0000-4000-8000-9f8e7d6c5b4a"
 _UDID = "00008110-000A1B2C3D4E5F60"
+_PERSON = "2f1c9a80-4b7e-4d53-8a11-5e6f7a8b9c0d"
+_CHANGE = "8e0d7c6b-5a49-4f38-9271-605f4e3d2c1b"
 _FILE = "3d0d7e5fb2ce288813306e4d4636395e047a3d28"
 
 _A_BACKUP: dict[str, Any] = {
@@ -50,7 +52,12 @@ _AN_ARTIFACT: dict[str, Any] = {
     "occurred_at": "2024-05-31T18:00:00Z",
     "title": None,
     "text": "The lighthouse opens at nine.",
-    "sender": {"name": "Grace", "handle": "grace@example.org", "is_me": False},
+    "sender": {
+        "name": "Grace",
+        "handle": "grace@example.org",
+        "person_id": _PERSON,
+        "is_me": False,
+    },
     "payload": {"service": "iMessage", "direction": "incoming", "status": "read"},
     "attachments": [],
     "added_revision": "2024-06-01T20:15:00Z-4f1c",
@@ -70,6 +77,23 @@ _A_JOB: dict[str, Any] = {
     "error": None,
     "report": {},
 }
+_A_PERSON: dict[str, Any] = {
+    "id": _PERSON,
+    "name": "Grace",
+    "is_me": False,
+    "handles": ["+15550000017", "grace@example.org"],
+    "handle_count": 2,
+    "card_count": 1,
+}
+_A_CHANGE: dict[str, Any] = {
+    "id": _CHANGE,
+    "kind": "merge",
+    "at": "2024-06-02T09:00:00Z",
+    "person_id": _PERSON,
+    "other_id": "c7d8e9f0-1a2b-4c3d-9e4f-5a6b7c8d9e0f",
+    "undone_at": None,
+    "can_be_undone": True,
+}
 
 REQUESTS: dict[str, Any] = {
     "POST /api/backups/{backup_id}/unlock": {
@@ -78,6 +102,9 @@ REQUESTS: dict[str, Any] = {
     },
     "POST /api/backups/{backup_id}/index": {"kinds": ["message", "contact"]},
     "PATCH /api/backups/{backup_id}": {"label": "Ada, old phone"},
+    "PATCH /api/people/{person_id}": {"name": "Grandma Grace"},
+    "POST /api/people/{person_id}/merge": {"with": "c7d8e9f0-1a2b-4c3d-9e4f-5a6b7c8d9e0f"},
+    "POST /api/people/{person_id}/split": {"handles": ["grace@example.org"]},
     "POST /api/tokens": {"name": "home dashboard", "scopes": ["read"], "ttl_seconds": 31536000},
 }
 
@@ -120,7 +147,9 @@ RESPONSES: dict[str, Any] = {
                 "kind": "message",
                 "title": "Grace",
                 "is_group": False,
-                "participants": [{"handle": "grace@example.org", "name": "Grace"}],
+                "participants": [
+                    {"handle": "grace@example.org", "name": "Grace", "person_id": _PERSON}
+                ],
                 "artifact_count": 4211,
                 "first_at": "2019-02-03T09:12:00Z",
                 "last_at": "2024-05-31T18:00:00Z",
@@ -150,6 +179,40 @@ RESPONSES: dict[str, Any] = {
         "total": 1,
         "total_is_exact": True,
         "facets": {"kind": [{"value": "message", "count": 1, "label": "Messages"}]},
+    },
+    "GET /api/people": {"items": [_A_PERSON], "next_cursor": None},
+    "GET /api/people/changes": {"items": [_A_CHANGE], "next_cursor": None},
+    "GET /api/people/{person_id}": {
+        **_A_PERSON,
+        "given_name": None,
+        "origins": [
+            {
+                "handle": "+15550000017",
+                "origin": "manual",
+                "devices": [_UDID],
+                "kinds": ["message"],
+            },
+            {
+                "handle": "grace@example.org",
+                "origin": "card",
+                "devices": [_UDID],
+                "kinds": ["contact", "message"],
+            },
+        ],
+        "cards": [{"artifact_id": "2048", "device": _UDID, "name": "Grace", "is_me": False}],
+        "threads": [],
+        "thread_count": 0,
+        "first_at": None,
+        "last_at": None,
+        "changes": [_A_CHANGE],
+    },
+    "PATCH /api/people/{person_id}": {**_A_CHANGE, "kind": "rename", "other_id": None},
+    "POST /api/people/{person_id}/merge": _A_CHANGE,
+    "POST /api/people/{person_id}/split": {**_A_CHANGE, "kind": "split"},
+    "POST /api/people/changes/{change_id}/undo": {
+        **_A_CHANGE,
+        "undone_at": "2024-06-02T09:05:00Z",
+        "can_be_undone": False,
     },
     "GET /api/jobs": {"items": [_A_JOB], "next_cursor": None},
     "GET /api/jobs/{job_id}": _A_JOB,

@@ -48,6 +48,13 @@ Reveal = Annotated[
     QueryParameter(description="Show serial and phone numbers in full; needs scope admin, audited"),
 ]
 Text = Annotated[str | None, QueryParameter(max_length=1024)]
+PersonQuery = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=500,
+        description="Only with this person: an id, or a number or address of whoever is meant",
+    ),
+]
 Moment = Annotated[str | None, QueryParameter(max_length=40, description="RFC 3339, or a date")]
 SessionHeader = Annotated[
     str | None,

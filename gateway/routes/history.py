@@ -19,6 +19,7 @@ from gateway.parameters import (
     KindQuery,
     Limit,
     Moment,
+    PersonQuery,
     Removed,
     RowPath,
     SessionHeader,
@@ -39,7 +40,6 @@ from shared.contracts.indexer import (
     ListVersions,
     Thread,
 )
-from shared.contracts.problems import bad_request
 from shared.contracts.requests import DEFAULT_LIMIT, Page
 
 At = Annotated[
@@ -54,21 +54,19 @@ async def list_threads(
     parts: GivenParts,
     device: UdidQuery = None,
     kind: KindQuery = None,
-    person: Text = None,
+    person: PersonQuery = None,
     q: Text = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[Page[Thread]]:
     """List conversations and other threads, the one with the newest artifact first."""
-    if person and q:
-        raise bad_request("Give q or person, not both.", parameter="person")
     return passed_through(
         await parts.bus.request_bytes(
             ListThreads(
                 device=Udid(device.upper()) if device else None,
                 kind=kind,
-                # The indexer matches q against titles, names and handles of members.
-                q=q or person,
+                q=q,
+                person=person,
                 limit=limit,
                 cursor=cursor,
             )

@@ -14,8 +14,8 @@ from gateway.parameters import (
     Cursor,
     KindQuery,
     Limit,
+    PersonQuery,
     Removed,
-    Text,
     UdidQuery,
     passed_through,
 )
@@ -42,7 +42,7 @@ async def search(
     device: UdidQuery = None,
     kind: KindQuery = None,
     thread: Annotated[str | None, QueryParameter(pattern=r"^[0-9]{1,19}$")] = None,
-    person: Text = None,
+    person: PersonQuery = None,
     since: Annotated[str | None, QueryParameter(name="from", max_length=40)] = None,
     until: Annotated[str | None, QueryParameter(name="to", max_length=40)] = None,
     has: FromQuery[Literal["attachment", "link"] | None] = None,

@@ -21,6 +21,8 @@ from services.indexer.metrics import JOBS
 from services.indexer.storage_jobs import UNDER_WAY, IndexJob, create_job, finish_job
 from services.indexer.storage_merge import forget_moment
 from services.indexer.storage_names import rebuild_address_book
+from services.indexer.storage_people import refresh_people
+from services.indexer.storage_seen import read_cards, reread_seen
 from services.indexer.storage_shards import drop_empty
 from services.indexer.storage_timeline import devices_of, moments_only_of, release_backup
 from shared.bus import Bus, Delivery, Reject, Retry
@@ -115,9 +117,12 @@ class EventHandlers:
             await release_backup(connection, event.backup_id)
             for moment in moments:
                 await forget_moment(connection, moment)
-            for device in {moment.device for moment in moments}:
+            for device in sorted({moment.device for moment in moments}):
                 await rebuild_address_book(connection, device)
+                await read_cards(connection, device)
+                await reread_seen(connection, device)
         async with self._pool.acquire() as connection:
+            await refresh_people(connection)
             await drop_empty(connection)
         log.info("backup_forgotten", backup_id=event.backup_id)
 

@@ -23,6 +23,7 @@ from services.indexer.kinds import PARSERS
 from services.indexer.progress import ProgressReporter
 from services.indexer.session_files import SessionFiles
 from services.indexer.storage_jobs import IndexJob, is_cancel_requested, start_job
+from services.indexer.storage_people import refresh_people
 from services.indexer.storage_shards import DEVICE_LOCK, SMALL_BYTES, drop_abandoned
 from services.indexer.storage_timeline import (
     Moment,
@@ -196,6 +197,9 @@ class IndexRunner:
                 )
             finally:
                 await asyncio.shield(asyncio.to_thread(self._scratch.remove, folder))
+            await refresh_people(connection)
+        # Also what a run that was broken off has left to do.
+        await refresh_people(connection)
         return RunResult(device=revision.udid, revision=revision.digest, reports=reports)
 
     async def _plan(

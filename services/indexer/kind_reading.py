@@ -25,6 +25,7 @@ from services.indexer.storage_difference import DoubtError, merge_difference
 from services.indexer.storage_memory import is_newest, recall, replace_memory
 from services.indexer.storage_merge import count_first, fill_stage, merge_stage, open_stage
 from services.indexer.storage_names import rebuild_address_book
+from services.indexer.storage_seen import note_seen, read_cards
 from services.indexer.storage_shards import (
     SMALL_BYTES,
     Halves,
@@ -320,5 +321,8 @@ class KindReading:
         return msgspec.structs.replace(worker.report, kind=self._parser.kind)
 
     async def _after(self, connection: Connection, at: Moment) -> None:
-        if self._parser.kind == "contact":
+        kind = self._parser.kind
+        if kind == "contact":
             await rebuild_address_book(connection, at.device)
+            await read_cards(connection, at.device)
+        await note_seen(connection, at.device, kind, at.taken_at)

@@ -12,7 +12,8 @@ from services.indexer.folding import fold
 from services.indexer.kinds.handles import normalise_handle
 from services.indexer.search_filters import FilterError, Filters, split_filters
 from services.indexer.sql import statement
-from services.indexer.storage_threads import like_pattern
+from services.indexer.storage_people_pages import handles_of
+from services.indexer.storage_rows import like_pattern
 from shared.contracts.problems import bad_request
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ async def _resolve(connection: Connection, request: Search, filters: Filters, wo
     device = _one("device", request.device, filters.device)
     kind = [request.kind] if request.kind is not None else None
     threads = [read_id(request.thread, "thread")] if request.thread is not None else None
-    people = [_plain(request.person)] if request.person is not None else None
+    people = await handles_of(connection, request.person) if request.person is not None else None
     if kind is not None and filters.kinds:
         raise FilterError("kind: the search is narrowed down to a kind already.")
     if threads is not None and filters.threads:
@@ -124,10 +125,12 @@ def _plain(text: str) -> str:
 
 
 async def _handles(connection: Connection, names: tuple[str, ...], device: str | None) -> list[str]:
-    """Return the handles that *names* may stand for: those themselves, and contacts so called."""
+    """Return the handles that *names* may stand for: those of whoever is so called or has one."""
     patterns = [like_pattern(fold(_plain(name))) for name in names]
-    rows = await connection.fetch(statement("search", "handles"), patterns, device, MOST_FITTING)
     themselves = [normalise_handle(_plain(name)) for name in names]
+    rows = await connection.fetch(
+        statement("search", "handles"), patterns, device, MOST_FITTING, themselves
+    )
     return list(dict.fromkeys([*themselves, *(row["handle"] for row in rows)]))
 
 

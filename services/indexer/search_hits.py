@@ -19,8 +19,9 @@ from services.indexer.storage_rows import (
     fetch_names,
     thread_title,
     to_artifact,
+    to_participants,
 )
-from shared.contracts.indexer import Facet, Hit, Participant
+from shared.contracts.indexer import Facet, Hit
 
 if TYPE_CHECKING:
     from services.indexer.search_query import Term
@@ -69,10 +70,7 @@ class Hits:
             )
 
     def _title(self, row: Row) -> str:
-        participants = [
-            Participant(handle=handle, name=self._names.get((row["device"], handle)))
-            for handle in row["participants"]
-        ]
+        participants = to_participants(row, self._names)
         return thread_title(row["thread_title"], participants, row["thread_key"])
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from uuid import uuid4
 
 from services.indexer import abandoned
 from services.indexer.commands import Commands
 from services.indexer.handlers import EventHandlers
 from services.indexer.index_run import IndexRunner
+from services.indexer.people_requests import PLAIN, PeopleRequests
 from services.indexer.queries import PAGED, Queries
+from services.indexer.storage_seen import read_everything
 from services.indexer.table_upkeep import TableUpkeep
 from shared.contracts.events import BackupRemoved, IndexRequested
 from shared.contracts.indexer import (
@@ -21,6 +24,8 @@ from shared.contracts.indexer import (
     Search,
 )
 from shared.contracts.jobs import CancelJob, GetJob, ListJobs, RetryJob
+from shared.contracts.people import GetPerson
+from shared.postgres import FAILED
 from shared.runtime import Runtime
 from shared.scratch import Scratch
 
@@ -43,6 +48,13 @@ async def start(runtime: Runtime) -> None:
             scratch.close()
 
     runtime.tasks.create_task(hold_scratch(), name="indexer scratch")
+
+    async def read_people() -> None:
+        with contextlib.suppress(*FAILED):
+            if await read_everything(runtime.pool):
+                runtime.log.info("people_read")
+
+    runtime.tasks.create_task(read_people(), name="indexer people")
 
     upkeep = TableUpkeep(pool=runtime.pool, connect=runtime.connect)
     runtime.tasks.create_task(upkeep.run(), name="indexer table upkeep")
@@ -74,6 +86,10 @@ async def start(runtime: Runtime) -> None:
     await runtime.serve(RetryJob, commands.retry_job)
     for request_type, fetch in PAGED.items():
         await runtime.serve(request_type, queries.paged(fetch))
+    people = PeopleRequests(pool=runtime.pool, bus=runtime.bus)
+    for request_type, answer in PLAIN.items():
+        await runtime.serve(request_type, people.plain(answer))
+    await runtime.serve(GetPerson, people.get_person)
     await runtime.serve(Search, queries.search)
     await runtime.serve(ListKinds, queries.list_kinds)
     await runtime.serve(GetIndexStates, queries.get_index_states)

@@ -1,17 +1,19 @@
-"""Artifact rows as the API shows them, with names from the device's own contacts.
+"""Artifact rows as the API shows them, with who is meant by their handles.
 
 Names are looked up when something is shown, never stored with a message: a contact that is renamed
-renames its messages.
+renames its messages. A name that was given by hand comes first, then that of the device's own
+contacts, then what other devices and apps call the person.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
+from services.indexer.sql import statement
 from services.indexer.staging import StagedAttachment
 from shared.contracts.identifiers import ArtifactId, ThreadId, Udid
 from shared.contracts.indexer import Artifact, Attachment, Participant, Sender, Thread
@@ -22,7 +24,17 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]
     Row = Mapping[str, Any]
 
-Names = Mapping[tuple[str, str], str]
+
+class Known(NamedTuple):
+    """Who has a handle, as a device shows it."""
+
+    name: str | None = None
+    person_id: str | None = None
+
+
+#: By device and handle; an empty handle is the owner of the device.
+Names = Mapping[tuple[str, str], Known]
+_NOBODY = Known()
 
 #: Columns of an artifact ``a``. The payload stays text: it goes out as it lies in the table.
 ARTIFACT_COLUMNS = """
@@ -33,6 +45,12 @@ ARTIFACT_COLUMNS = """
         as added_revision,
     (select r.digest from revision r where r.device = a.device and r.taken_at = a.removed_at)
         as removed_revision
+"""
+
+#: Columns of a thread ``t``.
+THREAD_COLUMNS = """
+    t.id, t.device, t.kind, t.key, t.title, t.is_group, t.participants, t.services,
+    t.artifact_count, t.first_at, t.last_at, t.last_text, t.sort_at
 """
 
 #: The artifact is in the newest revision; or it is the last version of one that is not.
@@ -50,6 +68,12 @@ REMOVED_AT = """(a.removed_at <= {at} and not exists (
 
 _decode_attachments = msgspec.json.Decoder(list[StagedAttachment]).decode
 _SHOWN_NAMES = 4
+_LIKE_SPECIAL = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
+
+
+def like_pattern(folded: str) -> str:
+    """Return the LIKE pattern that finds *folded* anywhere."""
+    return f"%{folded.translate(_LIKE_SPECIAL)}%"
 
 
 class Conditions:
@@ -85,18 +109,16 @@ class Conditions:
 
 
 async def fetch_names(connection: Connection, pairs: Iterable[tuple[str, str | None]]) -> Names:
-    """Return names by (device, handle), for those that the devices' contacts know."""
-    wanted = {(device, handle) for device, handle in pairs if handle}
+    """Return who is meant by (device, handle); nothing for handles that nobody is known by."""
+    wanted = {(device, handle or "") for device, handle in pairs}
     if not wanted:
         return {}
     rows = await connection.fetch(
-        "select b.device, b.handle, b.name from address_book b"
-        " join unnest($1::text[], $2::text[]) as w (device, handle)"
-        " on b.device = w.device and b.handle = w.handle",
+        statement("people", "meant"),
         [device for device, _ in wanted],
         [handle for _, handle in wanted],
     )
-    return {(row["device"], row["handle"]): row["name"] for row in rows}
+    return {(row["device"], row["handle"]): Known(row["name"], row["person_id"]) for row in rows}
 
 
 async def to_artifacts(connection: Connection, rows: Sequence[Row]) -> list[Artifact]:
@@ -108,11 +130,10 @@ async def to_artifacts(connection: Connection, rows: Sequence[Row]) -> list[Arti
 def to_artifact(row: Row, names: Names) -> Artifact:
     """Return one row; its payload is passed on without decoding."""
     handle, is_me = row["sender_handle"], row["is_me"]
-    sender = (
-        Sender(handle=handle, name=names.get((row["device"], handle)), is_me=is_me)
-        if handle or is_me
-        else None
-    )
+    sender = None
+    if handle or is_me:
+        known = names.get((row["device"], handle or ""), _NOBODY)
+        sender = Sender(handle=handle, name=known.name, person_id=known.person_id, is_me=is_me)
     return Artifact(
         id=ArtifactId(str(row["id"])),
         kind=row["kind"],
@@ -156,11 +177,17 @@ async def to_threads(connection: Connection, rows: Sequence[Row]) -> list[Thread
     return [_to_thread(row, names) for row in rows]
 
 
-def _to_thread(row: Row, names: Names) -> Thread:
-    participants = [
-        Participant(handle=handle, name=names.get((row["device"], handle)))
+def to_participants(row: Row, names: Names) -> list[Participant]:
+    """Return who takes part in a thread."""
+    return [
+        Participant(handle=handle, name=known.name, person_id=known.person_id)
         for handle in row["participants"]
+        for known in (names.get((row["device"], handle), _NOBODY),)
     ]
+
+
+def _to_thread(row: Row, names: Names) -> Thread:
+    participants = to_participants(row, names)
     return Thread(
         id=ThreadId(str(row["id"])),
         device=Udid(row["device"]),

@@ -28,7 +28,7 @@ from services.indexer.search_query import (
 from services.indexer.search_scope import Scope, fetch_scope, goes_by_words
 from services.indexer.search_windows import Way
 from services.indexer.sql import statement
-from services.indexer.storage_threads import like_pattern
+from services.indexer.storage_rows import like_pattern
 from shared.contracts.indexer import Search
 from shared.contracts.problems import ProblemError, bad_request, problem
 

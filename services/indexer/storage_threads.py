@@ -15,9 +15,12 @@ from services.indexer.cursors import (
 )
 from services.indexer.folding import fold
 from services.indexer.pages import Cut, assemble, fit, shorten_artifact
+from services.indexer.storage_people_pages import handles_of
 from services.indexer.storage_rows import (
     ARTIFACT_COLUMNS,
+    THREAD_COLUMNS,
     Conditions,
+    like_pattern,
     to_artifacts,
     to_threads,
 )
@@ -27,17 +30,7 @@ from shared.contracts.problems import bad_request, not_found
 if TYPE_CHECKING:
     from services.indexer.storage_rows import Connection, Row
 
-THREAD_COLUMNS = """
-    t.id, t.device, t.kind, t.key, t.title, t.is_group, t.participants, t.services,
-    t.artifact_count, t.first_at, t.last_at, t.last_text, t.sort_at
-"""
-_LIKE_SPECIAL = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
 _MOST_QUESTION_CHARACTERS = 1000
-
-
-def like_pattern(folded: str) -> str:
-    """Return the LIKE pattern that finds *folded* anywhere."""
-    return f"%{folded.translate(_LIKE_SPECIAL)}%"
 
 
 async def list_threads(connection: Connection, request: ListThreads, *, most_bytes: int) -> bytes:
@@ -48,13 +41,19 @@ async def list_threads(connection: Connection, request: ListThreads, *, most_byt
         where.add("t.device = {device}", device=request.device)
     if request.kind is not None:
         where.add("t.kind = {kind}", kind=request.kind)
+    if request.person:
+        where.add(
+            "t.participants && {handles}", handles=await handles_of(connection, request.person)
+        )
     if request.q and request.q.strip():
         if len(request.q) > _MOST_QUESTION_CHARACTERS:
             raise bad_request("q is too long.")
         where.add(
             "(t.folded like {q} or exists (select 1 from unnest(t.participants) p (handle)"
             " left join address_book b on b.device = t.device and b.handle = p.handle"
-            " where lower(p.handle) like {q} or b.folded like {q}))",
+            " left join person_handle h on h.handle = p.handle"
+            " left join person n on n.id = h.person_id"
+            " where lower(p.handle) like {q} or b.folded like {q} or n.folded like {q}))",
             q=like_pattern(fold(request.q.strip())),
         )
     if request.cursor is not None:

@@ -21,7 +21,11 @@ from shared.contracts.requests import DEFAULT_LIMIT, Page, Request
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
-    """Who wrote or made an artifact. ``name`` comes from the device's own contacts."""
+    """Who wrote or made an artifact.
+
+    ``name`` was given by hand, or comes from the device's own contacts, or from what other devices
+    and apps call the person.
+    """
 
     name: str | None = None
     handle: str | None = None
@@ -248,6 +252,8 @@ class ListThreads(Request[Page[Thread]], frozen=True, kw_only=True):
     device: Udid | None = None
     kind: str | None = None
     q: str | None = None
+    #: The id of a person who takes part, or a handle.
+    person: str | None = None
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
 
@@ -324,7 +330,7 @@ class Search(Request[SearchPage], frozen=True, kw_only=True):
     device: Udid | None = None
     kind: str | None = None
     thread: ThreadId | None = None
-    #: A handle (number or address) that sent or took part.
+    #: The id of a person who sent or took part, or a handle: then whoever has it.
     person: str | None = None
     since: dt.datetime | None = None
     until: dt.datetime | None = None

@@ -161,10 +161,24 @@ select (
 from h where h.shard = {shard}
 
 -- name: handles
--- The handles of contacts whose names fit one of the patterns $1, on device $2 or all.
-select distinct b.handle from address_book b
+-- All handles of the people whose name, on device $2 or all, fits one of the patterns $1, or who have
+-- one of the handles $4. A contact is found by its name before anybody knows who it is.
+with meant as (
+    select p.id from person p where p.folded like any($1::text[])
+    union
+    select h.person_id from person_handle h where h.handle = any($4::text[])
+    union
+    select h.person_id from seen_handle s join person_handle h on h.handle = s.handle
+    where s.folded like any($1::text[]) and ($2::text is null or s.device = $2)
+    union
+    select h.person_id from address_book b join person_handle h on h.handle = b.handle
+    where b.folded like any($1::text[]) and ($2::text is null or b.device = $2)
+)
+select h.handle from person_handle h where h.person_id in (select id from meant)
+union
+select b.handle from address_book b
 where b.folded like any($1::text[]) and ($2::text is null or b.device = $2)
-order by b.handle limit $3
+order by handle limit $3
 
 -- name: titled
 -- Conversations, albums and folders whose titles fit one of the patterns $1, the newest first.

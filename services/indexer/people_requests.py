@@ -1,0 +1,62 @@
+"""Requests about people: who there is, and who is who by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+
+from services.indexer.storage_people_changes import (
+    merge_people,
+    rename_person,
+    split_person,
+    undo_change,
+)
+from services.indexer.storage_people_pages import get_person, list_changes, list_people
+from shared.bus import Bus, RequestContext
+from shared.contracts.people import (
+    GetPerson,
+    ListPeople,
+    ListPersonChanges,
+    MergePeople,
+    Person,
+    RenamePerson,
+    SplitPerson,
+    UndoPersonChange,
+)
+
+
+class PeopleRequests:
+    """Answers about people."""
+
+    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus) -> None:
+        self._pool = pool
+        self._bus = bus
+
+    def plain(
+        self, answer: Callable[[Any, Any], Awaitable[Any]]
+    ) -> Callable[[Any, RequestContext], Awaitable[Any]]:
+        """Return the handler of a request that *answer* answers."""
+
+        async def handle(request: Any, _context: RequestContext) -> Any:
+            async with self._pool.acquire() as connection:
+                return await answer(connection, request)
+
+        return handle
+
+    async def get_person(self, request: GetPerson, _context: RequestContext) -> Person:
+        """One person."""
+        async with self._pool.acquire() as connection:
+            return await get_person(connection, request, most_bytes=self._bus.max_payload_bytes)
+
+
+#: Requests that need nothing but the database.
+PLAIN: dict[type[Any], Callable[[Any, Any], Awaitable[Any]]] = {
+    ListPeople: list_people,
+    ListPersonChanges: list_changes,
+    MergePeople: merge_people,
+    SplitPerson: split_person,
+    RenamePerson: rename_person,
+    UndoPersonChange: undo_change,
+}
