@@ -82,6 +82,7 @@ class Stores(Reader):
                 kind=self.kind,
                 files=files,
                 listing=self.listing(store),
+                apps=self.apps(store),
                 region="US",
                 memory_bytes=MEMORY_BYTES,
                 cpu_seconds=CPU_SECONDS,
@@ -94,6 +95,9 @@ class Stores(Reader):
             store.rmdir()
 
     def listing(self, store: Path) -> str | None:
+        return None
+
+    def apps(self, store: Path) -> str | None:
         return None
 
     def check(self, output: bytes) -> None:  # noqa: C901 -- one branch for each frame
