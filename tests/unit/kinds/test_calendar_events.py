@@ -10,6 +10,7 @@ import pytest
 
 from deploy.demo.calendar_database import (
     ACCEPTED,
+    CALDAV,
     DAILY,
     SUBSCRIBED,
     WEEKLY,
@@ -334,6 +335,32 @@ def test_birthdays_holidays_and_subscribed_calendars_are_told_apart(demo: Collec
     assert (national["form"], national["calendar"]["form"]) == ("holiday", "holidays")
     _, ferry = named(demo, "Last ferry")
     assert (ferry["form"], ferry["calendar"]["form"]) == ("event", "subscribed")
+
+
+@pytest.mark.parametrize(
+    ("account", "where", "form"),
+    [
+        (CALDAV, "/caldav/v2/en.usa%23holiday%40group.v.calendar.google.com/events", "holidays"),
+        (CALDAV, "/remote.php/dav/calendars/mira/holidays/", "calendar"),
+        (SUBSCRIBED, "webcal://p12-calendars.example/holidays/us_en.ics", "holidays"),
+        (SUBSCRIBED, "https://school.example/holidaysAreOver.ics", "subscribed"),
+    ],
+)
+def test_public_holidays_are_told_from_what_people_call_so(
+    empty: CalendarDatabase, tmp_path: Path, account: int, where: str, form: str
+) -> None:
+    of = empty.calendar(empty.account("Any", type_=account), "Any", external_id=where)
+    empty.event(of, "Day", start=AT)
+    assert named(run(empty, tmp_path), "Day")[1]["calendar"].get("form", "calendar") == form
+
+
+def test_accounts_and_sharing_of_unknown_sorts_keep_their_number(
+    empty: CalendarDatabase, tmp_path: Path
+) -> None:
+    of = empty.calendar(empty.account("New", type_=9), "New", sharing_status=7)
+    empty.event(of, "Day", start=AT)
+    calendar = named(run(empty, tmp_path), "Day")[1]["calendar"]
+    assert (calendar["account_type"], calendar["sharing"]) == ("type_9", "status_7")
 
 
 def test_a_birthday_is_known_by_the_calendar_it_counts_in(

@@ -10,7 +10,12 @@ import msgspec
 
 from services.indexer.kinds.batched_rows import BatchedRows, first_rows
 from services.indexer.kinds.calendar_event.payload import Calendar, CalendarForm
-from services.indexer.kinds.calendar_event.vocabulary import ACCOUNT_TYPES, SHARINGS, word
+from services.indexer.kinds.calendar_event.vocabulary import (
+    ACCOUNT_TYPES,
+    BIRTHDAYS,
+    SHARINGS,
+    SUBSCRIBED,
+)
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.protocol import Sink, Tally
@@ -29,7 +34,9 @@ MOST_CALENDARS = 10_000
 _MOST_SHAREES = 1000
 _MOST_KNOWN = 10_000
 _LONGEST = 4000
-_HOLIDAYS = re.compile(r"holidays?[._/@-]|#holiday@|/holidays?/", re.IGNORECASE)
+#: Google's calendars of public holidays, and how others name theirs: ``/holidays/us_en.ics``.
+_PUBLIC_HOLIDAYS = re.compile(r"(?:#|%23)holiday(?:@|%40)", re.IGNORECASE)
+_HOLIDAYS = re.compile(r"[/._-]holidays?(?:[/._-]|$)", re.IGNORECASE)
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 _ADDRESS = re.compile(r"^(mailto|tel):", re.IGNORECASE)
 
@@ -145,7 +152,6 @@ def thread_of(calendar: Calendar, people: list[str], *, raw_key: str | None) -> 
 
 def _calendar(row: Record, account: Record | None) -> Calendar:
     said: Mapping[str, object] = account or dict.fromkeys(_ACCOUNT_COLUMNS)
-    raw: dict[str, int] = {}
     title = text_of(row["title"])
     name = text_of(said["name"]) or text_of(said["owner_name"])
     colour = text_of(row["color"])
@@ -160,23 +166,37 @@ def _calendar(row: Record, account: Record | None) -> Calendar:
         title=None if title is None else title[:_LONGEST],
         form=_form(row, said),
         account=None if name is None else name[:_LONGEST],
-        account_type=ACCOUNT_TYPES.get(int_of(said["type"]) or 0) if account else None,
+        account_type=_said(ACCOUNT_TYPES, said["type"], "type"),
         is_off=flag_of(said["disabled"]),
         colour=None if found is None else found[0],
-        sharing=word(SHARINGS, row, "sharing_status", raw),
+        sharing=_said(SHARINGS, row["sharing_status"] or None, "status"),
         owner=None if owner is None else owner[:_LONGEST],
         is_published=flag_of(row["is_published"]),
         url=None if url is None else url[:_LONGEST],
     )
 
 
+def _said(words: dict[int, str], value: object, name: str) -> str | None:
+    """Return the word for a number, or the number by the name of what it is."""
+    number = int_of(value)
+    return None if number is None else words.get(number, f"{name}_{number}")
+
+
 def _form(row: Record, account: Mapping[str, object]) -> CalendarForm:
     type_ = (text_of(row["type"]) or "")[:_LONGEST].lower()
-    if account["type"] == 5 or "birthday" in type_:
+    if account["type"] == BIRTHDAYS or "birthday" in type_:
         return "birthdays"
-    sources = [text_of(row[name]) for name in ("subcal_url", "external_id", "subscription_id")]
-    if "holiday" in type_ or any(_HOLIDAYS.search(said[:_LONGEST]) for said in sources if said):
+    names = ("subcal_url", "external_id", "subscription_id")
+    sources = [said[:_LONGEST] for name in names if (said := text_of(row[name])) is not None]
+    is_subscribed = (
+        account["type"] == SUBSCRIBED
+        or "subscri" in type_
+        or text_of(row["subcal_url"]) is not None
+        or text_of(row["subscription_id"]) is not None
+    )
+    # People call their own calendars so, too; those are no public holidays.
+    if "holiday" in type_ or any(_PUBLIC_HOLIDAYS.search(said) for said in sources):
         return "holidays"
-    if account["type"] == 4 or "subscri" in type_ or sources[0] or sources[2]:
-        return "subscribed"
-    return "calendar"
+    if is_subscribed and any(_HOLIDAYS.search(said) for said in sources):
+        return "holidays"
+    return "subscribed" if is_subscribed else "calendar"

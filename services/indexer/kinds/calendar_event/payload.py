@@ -123,7 +123,8 @@ class CalendarEventPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defau
     duration_seconds: float | None = None
 
     # Again. What stands in ``exceptions`` was deleted from the series; changed dates of it are
-    # events of their own, which name the series' key and the beginning that they replace.
+    # events of their own, which name the series' key and the beginning that they replace. Where the
+    # series floats, these moments are what a clock shows, too.
     recurrences: tuple[Recurrence, ...] = ()
     exceptions: tuple[dt.datetime, ...] = ()
     #: For series of whole days.

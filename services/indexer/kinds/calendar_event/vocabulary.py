@@ -25,8 +25,10 @@ GUEST_TYPES: Final = {1: "person", 2: "room", 3: "resource", 4: "group"}
 ALARM_TYPES: Final = {0: "display", 1: "sound", 2: "procedure", 3: "email"}
 PROXIMITIES: Final = {1: "arrive", 2: "leave"}
 SHARINGS: Final = {1: "shared_by_me", 2: "shared_with_me"}
+SUBSCRIBED: Final = 4
+BIRTHDAYS: Final = 5
 ACCOUNT_TYPES: Final = {
-    0: "on_my_phone", 1: "exchange", 2: "caldav", 4: "subscribed", 5: "birthdays",
+    0: "on_my_phone", 1: "exchange", 2: "caldav", SUBSCRIBED: "subscribed", BIRTHDAYS: "birthdays",
 }  # fmt: skip
 #: Numbers that say nothing.
 NOTHING: Final = frozenset({0})
