@@ -76,6 +76,14 @@ _A_JOB: dict[str, Any] = {
     "finished_at": None,
     "error": None,
     "report": {},
+    "origin": "person",
+}
+_A_RULE: dict[str, Any] = {
+    "id": "b7c1f0de-6a0b-4c64-9d39-6d3d2f9f1a77",
+    "device": _UDID,
+    "kinds": ["message", "contact"],
+    "enabled": True,
+    "created_at": "2024-06-01T20:00:00Z",
 }
 _A_PERSON: dict[str, Any] = {
     "id": _PERSON,
@@ -101,6 +109,8 @@ REQUESTS: dict[str, Any] = {
         "ttl_seconds": 1800,
     },
     "POST /api/backups/{backup_id}/index": {"kinds": ["message", "contact"]},
+    "POST /api/index-rules": {"device": None, "kinds": None},
+    "PATCH /api/index-rules/{rule_id}": {"enabled": False},
     "PATCH /api/backups/{backup_id}": {"label": "Ada, old phone"},
     "PATCH /api/people/{person_id}": {"name": "Grandma Grace"},
     "POST /api/people/{person_id}/merge": {"with": "c7d8e9f0-1a2b-4c3d-9e4f-5a6b7c8d9e0f"},
@@ -139,6 +149,8 @@ RESPONSES: dict[str, Any] = {
     "GET /api/backups/{backup_id}/files": {"items": [_A_FILE], "next_cursor": None},
     "GET /api/backups/{backup_id}/files/{file_id}": _A_FILE,
     "POST /api/backups/{backup_id}/index": {"job_id": _JOB},
+    "GET /api/index-rules": {"items": [_A_RULE], "next_cursor": None},
+    "POST /api/index-rules": _A_RULE,
     "GET /api/threads": {
         "items": [
             {

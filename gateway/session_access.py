@@ -190,6 +190,7 @@ class SessionAccess:
         if backup.encrypted:
             raise locked()
         opened = await self._bus.request(
-            OpenSession(backup_id=backup_id, caller="gateway"), timeout_seconds=_OPEN_SECONDS
+            OpenSession(backup_id=backup_id, caller="gateway", unattended=True),
+            timeout_seconds=_OPEN_SECONDS,
         )
         return opened.session_id

@@ -40,6 +40,8 @@ FILE_NAME = "keepsake.toml"
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
+#: ``HH:MM``, or ``off``: an empty variable counts as unset.
+ClockTime = Annotated[str, Meta(pattern=r"^(off|([01][0-9]|2[0-3]):[0-5][0-9])$")]
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,6 +112,8 @@ class IndexerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     worker_cpu_seconds: Positive = 7200
     #: Two letters such as ``DE``; null leaves national numbers as they are.
     region: str | None = None
+    #: When all backups are held against the rules every night, by the machine's clock.
+    nightly_at: ClockTime = "03:30"
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -160,7 +160,12 @@ class IndexRunner:
             done = await find_indexed_kind(
                 connection, device=revision.udid, digest=revision.digest, kind=kind
             )
-            asked_again = job.kinds is not None and (done is None or done.job_id != job.id)
+            # A person who names kinds wants them read anew; a rule wants what is not there.
+            asked_again = (
+                job.origin == "person"
+                and job.kinds is not None
+                and (done is None or done.job_id != job.id)
+            )
             if done is not None and done.parser_version == parser.version and not asked_again:
                 await self._record(connection, revision)
                 reports[kind] = done.report
@@ -251,7 +256,7 @@ class IndexRunner:
             yield files
             return
         opened = await self._bus.request(
-            OpenSession(backup_id=revision.backup_id, caller="indexer"),
+            OpenSession(backup_id=revision.backup_id, caller="indexer", unattended=True),
             timeout_seconds=_OPEN_TIMEOUT_SECONDS,
         )
         files = SessionFiles(self._bus, opened.session_id)

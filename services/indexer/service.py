@@ -10,11 +10,27 @@ from services.indexer import abandoned
 from services.indexer.commands import Commands
 from services.indexer.handlers import EventHandlers
 from services.indexer.index_run import IndexRunner
+from services.indexer.nightly import read_clock
 from services.indexer.people_requests import PLAIN, PeopleRequests
 from services.indexer.queries import PAGED, Queries
+from services.indexer.rule_checks import RuleChecks
+from services.indexer.rule_commands import RuleCommands
+from services.indexer.rule_events import RuleEvents
 from services.indexer.storage_seen import read_everything
 from services.indexer.table_upkeep import TableUpkeep
-from shared.contracts.events import BackupRemoved, IndexRequested
+from shared.contracts.events import (
+    BackupChanged,
+    BackupDiscovered,
+    BackupRemoved,
+    IndexRequested,
+    SessionOpened,
+)
+from shared.contracts.index_rules import (
+    CreateIndexRule,
+    DeleteIndexRule,
+    ListIndexRules,
+    UpdateIndexRule,
+)
 from shared.contracts.indexer import (
     GetIndexStates,
     ListKinds,
@@ -72,14 +88,31 @@ async def start(runtime: Runtime) -> None:
         scratch=scratch,
         connect=runtime.connect,
     )
-    events = EventHandlers(
-        pool=runtime.pool, bus=runtime.bus, runner=runner, on_run_over=upkeep.wake
+    checks = RuleChecks(
+        pool=runtime.pool,
+        bus=runtime.bus,
+        nightly_at=read_clock(runtime.settings.indexer.nightly_at),
     )
+    runtime.tasks.create_task(runtime.while_holding("rules", checks.run), name="indexer rules")
+
+    def on_run_over() -> None:
+        upkeep.wake()
+        checks.wake()
+
+    events = EventHandlers(
+        pool=runtime.pool, bus=runtime.bus, runner=runner, on_run_over=on_run_over
+    )
+    rule_events = RuleEvents(on_check=checks.wake)
+    rules = RuleCommands(pool=runtime.pool, on_change=checks.wake)
     commands = Commands(pool=runtime.pool, bus=runtime.bus)
     queries = Queries(pool=runtime.pool, bus=runtime.bus)
     runtime.tasks.create_task(queries.warm_up(), name="indexer warm up")
 
     await runtime.serve(RequestIndex, commands.request_index)
+    await runtime.serve(ListIndexRules, rules.list_rules)
+    await runtime.serve(CreateIndexRule, rules.create_rule)
+    await runtime.serve(UpdateIndexRule, rules.update_rule)
+    await runtime.serve(DeleteIndexRule, rules.delete_rule)
     await runtime.serve(ListJobs, commands.list_jobs)
     await runtime.serve(GetJob, commands.get_job)
     await runtime.serve(CancelJob, commands.cancel_job)
@@ -99,6 +132,9 @@ async def start(runtime: Runtime) -> None:
         {
             IndexRequested: events.on_index_requested,
             BackupRemoved: events.on_backup_removed,
+            BackupDiscovered: rule_events.on_backup,
+            BackupChanged: rule_events.on_backup,
+            SessionOpened: rule_events.on_session_opened,
         },
         concurrency=_CONCURRENCY,
     )

@@ -12,7 +12,7 @@ import msgspec
 from services.indexer.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
 from shared.contracts.identifiers import JobId
 from shared.contracts.indexer import KindReport
-from shared.contracts.jobs import Job, JobState, JobSubject, ListJobs, Progress
+from shared.contracts.jobs import Job, JobOrigin, JobState, JobSubject, ListJobs, Progress
 from shared.contracts.problems import Problem, bad_request, not_found
 from shared.contracts.requests import Page
 
@@ -37,6 +37,7 @@ class IndexJob(msgspec.Struct, frozen=True, kw_only=True):
     cancel_requested: bool
     attempts: int
     report: dict[str, Any]
+    origin: JobOrigin
 
 
 async def create_job(
@@ -46,16 +47,18 @@ async def create_job(
     backup_id: str,
     session_id: str | None,
     kinds: list[str] | None,
+    origin: JobOrigin = "person",
 ) -> IndexJob:
     """Create a pending job, or return the one that is under way for this backup."""
     while True:
         created = await connection.fetchrow(
-            "insert into job (id, state, backup_id, session_id, kinds)"
-            " values ($1, 'pending', $2, $3, $4) on conflict do nothing returning *",
+            "insert into job (id, state, backup_id, session_id, kinds, origin)"
+            " values ($1, 'pending', $2, $3, $4, $5) on conflict do nothing returning *",
             UUID(job_id),
             UUID(backup_id),
             None if session_id is None else UUID(session_id),
             kinds,
+            origin,
         )
         if created is not None:
             return _to_index_job(created)
@@ -210,6 +213,7 @@ def _to_index_job(row: Any) -> IndexJob:
         cancel_requested=row["cancel_requested"],
         attempts=row["attempts"],
         report=row["report"],
+        origin=row["origin"],
     )
 
 
@@ -227,6 +231,7 @@ def _to_job(row: Any) -> Job:
         finished_at=row["finished_at"],
         error=None if row["error"] is None else msgspec.convert(row["error"], Problem),
         report=row["report"],
+        origin=row["origin"],
     )
 
 

@@ -114,7 +114,9 @@ class Commands:
         except postgres.AWAY as error:
             log.warning("session_not_opened", error=type(error).__name__)
             raise unavailable("unlock") from None
-        opened = await self._take_up(backup_id, location, contents, ttl_seconds)
+        opened = await self._take_up(
+            backup_id, location, contents, ttl_seconds, unattended=request.unattended
+        )
         log.info(
             "session_opened",
             session_id=opened.session_id,
@@ -143,6 +145,8 @@ class Commands:
         location: Location,
         contents: SessionContents,
         ttl_seconds: int,
+        *,
+        unattended: bool,
     ) -> OpenedSession:
         session_id = SessionId(str(uuid4()))
         minted = session_token.mint(session_id)
@@ -167,7 +171,7 @@ class Commands:
             let_go=self._opened.let_go,
         )
         try:
-            await self._keeper.take_up(live, token_digest=minted.digest)
+            await self._keeper.take_up(live, token_digest=minted.digest, unattended=unattended)
         except postgres.AWAY as error:
             log.warning("session_not_opened", error=type(error).__name__)
             raise unavailable("unlock") from None

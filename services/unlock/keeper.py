@@ -71,7 +71,9 @@ class SessionKeeper:
     def __len__(self) -> int:
         return len(self._table)
 
-    async def take_up(self, live: LiveSession[SessionContents], *, token_digest: bytes) -> None:
+    async def take_up(
+        self, live: LiveSession[SessionContents], *, token_digest: bytes, unattended: bool
+    ) -> None:
         """Let a session be asked, then write it down and announce it.
 
         When that fails nothing of it is left, its keys and files included.
@@ -94,7 +96,10 @@ class SessionKeeper:
             await storage.record_opened(
                 self._pool,
                 SessionRow(
-                    session=live.facts, token_digest=token_digest, replica_id=self._replica_id
+                    session=live.facts,
+                    token_digest=token_digest,
+                    replica_id=self._replica_id,
+                    unattended=unattended,
                 ),
             )
             self._written.add(session_id)

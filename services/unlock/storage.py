@@ -39,6 +39,7 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     session: Session
     token_digest: bytes
     replica_id: str
+    unattended: bool = False
 
     def __repr__(self) -> str:
         """Leave the digest out of logs and tracebacks."""
@@ -85,6 +86,7 @@ async def record_opened(pool: Pool, row: SessionRow) -> None:
                 backup_id=session.backup_id,
                 udid=session.udid,
                 expires_at=session.expires_at,
+                unattended=row.unattended,
             ),
             service=_SERVICE,
         )

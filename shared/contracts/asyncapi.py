@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from shared.contracts import discovery, health, indexer, jobs, people, unlock
+from shared.contracts import discovery, health, index_rules, indexer, jobs, people, unlock
 from shared.contracts.envelope import CONTENT_TYPE, Envelope
 from shared.contracts.events import EVENTS, Event
 from shared.contracts.jobs import JobProgress
@@ -22,7 +22,15 @@ from shared.contracts.problems import Problem
 from shared.contracts.requests import Request
 from shared.contracts.topology import CONSUMES, FOLLOWER
 
-_MODULES: tuple[ModuleType, ...] = (discovery, unlock, indexer, people, jobs, health)
+_MODULES: tuple[ModuleType, ...] = (
+    discovery,
+    unlock,
+    indexer,
+    index_rules,
+    people,
+    jobs,
+    health,
+)
 _SCHEMA = "#/components/schemas/"
 
 #: A JSON value on its way out; the only place where dictionaries stand in for structs.

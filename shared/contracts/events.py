@@ -80,6 +80,8 @@ class SessionOpened(Event, frozen=True, kw_only=True):
     backup_id: BackupId
     udid: Udid | None
     expires_at: dt.datetime
+    #: A service opened it for work of its own; no person has unlocked anything.
+    unattended: bool = False
 
 
 class SessionClosed(Event, frozen=True, kw_only=True):

@@ -12,6 +12,8 @@ from shared.contracts.problems import Problem
 from shared.contracts.requests import DEFAULT_LIMIT, Page, Request
 
 JobState = Literal["pending", "running", "completed", "interrupted", "failed", "cancelled"]
+#: Who asked for a job: a person, a rule, or the nightly look at all rules.
+JobOrigin = Literal["person", "rule", "nightly"]
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +47,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: dt.datetime | None
     error: Problem | None
     report: dict[str, Any]
+    origin: JobOrigin = "person"
 
 
 class JobProgress(msgspec.Struct, frozen=True, kw_only=True):

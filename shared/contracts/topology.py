@@ -12,7 +12,15 @@ from collections.abc import Mapping
 
 import msgspec
 
-from shared.contracts.events import EVENTS, BackupRemoved, Event, IndexRequested
+from shared.contracts.events import (
+    EVENTS,
+    BackupChanged,
+    BackupDiscovered,
+    BackupRemoved,
+    Event,
+    IndexRequested,
+    SessionOpened,
+)
 
 SERVICES = ("discovery", "unlock", "indexer", "gateway")
 #: The user that declares streams and consumers, and nothing else.
@@ -26,7 +34,7 @@ _ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER"
 
 #: Which events each durable consumer receives; a consumer has its service's name.
 CONSUMES: dict[str, tuple[type[Event], ...]] = {
-    "indexer": (IndexRequested, BackupRemoved),
+    "indexer": (IndexRequested, BackupRemoved, BackupDiscovered, BackupChanged, SessionOpened),
     "unlock": (BackupRemoved,),
 }
 
@@ -34,7 +42,13 @@ CONSUMES: dict[str, tuple[type[Event], ...]] = {
 MAY_REQUEST: dict[str, tuple[str, ...]] = {
     "discovery": (),
     "unlock": ("cmd.discovery.locate_backup",),
-    "indexer": ("cmd.discovery.locate_backup", "cmd.unlock.open_session", "unlock.session.>"),
+    "indexer": (
+        "cmd.discovery.locate_backup",
+        "cmd.discovery.list_backups",
+        "cmd.unlock.open_session",
+        "cmd.unlock.list_sessions",
+        "unlock.session.>",
+    ),
     "gateway": ("cmd.discovery.>", "cmd.unlock.>", "cmd.indexer.>", "unlock.session.>"),
 }
 

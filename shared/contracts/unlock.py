@@ -144,6 +144,8 @@ class OpenSession(Request[OpenedSession], frozen=True, kw_only=True):
     ttl_seconds: int | None = None
     #: Who asks, for throttling (a token's id or an address); never shown.
     caller: str = ""
+    #: A service asks for work of its own, not for a person.
+    unattended: bool = False
 
     def __repr__(self) -> str:
         """Leave the passphrase out of logs and tracebacks."""

@@ -38,7 +38,11 @@ EXAMPLES: tuple[events.Event, ...] = (
     events.BackupIncomplete(backup_id=_BACKUP, udid=None, state="partial", missing_files=3),
     events.BackupRemoved(backup_id=_BACKUP, udid=_UDID, forgotten=True),
     events.SessionOpened(
-        session_id=_SESSION, backup_id=_BACKUP, udid=_UDID, expires_at=OCCURRED_AT
+        session_id=_SESSION,
+        backup_id=_BACKUP,
+        udid=_UDID,
+        expires_at=OCCURRED_AT,
+        unattended=True,
     ),
     events.SessionClosed(session_id=_SESSION, backup_id=_BACKUP, reason="expired"),
     events.IndexRequested(

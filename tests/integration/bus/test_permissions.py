@@ -100,7 +100,14 @@ async def test_declaring_the_topology_is_idempotent_from_many_clients_at_once(ro
     buses = [await room.bus(PROVISIONER) for _ in range(4)]
     await asyncio.gather(*(declare_topology(bus) for bus in buses))
     info = await buses[0].jetstream.consumer_info("EVENTS", "indexer")
-    assert info.config.filter_subjects == ["index.requested", "backup.removed", "retry.indexer"]
+    assert info.config.filter_subjects == [
+        "index.requested",
+        "backup.removed",
+        "backup.discovered",
+        "backup.changed",
+        "session.opened",
+        "retry.indexer",
+    ]
 
 
 @pytest.mark.parametrize("asker", ["gateway", "indexer"])

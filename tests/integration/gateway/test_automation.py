@@ -1,0 +1,74 @@
+"""Rules over HTTP, from the request that makes one to the job that follows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.integration.gateway.conftest import House, open_house
+from tests.stack import Stack
+
+UDID = "00008110-000A1B2C3D4E5F61"
+
+
+@pytest.fixture
+async def indexing(house: House, stack: Stack) -> AsyncIterator[House]:
+    """The house with its indexer."""
+    async with stack.service("indexer"):
+        yield house
+
+
+async def finished_jobs(house: House, count: int) -> list[dict[str, Any]]:
+    async with asyncio.timeout(30):
+        while True:
+            jobs = (await house.client.get("/api/jobs")).raise_for_status().json()["items"]
+            if len(jobs) >= count and all(job["finished_at"] for job in jobs):
+                return jobs
+            await asyncio.sleep(0.05)
+
+
+async def test_a_rule_is_made_changed_and_removed_over_http_and_written_down(
+    indexing: House,
+) -> None:
+    client = indexing.client
+    assert (await client.get("/api/index-rules")).json()["items"] == []
+    made = await client.post("/api/index-rules", json={"device": UDID.lower()})
+    assert made.status_code == 201
+    rule = made.json()
+    assert (rule["device"], rule["kinds"], rule["enabled"]) == (UDID, None, True)
+    [job] = await finished_jobs(indexing, 1)
+    assert job["origin"] == "rule"
+    assert job["subject"]["id"] == await indexing.backup_id("Plain")
+
+    changed = await client.patch(
+        f"/api/index-rules/{rule['id']}", json={"device": None, "enabled": False}
+    )
+    assert changed.json() == {**rule, "device": None, "enabled": False}
+    assert (await client.get("/api/index-rules")).json()["items"] == [changed.json()]
+    assert (await client.delete(f"/api/index-rules/{rule['id']}")).json() == {"changed": True}
+    assert (await client.delete(f"/api/index-rules/{rule['id']}")).status_code == 404
+    async with indexing.stack.pool("gateway") as pool:
+        noted = await pool.fetch("select action, subject from audit order by at")
+    assert [tuple(row) for row in noted][:3] == [
+        ("create", "index rule"),
+        ("change", f"index rule {rule['id']}"),
+        ("delete", f"index rule {rule['id']}"),
+    ]
+
+
+async def test_only_admins_make_rules(stack: Stack) -> None:
+    async with open_house(stack, "indexer") as house:
+        made = await house.client.post(
+            "/api/tokens", json={"name": "reader", "scopes": ["read", "write", "unlock"]}
+        )
+        headers = {"X-API-Token": made.json()["token"]}
+        listed = await house.client.get("/api/index-rules", headers=headers)
+        assert listed.status_code == 200
+        refused = await house.client.post("/api/index-rules", json={}, headers=headers)
+        assert refused.status_code == 403
+        wrong = await house.client.post("/api/index-rules", json={"kinds": ["fax"]})
+        assert wrong.status_code == 400
+        assert "message" in wrong.json()["detail"]
