@@ -145,9 +145,13 @@ class CloudTabsDatabase(MintedDatabase):
         )  # fmt: skip
 
 
-def suspend_state(tabs: list[dict[str, Any]], **more: Any) -> bytes:
-    """Return the SuspendState.plist of iOS 5 to 9."""
-    return binary_plist({"SafariStateDocuments": tabs, "SafariStateActiveDocumentIndex": 0, **more})
+def suspend_state(
+    tabs: list[dict[str, Any]], *, private: list[dict[str, Any]] | None = None
+) -> bytes:
+    """Return the SuspendState.plist of iOS 5 to 9, with private tabs in a list of their own."""
+    return binary_plist(
+        {"SafariStateDocuments": tabs, "SafariStatePrivateDocuments": private or []}
+    )
 
 
 def demo_tabs(*, later: bool) -> SafariTabsDatabase:

@@ -184,17 +184,26 @@ def test_what_only_an_older_store_holds_was_left_behind(tmp_path: Path) -> None:
     assert found.tally.notes == {}
 
 
-def test_the_list_of_ios_7_is_read(tmp_path: Path) -> None:
+def test_the_list_of_ios_9_is_read(tmp_path: Path) -> None:
     tab = {
-        "SafariStateDocumentTitle": "Lake Ferry",
-        "SafariStateDocumentURL": URL,
+        "SafariStateDocumentUUID": "A",
+        "SafariStateDocumentTitle": "Timetable",
+        "SafariStateDocumentURL": f"{URL}summer",
         "SafariStateDocumentLastViewedTime": cocoa_seconds(AT),
+        "SafariStateDocumentWasOpenedFromLink": True,
+        "SafariStateDocumentSessionState": session([(URL, "Lake Ferry"), (f"{URL}summer", "x")]),
     }
-    content = suspend_state([tab, "odd", {"SafariStateDocumentURL": f"{URL}2"}])  # type: ignore[list-item]
+    private = {"SafariStateDocumentURL": f"{URL}2", "SafariStateDocumentUUID": "B"}
+    content = suspend_state([tab, "odd"], private=[private])  # type: ignore[list-item]
     found = parse("open_tab", {SUSPENDED: content}, tmp_path)
-    assert titles(found) == [f"{URL}2", "Lake Ferry"]
-    payload = found.payload(found.artifacts[1].key)
-    assert (payload["viewed_at"], payload["is_active"]) == ("2024-08-03T20:15:00Z", True)
+    assert titles(found) == [f"{URL}2", "Timetable"]
+    payload = found.payload("tab:A")
+    assert (payload["viewed_at"], payload["was_opened_from_link"]) == ("2024-08-03T20:15:00Z", True)
+    assert payload["pages"][0]["title"] == "Lake Ferry"
+    assert "is_private" not in payload
+    assert found.payload("tab:B")["is_private"] is True
+    assert found.find("tab:B").thread_key == "private"
+    assert found.tally.skipped == 1
 
 
 def test_tabs_of_other_devices_are_in_the_threads_of_these(tmp_path: Path) -> None:

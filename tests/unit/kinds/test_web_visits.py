@@ -223,6 +223,25 @@ def test_both_stores_of_firefox_are_read(tmp_path: Path, name: str, *, old: bool
     assert abs((found.artifacts[0].occurred_at_us or 0) - microseconds(AT)) < exact
 
 
+def test_firefox_is_read_from_the_store_that_holds_its_history(tmp_path: Path) -> None:
+    def run(name: str, places: list[str], older: list[str]) -> list[str | None]:
+        (tmp_path / name).mkdir()
+        files: dict[str, bytes | Path] = {
+            f"{FIREFOX_DOMAIN}/profile.profile/{store}": firefox_places(
+                [(f"{URL}/{title}", title, AT, True) for title in kept], old=store == "browser.db"
+            )
+            for store, kept in (("places.db", places), ("browser.db", older))
+        }
+        found = parse("web_visit", files, tmp_path / name)
+        assert found.tally.notes == {}
+        return titles(found)
+
+    # At first the newer store had the bookmarks only, then it took the history over.
+    assert run("a", [], ["x", "y"]) == ["x", "y"]
+    assert run("b", ["x", "y", "z"], ["x", "y"]) == ["x", "y", "z"]
+    assert run("c", [], []) == []
+
+
 def test_the_history_of_ios_7_is_read_by_its_last_visits(tmp_path: Path) -> None:
     content = old_history(
         [("https://b.example/", "B", AT, 3), ("https://a.example/", "A", AT - MINUTE, 1)]

@@ -28,6 +28,10 @@ _TABS = (
 _WINDOWS = ("id", "active_document_index", "active_private_document_index")
 _MOST_WINDOWS = 10_000
 _LARGEST_PLIST = 8 * 1024 * 1024
+#: What the list's names begin with, and its two parts.
+_TAB = "SafariStateDocument"
+_PRIVATE_LIST = "SafariStatePrivateDocuments"
+_LISTS = ("SafariStateDocuments", _PRIVATE_LIST)
 
 
 class BrowserState:
@@ -105,55 +109,41 @@ class BrowserState:
 def suspended_tabs(path: Path, threads: TabThreads, tally: Tally) -> Iterator[Item]:
     """Yield the tabs of a SuspendState.plist. Raises UnsupportedStoreError."""
     plist = load_plist(path.read_bytes()) if path.stat().st_size <= _LARGEST_PLIST else None
-    tabs = plist.get("SafariStateDocuments") if isinstance(plist, dict) else None
-    if not isinstance(plist, dict) or not isinstance(tabs, list):
+    lists = {name: plist.get(name) for name in _LISTS} if isinstance(plist, dict) else {}
+    if not any(isinstance(tabs, list) for tabs in lists.values()):
         raise UnsupportedStoreError("The property list is damaged or larger than any phone's.")
-    is_private = flag_of(plist.get("SafariStatePrivateBrowsingEnabled"))
-    found = []
-    for position, tab in enumerate(tabs):
-        if isinstance(tab, dict):
-            at_us = plist_microseconds(tab.get("SafariStateDocumentLastViewedTime"))
-            found.append((at_us or 0, position, tab))
-        else:
-            tally.skipped += 1
+    found: list[tuple[int, int, int, bool, Record]] = []
+    for name, tabs in lists.items():
+        for position, tab in enumerate(tabs if isinstance(tabs, list) else ()):
+            if isinstance(tab, dict):
+                at_us = plist_microseconds(tab.get(f"{_TAB}LastViewedTime"))
+                found.append((at_us or 0, len(found), position, name == _PRIVATE_LIST, tab))
+            else:
+                tally.skipped += 1
     found.sort(key=lambda one: one[:2])
-    active = plist.get("SafariStateActiveDocumentIndex")
-    for at, position, tab in found:
-        yield (
-            at,
-            partial(
-                _suspended,
-                tab,
-                at or None,
-                position=position,
-                is_private=is_private,
-                is_active=position == active,
-                threads=threads,
-            ),
-        )
+    for at, _, position, is_private, tab in found:
+        make = partial(_suspended, tab, at or None, position, threads, is_private=is_private)
+        yield at, make
 
 
 def _suspended(
-    tab: Record,
-    at_us: int | None,
-    *,
-    position: int,
-    is_private: bool,
-    is_active: bool,
-    threads: TabThreads,
+    tab: Record, at_us: int | None, position: int, threads: TabThreads, *, is_private: bool
 ) -> StagedArtifact | None:
-    url, key = tab.get("SafariStateDocumentURL"), text_of(tab.get("SafariStateDocumentUUID"))
-    is_private = is_private or flag_of(tab.get("SafariStateDocumentIsPrivate"))
+    url, key = tab.get(f"{_TAB}URL"), text_of(tab.get(f"{_TAB}UUID"))
+    is_private = is_private or flag_of(tab.get(f"{_TAB}UsesPrivateBrowsingStyle"))
     return tab_artifact(
-        key=f"tab:{key}" if key else key_of("tab", url, position),
+        key=f"tab:{key}" if key else key_of("tab", url, position, is_private),
         thread=threads.window(is_private=is_private),
         url=url,
-        shown_url=tab.get("SafariStateDocumentUserVisibleURL"),
-        title=tab.get("SafariStateDocumentTitle"),
+        shown_url=tab.get(f"{_TAB}UserVisibleURL"),
+        title=tab.get(f"{_TAB}Title"),
         at_us=at_us,
         type="open",
+        window=text_of(tab.get(f"{_TAB}OwningBrowserWindowUUID")),
         position=position,
         is_private=is_private,
-        is_active=is_active,
+        was_opened_from_link=flag_of(tab.get(f"{_TAB}WasOpenedFromLink")),
+        is_showing_reader=flag_of(tab.get(f"{_TAB}ShouldRestoreReader")),
         viewed_at=utc(at_us),
+        pages=read_pages(tab.get(f"{_TAB}SessionState")),
     )

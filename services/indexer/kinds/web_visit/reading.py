@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from heapq import merge
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 
@@ -63,10 +64,10 @@ def _stores(inputs: ParserInputs, tally: Tally) -> Iterator[Opening]:
         folder = relative.removeprefix(_CHROME_FOLDER).removesuffix("/History")
         profile = None if folder == "Default" else folder
         yield _other(path, Browser(app="chrome", profile=profile, profile_key=profile), tally)
-    # The older store is left behind, empty or with what the newer one took over.
-    found = inputs.matching(_FIREFOX, "*profile/places.db")
-    for _, _, path in found or inputs.matching(_FIREFOX, "*profile/browser.db"):
-        yield _other(path, Browser(app="firefox"), tally)
+    places = [path for _, _, path in inputs.matching(_FIREFOX, "*profile/places.db")]
+    older = [path for _, _, path in inputs.matching(_FIREFOX, "*profile/browser.db")]
+    if places or older:
+        yield _firefox(places, older, tally)
 
 
 def _safari_stores(inputs: ParserInputs, domain: str) -> Iterator[tuple[Path, str | None]]:
@@ -90,6 +91,34 @@ def _old_safari(path: Path, tally: Tally) -> Opening:
     def opening(_: contextlib.ExitStack) -> tuple[Browser, list[Iterator[Item]]]:
         browser = Browser(app="safari")
         return browser, [iter(list(old_visits(path, browser, tally)))]
+
+    return opening
+
+
+def _firefox(places: list[Path], older: list[Path], tally: Tally) -> Opening:
+    """Return the store that holds the history.
+
+    For years places.db had the bookmarks only; when the history came to it, the older store kept
+    what had been taken over.
+    """
+
+    def opening(opened: contextlib.ExitStack) -> tuple[Browser, list[Iterator[Item]]]:
+        browser, failure = Browser(app="firefox"), None
+        sources: list[Iterator[Item]] = []
+        for path in (*places, *older):
+            try:
+                database = opened.enter_context(Database(path))
+                source = other_visits(database, browser, tally)
+            except UnsupportedStoreError as error:
+                failure = error
+                continue
+            first = next(source, None)
+            if first is not None:
+                return browser, [chain((first,), source)]
+            sources.append(source)
+        if not sources and failure is not None:
+            raise failure
+        return browser, sources
 
     return opening
 
