@@ -27,6 +27,7 @@ _COMMANDS = {
     "get": ("download", "get", "Download a file."),
     "index": ("indexing", "index", "Index a backup so that it can be read and searched."),
     "threads": ("threads", "threads", "List conversations; read one with 'threads show'."),
+    "people": ("people", "people", "List people over all devices; merge, split, rename, undo."),
     "search": ("search", "search", "Search everything that is indexed."),
     "jobs": ("jobs", "jobs", "List long-running work; show, cancel, retry."),
     "token": ("tokens", "token", "Create, list and revoke API tokens."),

@@ -19,7 +19,7 @@ from gateway.cli.plain_text import plain
 @click.option("--device", metavar="UDID")
 @click.option("--kind")
 @click.option("--thread", metavar="ID")
-@click.option("--person", metavar="NUMBER", help="Sent by, or with, this number or address.")
+@click.option("--person", metavar="PERSON", help="Sent by, or with, this id, number or address.")
 @click.option("--from", "since", metavar="TIME", help="RFC 3339, or a date.")
 @click.option("--to", "until", metavar="TIME")
 @click.option("--has", type=click.Choice(["attachment", "link"]))
