@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.demo.phone import SECOND_UDID, demo_phone
+from deploy.demo.everything import whole_phone
+from deploy.demo.phone import SECOND_UDID
 
 #: Used when no passphrase is given: the demo's content is no secret.
 DEMO_PASSPHRASE = "demo"  # noqa: S105
@@ -28,10 +29,10 @@ def main() -> None:
     if not passphrase:
         sys.exit("The passphrase must not be empty.")
     given.folder.mkdir(parents=True, exist_ok=True)
-    encrypted = demo_phone(
+    encrypted = whole_phone(
         given.folder, passphrase=passphrase, later=given.later, messages=given.messages
     )
-    plain = demo_phone(
+    plain = whole_phone(
         given.folder,
         later=given.later,
         udid=SECOND_UDID,

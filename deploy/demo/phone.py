@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.demo.contacts import (
@@ -21,7 +22,7 @@ from deploy.demo.contacts import (
     ContactsDatabase,
     cocoa_date,
 )
-from deploy.demo.container import MintedBackup, PhoneFile, mint_backup
+from deploy.demo.container import MintedBackup, PhoneApp, PhoneFile, mint_backup
 from deploy.demo.messages import MessagesDatabase, bulk_texts
 from deploy.demo.pictures import film_like, jpeg_like, png
 from deploy.demo.story import Attached, tell_story
@@ -161,11 +162,17 @@ def demo_phone(
     device_name: str = "Mira\u2019s iPhone",
     product_type: str = "iPhone14,5",
     rounds: int = 1000,
+    files: Sequence[PhoneFile] | None = None,
+    apps: Sequence[PhoneApp] = (),
 ) -> MintedBackup:
-    """Mint the phone's backup below *root*; again with ``later`` for its next run."""
+    """Mint the phone's backup below *root*; again with ``later`` for its next run.
+
+    *files* stand in place of those that tests use, see ``everything``.
+    """
     return mint_backup(
         root,
-        files=phone_files(later=later, messages=messages),
+        files=phone_files(later=later, messages=messages) if files is None else files,
+        apps=apps,
         udid=udid,
         passphrase=passphrase,
         device_name=device_name,

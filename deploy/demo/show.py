@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.demo.phone import SECOND_UDID, demo_phone
+from deploy.demo.everything import whole_phone
+from deploy.demo.phone import SECOND_UDID
 
 #: The demo's content is no secret.
 PASSPHRASE = "demo"  # noqa: S105
@@ -22,8 +23,8 @@ def main() -> None:
         data.mkdir(mode=0o700, exist_ok=True)
         unfinished = data / "phones.unfinished"
         unfinished.mkdir(exist_ok=True)
-        demo_phone(unfinished, passphrase=PASSPHRASE)
-        demo_phone(
+        whole_phone(unfinished, passphrase=PASSPHRASE)
+        whole_phone(
             unfinished, udid=SECOND_UDID, device_name="Family iPad", product_type="iPad13,18"
         )
         unfinished.rename(phones)

@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deploy.demo.phone import phone_files
+from deploy.demo.everything import all_files
+from deploy.demo.installed_apps import demo_apps, info_plist
 from tests.kinds.stores import demo_stores, sample_stores
 from tests.kinds.table import read, write_table
 
@@ -20,10 +21,13 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ks-kinds-") as folder:
         files: dict[str, Path] = {}
-        for number, file in enumerate(phone_files()):
+        for number, file in enumerate(all_files()):
             path = Path(folder) / f"demo{number}"
             path.write_bytes(file.content)
             files[f"{file.domain}/{file.relative_path}"] = path
+        info = Path(folder) / "Info.plist"
+        info.write_bytes(info_plist(demo_apps(later=False)))
+        files["/Info.plist"] = info
         stores = demo_stores(files)
         samples = os.environ.get("KEEPSAKE_SAMPLES")
         if samples:
