@@ -73,7 +73,7 @@ async def test_a_phone_is_indexed_from_folder_to_search(vault: Vault) -> None:
     index = await vault.bus.request(GetIndexStates(backup_ids=[backup_id]))
     assert index[backup_id].state == "indexed"
     completed = await ending(vault, IndexCompleted)
-    assert completed["kept"] == {"contact": 1, "message": 3}
+    assert completed["kept"] == {"contact": 1, "message": 3, "installed_app": 0}
     assert vault.plaintext() == []
 
     again = await vault.index(backup_id, kinds=["message"])
