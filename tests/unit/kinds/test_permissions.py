@@ -215,7 +215,8 @@ def test_rows_of_odd_types_cost_themselves(tmp_path: Path) -> None:
     assert [one.key for one in found.artifacts] == [
         "kTCCServiceCamera:a.b", "kTCCServiceCamera:c.d", "location:e.f",
     ]  # fmt: skip
-    assert found.tally.undecodable == 2
+    assert (found.tally.skipped, found.tally.undecodable) == (2, 0)
+    assert found.tally.sentences() == "A record has no identity of its own. (2 times)"
 
 
 def test_a_client_of_any_length_keeps_a_key(tmp_path: Path) -> None:

@@ -57,11 +57,11 @@ def _order(client: dict[str, Any]) -> float:
     return 0.0 if at is None else at.timestamp()
 
 
-def client_of(key: str, value: dict[str, Any], names: AppNames) -> PermissionPayload:
-    """Return what one client of the list may know."""
+def client_of(key: str, value: dict[str, Any], names: AppNames) -> PermissionPayload | None:
+    """Return what one client of the list may know; None for one without a name."""
     name = text_of(key)
     if name is None:
-        raise ValueError("a client has a name")
+        return None
     client, path = _identity(name, value)
     raw = int_of(value.get("Authorization"))
     if raw is None and isinstance(value.get("Authorized"), bool):  # until iOS 7

@@ -19,7 +19,7 @@ from services.indexer.kinds.permission.vocabulary import (
     service_words,
 )
 from services.indexer.kinds.phone_time import microseconds_of, unix_utc
-from services.indexer.kinds.protocol import ParserInputs, Sink, UnsupportedStoreError
+from services.indexer.kinds.protocol import ParserInputs, Sink, Tally, UnsupportedStoreError
 from services.indexer.kinds.records import Record, Records, key_of
 from services.indexer.kinds.rows_in_order import rows_in_order
 from services.indexer.kinds.values import int_of, text_of
@@ -69,24 +69,26 @@ def _read_access(copy: Path, names: AppNames, records: Records, sink: Sink) -> N
             for row in rows_in_order(database, table, columns, sink.tally, by=by):
                 records.keep(
                     lambda row=row, table=table: _artifact(  # type: ignore[misc]
-                        _permission(row, names, is_expired=table == "expired")
+                        _permission(row, names, is_expired=table == "expired"), sink.tally
                     )
                 )
 
 
-def _read_locations(copy: Path, names: AppNames, records: Records, _: Sink) -> None:
+def _read_locations(copy: Path, names: AppNames, records: Records, sink: Sink) -> None:
     clients = read_clients(copy)
     if clients is None:
         raise UnsupportedStoreError("The file is damaged or not a property list.")
     records.expect(len(clients))
     for key, value in clients:
-        records.keep(lambda key=key, value=value: _artifact(client_of(key, value, names)))  # type: ignore[misc]
+        records.keep(
+            lambda key=key, value=value: _artifact(client_of(key, value, names), sink.tally)  # type: ignore[misc]
+        )
 
 
-def _permission(row: Record, names: AppNames, *, is_expired: bool) -> PermissionPayload:
+def _permission(row: Record, names: AppNames, *, is_expired: bool) -> PermissionPayload | None:
     service, client = text_of(row["service"]), text_of(row["client"])
     if service is None or client is None:
-        raise ValueError("a permission is of an app and for a service")
+        return None
     raw = int_of(row.get("auth_value"))
     if raw is None:
         raw = int_of(row.get("allowed"))
@@ -115,7 +117,10 @@ def _permission(row: Record, names: AppNames, *, is_expired: bool) -> Permission
     )
 
 
-def _artifact(payload: PermissionPayload) -> StagedArtifact:
+def _artifact(payload: PermissionPayload | None, tally: Tally) -> StagedArtifact | None:
+    if payload is None:
+        tally.note("A record has no identity of its own.")
+        return None
     key = _key(payload)
     name = payload.app_name or payload.client
     lines = (

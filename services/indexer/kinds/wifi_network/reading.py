@@ -53,6 +53,9 @@ def parse_networks(inputs: ParserInputs, sink: Sink, *, files: tuple[str, ...]) 
         )
     if unread:
         sink.tally.note("One of several lists of networks could not be read.")
+    if not found and not unread:
+        # Settings are in plain backups too, and so the kind is not absent from them.
+        sink.tally.note("No networks are listed; phones put most into encrypted backups only.")
     records = Records(sink, total=len(found))
     for key, entries in sorted(found.items(), key=_order):
         records.keep(lambda key=key, entries=entries: _artifact(key, entries))  # type: ignore[misc]
