@@ -12,11 +12,14 @@ from gateway.cli.formats import moment
 from gateway.cli.plain_text import plain
 
 
-def find_thread_id(client: Client, wanted: str) -> str:
-    """Return the id of the thread that is meant; numbers are ids already. Raises ``Failure``."""
+def find_thread_id(client: Client, wanted: str, *, kind: str | None = None) -> str:
+    """Return the id of the thread that is meant, of *kind* if given; numbers are ids already.
+
+    Raises ``Failure``.
+    """
     if wanted.isascii() and wanted.isdigit():
         return wanted
-    found = client.get("/api/threads", params={"q": wanted, "limit": 1000})["items"]
+    found = client.get("/api/threads", params={"q": wanted, "kind": kind, "limit": 1000})["items"]
     return str(choose_thread(found, wanted)["id"])
 
 
@@ -29,9 +32,9 @@ def choose_thread(threads: Sequence[dict[str, Any]], wanted: str) -> dict[str, A
             return matches[0]
         if matches:
             raise AmbiguousError(
-                "Several threads match; use one of these ids:",
+                "Several threads match; give a --kind, or use one of these ids:",
                 [
-                    f"{one['id']}  {plain(one['title'])}  {moment(one['last_at'])}"
+                    f"{one['id']}  {one['kind']}  {plain(one['title'])}  {moment(one['last_at'])}"
                     for one in matches
                 ],
             )

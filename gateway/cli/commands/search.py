@@ -64,9 +64,13 @@ def _print_hit(hit: dict[str, Any]) -> None:
     who = "me" if sender.get("is_me") else sender.get("name") or sender.get("handle")
     head = Text()
     head.append(moment(artifact["occurred_at"]), style="dim")
-    head.append(f"  {plain(hit['thread_title'] or artifact['title'] or artifact['kind'])}", "bold")
+    head.append(f"  {artifact['kind']}", style="dim")
+    if hit["thread_title"]:
+        head.append(f"  {plain(hit['thread_title'])}", "bold")
     if who:
         head.append(f"  {plain(who)}")
+    if artifact["title"]:
+        head.append(f"  {plain(artifact['title'])}", "bold")
     if artifact["thread_id"]:
         head.append(f"  thread {artifact['thread_id']}", style="dim")
     snippet = Text()

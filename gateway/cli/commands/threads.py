@@ -47,6 +47,7 @@ def list_threads(
     print_table(
         [
             ("ID", "left", "whole"),
+            ("KIND", "left", "whole"),
             ("TITLE", "left", "cut"),
             ("COUNT", "right", "whole"),
             ("LAST", "left", "whole"),
@@ -55,6 +56,7 @@ def list_threads(
         [
             (
                 one["id"],
+                one["kind"],
                 one["title"],
                 count(one["artifact_count"]),
                 moment(one["last_at"]),
@@ -67,6 +69,7 @@ def list_threads(
 
 @threads.command("show")
 @click.argument("thread")
+@click.option("--kind", help="Of which kind, where several have that name.")
 @click.option("--at", metavar="TIME", help="From this moment on (default: the newest).")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @click.option("--include-removed", is_flag=True, help="Also what was deleted on the phone.")
@@ -76,6 +79,7 @@ def show_thread(
     context: click.Context,
     *,
     thread: str,
+    kind: str | None,
     at: str | None,
     limit: int,
     include_removed: bool,
@@ -84,7 +88,7 @@ def show_thread(
     """Read THREAD (an id, or a part of its title), oldest line first."""
     client = connect(context)
     page = client.get(
-        f"/api/threads/{find_thread_id(client, thread)}/artifacts",
+        f"/api/threads/{find_thread_id(client, thread, kind=kind)}/artifacts",
         params={
             "at": at,
             "direction": "forward" if at else "backward",
@@ -111,6 +115,8 @@ def _print_artifacts(items: list[dict[str, Any]]) -> None:
         head = Text()
         head.append(moment(one["occurred_at"]), style="dim")
         head.append(f"  {plain(who)}", style="bold green" if sender.get("is_me") else "bold")
+        if one["title"] and one["kind"] != "message":
+            head.append(f"  {plain(one['title'])}")
         if one["removed_at"]:
             head.append("  deleted on the phone", style="red")
         screen.print(head)

@@ -214,7 +214,10 @@ set artifact_count = f.current, removed_count = f.removed, first_at = f.first_at
     last_at = f.last_at, sort_at = coalesce(f.last_at, '1900-01-01 00:00:00+00'),
     last_text = (
         -- A range of one: were it an equality, a table of one long thread would be walked by time.
-        select left(coalesce(a.text, a.title), 300) from artifact a
+        -- What is said in a message is its text; the text of other kinds is every word to search for.
+        select left(case when a.kind = 'message' then coalesce(a.text, a.title)
+                         else coalesce(a.title, a.text) end, 300)
+        from artifact a
         where a.thread_id between t.id and t.id and (a.removed_at is null or f.current = 0)
           and coalesce(a.text, a.title) is not null
         order by a.thread_id desc, a.sort_at desc, a.id desc limit 1

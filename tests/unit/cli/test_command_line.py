@@ -102,7 +102,10 @@ def test_without_a_running_vault_the_exit_code_is_3_also_as_json(
 
 
 def thread(number: int, title: str, *, is_group: bool = False) -> dict[str, Any]:
-    return {"id": str(number), "title": title, "is_group": is_group, "last_at": None}
+    return {
+        "id": str(number), "kind": "message", "title": title, "is_group": is_group,
+        "last_at": None,
+    }  # fmt: skip
 
 
 THREADS = [
