@@ -508,3 +508,15 @@ def test_memory_grows_with_days_and_not_with_samples(tmp_path: Path) -> None:
 
     parse("health", {STORE: started()[0].to_bytes()[0]}, tmp_path)
     assert peak(20_000) < peak(2_000) * 1.25
+
+
+def test_a_day_of_which_only_the_rings_are_known_is_there_at_its_noon(tmp_path: Path) -> None:
+    database, by = started(zone="Asia/Tokyo")
+    midnight = dt.datetime(2024, 7, 19, 15, 0, tzinfo=dt.UTC)
+    database.rings(by=by, midnight=midnight, energy_burned=300.0, energy_burned_goal=400.0)
+    found = run(database, tmp_path)
+    (artifact,) = found.artifacts
+    assert artifact.key == "activity:2024-07-20"
+    assert artifact.title == "Activity: Move 300 kcal of 400"
+    noon = dt.datetime(2024, 7, 20, 3, 0, tzinfo=dt.UTC)
+    assert artifact.occurred_at_us == noon.timestamp() * 1_000_000

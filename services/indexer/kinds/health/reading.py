@@ -134,14 +134,15 @@ class _Reading:
         days, sources = self._samples.days, self._sources
         rings = read_rings(self._database, sources, self._sink.tally)
         for day, groups in days.by_day(rings):
-            zone = days.zones.get(day, 0)
+            of_ring, ring = rings.get(day, (0, None))
+            zone = days.zones.get(day, of_ring)
             for group, of in groups:
                 self._threads.add(group)
-                ring = rings.get(day) if group == "activity" else None
+                shown = ring if group == "activity" else None
                 yield (
                     sources.zones.noon_us(zone, day),
-                    lambda day=day, group=group, of=of, ring=ring, zone=zone: day_artifact(
-                        day, group, of, rings=ring, zone=zone, sources=sources
+                    lambda day=day, group=group, of=of, shown=shown, zone=zone: day_artifact(
+                        day, group, of, rings=shown, zone=zone, sources=sources
                     ),  # type: ignore[misc]
                 )
 

@@ -21,9 +21,9 @@ _COLUMNS = (
 _HALF_A_DAY = DAY_SECONDS // 2
 
 
-def read_rings(database: Database, sources: Sources, tally: Tally) -> dict[int, Rings]:
-    """Return the sums by day, counted from 2001-01-01; of several for a day, the last written."""
-    found: dict[int, Rings] = {}
+def read_rings(database: Database, sources: Sources, tally: Tally) -> dict[int, tuple[int, Rings]]:
+    """Return zone and sums by day from 2001-01-01 on; of several for a day, the last written."""
+    found: dict[int, tuple[int, Rings]] = {}
     if "data_id" not in database.columns("activity_caches"):
         return found
     rows = numbered_rows(
@@ -47,7 +47,7 @@ def read_rings(database: Database, sources: Sources, tally: Tally) -> dict[int, 
         day = int((middle + sources.zones.offset(by.zone, middle)) // DAY_SECONDS)
         values = [_number(value) for value in numbers]
         if (day in found or len(found) < _MOST_DAYS) and any(values):
-            found[day] = Rings(
+            rings = Rings(
                 move_kcal=values[0],
                 move_goal_kcal=values[1],
                 move_minutes=values[2],
@@ -59,6 +59,7 @@ def read_rings(database: Database, sources: Sources, tally: Tally) -> dict[int, 
                 distance_meters=values[8],
                 flights=values[9],
             )
+            found[day] = by.zone, rings
     return found
 
 
