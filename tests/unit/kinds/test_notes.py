@@ -210,9 +210,11 @@ def test_nothing_in_a_locked_note_is_shown_though_rows_lie_open(tmp_path: Path) 
 def test_what_is_encrypted_counts_as_locked_whatever_the_note_says(tmp_path: Path) -> None:
     def build(store: NotesDatabase, folder: int, account: int) -> None:
         store.note(folder, b"\x01\x02\x03", account=account, at=AT, title="N", ZIDENTIFIER="N")
+        store.note(folder, "open again", account=account, at=AT, ZIDENTIFIER="O")
         store.execute("update ZICNOTEDATA set ZCRYPTOTAG = x'00'")
 
     found = made(tmp_path, build)
+    assert found.find("O").text == "open again"
     assert found.payload("N")["lock"] == "password"
     assert found.tally.undecodable == 0
 

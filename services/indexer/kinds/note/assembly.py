@@ -24,6 +24,7 @@ _MOST_LINKS = 500
 #: A page of this length is shown by no browser at once, and fits into no answer of ours.
 _LONGEST_PAGE = 2_000_000
 _ARCHIVE = b"bplist00"
+_GZIP = b"\x1f\x8b"
 #: Wrapped with the password of notes, a key has 24 bytes.
 _PASSWORD_KEY_BYTES = 24
 
@@ -102,7 +103,10 @@ def lock_of(row: Record, content: ContentRow | None) -> Lock | None:
     What is not marked as locked and yet encrypted is locked: its bytes are nothing to be shown.
     """
     is_archive = content is not None and content.head == _ARCHIVE
-    is_encrypted = content is not None and (content.is_encrypted or is_archive)
+    # A note that was unlocked again may keep the marks; its bytes are those of a note.
+    is_encrypted = content is not None and (
+        is_archive or (content.is_encrypted and not content.head.startswith(_GZIP))
+    )
     if not flag_of(row["locked"]) and not is_encrypted:
         return None
     wrapped = row["wrapped"]
