@@ -26,6 +26,7 @@ from gateway.routes import (
     index,
     index_rules,
     jobs,
+    passphrase_references,
     people,
     search,
     sessions,
@@ -38,6 +39,7 @@ MAX_BODY_BYTES = 1 << 20
 _ROUTES = (
     health,
     devices,
+    passphrase_references,
     backups,
     sessions,
     files,

@@ -109,6 +109,7 @@ REQUESTS: dict[str, Any] = {
         "ttl_seconds": 1800,
     },
     "POST /api/backups/{backup_id}/index": {"kinds": ["message", "contact"]},
+    "PUT /api/devices/{udid}/passphrase-reference": {"reference": "file:/etc/keepsake/phone"},
     "POST /api/index-rules": {"device": None, "kinds": None},
     "PATCH /api/index-rules/{rule_id}": {"enabled": False},
     "PATCH /api/backups/{backup_id}": {"label": "Ada, old phone"},
@@ -149,6 +150,11 @@ RESPONSES: dict[str, Any] = {
     "GET /api/backups/{backup_id}/files": {"items": [_A_FILE], "next_cursor": None},
     "GET /api/backups/{backup_id}/files/{file_id}": _A_FILE,
     "POST /api/backups/{backup_id}/index": {"job_id": _JOB},
+    "GET /api/devices/{udid}/passphrase-reference": {
+        "udid": _UDID,
+        "scheme": "file",
+        "set_at": "2024-06-01T20:00:00Z",
+    },
     "GET /api/index-rules": {"items": [_A_RULE], "next_cursor": None},
     "POST /api/index-rules": _A_RULE,
     "GET /api/threads": {

@@ -102,6 +102,8 @@ class UnlockSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     #: Wrong passphrases that are free before waiting begins.
     free_attempts: Positive = 5
     longest_wait_seconds: Positive = 300
+    #: Whether a passphrase reference may name a program to run, as the user who runs unlock.
+    reference_commands: bool = False
 
 
 class IndexerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

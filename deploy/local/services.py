@@ -19,6 +19,7 @@ from deploy.local.errors import StartError
 from deploy.local.process import Child, Nursery
 from shared.credentials import CREDENTIALS_VARIABLE, Credentials
 from shared.runtime import READY_VARIABLE
+from shared.secret_references import CREDENTIALS_DIRECTORY, OP_TOKEN, VARIABLE_PREFIX
 from shared.settings import Settings
 
 MODULES = {
@@ -61,6 +62,15 @@ def child_environment(environ: Mapping[str, str], overrides: Mapping[str, str]) 
     root = str(Path(deploy.__file__).resolve().parent.parent)
     path = os.pathsep.join(part for part in (root, environ.get("PYTHONPATH")) if part)
     return {**environment, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **overrides}
+
+
+def reference_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what unlock alone may know besides: what passphrase references are resolved with."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in (CREDENTIALS_DIRECTORY, OP_TOKEN) or name.startswith(VARIABLE_PREFIX)
+    }
 
 
 def metrics_ports(first: int | None, *, labels: Iterable[str], gateway_port: int) -> dict[str, int]:

@@ -27,6 +27,7 @@ from deploy.local.services import (
     Service,
     child_environment,
     metrics_ports,
+    reference_environment,
     vault_mark,
 )
 from deploy.local.token import ensure_api_token
@@ -138,6 +139,8 @@ class Supervisor:
             }
             if label in ports:
                 overrides["KEEPSAKE_METRICS__PORT"] = str(ports[label])
+            if self._modules[label] == MODULES["unlock"]:
+                overrides |= reference_environment(self._environ)
             self._services[label] = Service(
                 label,
                 module=self._modules[label],

@@ -84,7 +84,9 @@ class Commands:
         session_id = request.session_id or job.session_id
         if job.state not in ("interrupted", "failed", "cancelled"):
             raise _not_retried()
-        await self._check_readable(job.backup_id, session_id)
+        await self._check_readable(
+            job.backup_id, session_id, may_refer=job.origin != "person" and session_id is None
+        )
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 reset = await reset_job(connection, job.id, session_id=session_id)
@@ -105,12 +107,17 @@ class Commands:
             raise _not_retried() from None
         return await get_job(self._pool, job.id)
 
-    async def _check_readable(self, backup_id: str, session_id: str | None) -> None:
-        """Refuse at once what the run could only refuse later."""
+    async def _check_readable(
+        self, backup_id: str, session_id: str | None, *, may_refer: bool = False
+    ) -> None:
+        """Refuse at once what the run could only refuse later.
+
+        A job that *may_refer* opens the backup through its device's passphrase reference.
+        """
         _id(backup_id, "backup")
         location = await self._bus.request(LocateBackup(backup_id=BackupId(backup_id)))
         readable_revision(location)
-        if not location.encrypted:
+        if not location.encrypted or may_refer:
             return
         if session_id is None:
             raise locked()

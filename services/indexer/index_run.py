@@ -35,8 +35,9 @@ from shared.bus import Bus
 from shared.contracts.discovery import LocateBackup, Location
 from shared.contracts.identifiers import BackupId
 from shared.contracts.indexer import KindReport
+from shared.contracts.passphrase_references import OpenUnattended
 from shared.contracts.problems import ProblemError, locked, problem
-from shared.contracts.unlock import OpenSession
+from shared.contracts.unlock import OpenedSession, OpenSession
 from shared.scratch import Scratch
 from shared.settings import Settings
 
@@ -248,23 +249,32 @@ class IndexRunner:
 
     @asynccontextmanager
     async def _files(self, job: IndexJob, revision: Revision) -> AsyncIterator[SessionFiles]:
-        if revision.location.encrypted:
-            if job.session_id is None:
-                raise locked()
+        if job.session_id is not None and revision.location.encrypted:
             files = SessionFiles(self._bus, job.session_id)
             await files.check(revision.location)
             yield files
             return
-        opened = await self._bus.request(
-            OpenSession(backup_id=revision.backup_id, caller="indexer", unattended=True),
-            timeout_seconds=_OPEN_TIMEOUT_SECONDS,
-        )
+        opened = await self._open(job, revision)
         files = SessionFiles(self._bus, opened.session_id)
         try:
             await files.check(revision.location)
             yield files
         finally:
             await asyncio.shield(files.close())
+
+    async def _open(self, job: IndexJob, revision: Revision) -> OpenedSession:
+        """Open a session for this run alone."""
+        if not revision.location.encrypted:
+            return await self._bus.request(
+                OpenSession(backup_id=revision.backup_id, caller="indexer", unattended=True),
+                timeout_seconds=_OPEN_TIMEOUT_SECONDS,
+            )
+        if job.origin == "person":
+            raise locked()
+        return await self._bus.request(
+            OpenUnattended(backup_id=revision.backup_id),
+            timeout_seconds=_OPEN_TIMEOUT_SECONDS,
+        )
 
     async def _check_unchanged(self, revision: Revision, marks: Marks) -> None:
         if await asyncio.to_thread(read_marks, revision.path) != marks:

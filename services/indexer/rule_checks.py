@@ -41,6 +41,7 @@ from shared.contracts.discovery import ListBackups, LocateBackup, Location
 from shared.contracts.events import IndexRequested
 from shared.contracts.identifiers import JobId, SessionId
 from shared.contracts.jobs import JobOrigin
+from shared.contracts.passphrase_references import ListPassphraseReferences
 from shared.contracts.problems import ProblemError
 from shared.contracts.requests import MAX_LIMIT
 from shared.contracts.unlock import ListSessions
@@ -96,6 +97,9 @@ class RuleChecks:
         """Carry out what is due now."""
         await self._begin_rounds()
         for check in await fetch_due_checks(self._pool, limit=_BATCH):
+            if await count_unasked_jobs(self._pool) >= _MOST_UNDER_WAY:
+                # The end of a run wakes us.
+                return
             structlog.contextvars.bind_contextvars(backup_id=check.backup_id)
             try:
                 await self._carry_out(check)
@@ -155,13 +159,10 @@ class RuleChecks:
         session_id: SessionId | None = None
         if location.encrypted:
             session_id = await self._find_session(location)
-            if session_id is None:
+            if session_id is None and not await self._has_reference(revision.udid):
                 # A session that is opened later brings it back.
                 await finish_check(self._pool, check)
                 return
-        if await count_unasked_jobs(self._pool) >= _MOST_UNDER_WAY:
-            await postpone_check(self._pool, check, seconds=_BUSY_SECONDS)
-            return
         await self._ask(check, kinds=kinds, session_id=session_id)
 
     async def _lacking(self, revision: Revision, wanted: tuple[str, ...]) -> tuple[str, ...]:
@@ -191,6 +192,10 @@ class RuleChecks:
                 continue
             return session.session_id
         return None
+
+    async def _has_reference(self, udid: str) -> bool:
+        page = await self._bus.request(ListPassphraseReferences())
+        return any(one.udid == udid for one in page.items)
 
     async def _ask(
         self, check: Check, *, kinds: tuple[str, ...], session_id: SessionId | None

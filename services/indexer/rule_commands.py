@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +20,7 @@ from services.indexer.storage_rules import (
 )
 from shared.bus import RequestContext
 from shared.contracts.index_rules import (
+    CheckIndexRules,
     CreateIndexRule,
     DeleteIndexRule,
     IndexRule,
@@ -27,7 +28,7 @@ from shared.contracts.index_rules import (
     UpdateIndexRule,
 )
 from shared.contracts.problems import ProblemError, bad_request, not_found, problem
-from shared.contracts.requests import Done, Page
+from shared.contracts.requests import Done, Page, Request
 
 #: All of them are read for every backup that is looked at.
 _MOST_RULES = 100
@@ -40,6 +41,16 @@ class RuleCommands:
         """Call *on_change* whenever backups are to be held against other rules than before."""
         self._pool = pool
         self._on_change = on_change
+
+    def answers(self) -> dict[type[Request[Any]], Callable[..., Awaitable[object]]]:
+        """Return which of the handlers below answers what."""
+        return {
+            ListIndexRules: self.list_rules,
+            CreateIndexRule: self.create_rule,
+            UpdateIndexRule: self.update_rule,
+            DeleteIndexRule: self.delete_rule,
+            CheckIndexRules: self.check_rules,
+        }
 
     async def list_rules(self, _: ListIndexRules, __: RequestContext) -> Page[IndexRule]:
         """All rules, oldest first."""
@@ -81,6 +92,13 @@ class RuleCommands:
             await ask_round(connection)
         self._on_change()
         return rule
+
+    async def check_rules(self, _: CheckIndexRules, __: RequestContext) -> Done:
+        """Look at every backup soon."""
+        async with self._pool.acquire() as connection:
+            await ask_round(connection)
+        self._on_change()
+        return Done()
 
     async def delete_rule(self, request: DeleteIndexRule, _: RequestContext) -> Done:
         """Remove a rule; jobs that it asked for go on."""

@@ -18,18 +18,13 @@ from services.indexer.rule_commands import RuleCommands
 from services.indexer.rule_events import RuleEvents
 from services.indexer.storage_seen import read_everything
 from services.indexer.table_upkeep import TableUpkeep
+from shared.bus import Delivery
 from shared.contracts.events import (
     BackupChanged,
     BackupDiscovered,
     BackupRemoved,
     IndexRequested,
     SessionOpened,
-)
-from shared.contracts.index_rules import (
-    CreateIndexRule,
-    DeleteIndexRule,
-    ListIndexRules,
-    UpdateIndexRule,
 )
 from shared.contracts.indexer import (
     GetIndexStates,
@@ -88,31 +83,25 @@ async def start(runtime: Runtime) -> None:
         scratch=scratch,
         connect=runtime.connect,
     )
-    checks = RuleChecks(
-        pool=runtime.pool,
-        bus=runtime.bus,
-        nightly_at=read_clock(runtime.settings.indexer.nightly_at),
-    )
-    runtime.tasks.create_task(runtime.while_holding("rules", checks.run), name="indexer rules")
-
-    def on_run_over() -> None:
-        upkeep.wake()
-        checks.wake()
+    checks = await _start_rules(runtime)
 
     events = EventHandlers(
-        pool=runtime.pool, bus=runtime.bus, runner=runner, on_run_over=on_run_over
+        pool=runtime.pool, bus=runtime.bus, runner=runner, on_run_over=upkeep.wake
     )
+
+    async def on_index_requested(event: IndexRequested, delivery: Delivery) -> None:
+        try:
+            await events.on_index_requested(event, delivery)
+        finally:
+            # There is room for another automatic job now.
+            checks.wake()
+
     rule_events = RuleEvents(on_check=checks.wake)
-    rules = RuleCommands(pool=runtime.pool, on_change=checks.wake)
     commands = Commands(pool=runtime.pool, bus=runtime.bus)
     queries = Queries(pool=runtime.pool, bus=runtime.bus)
     runtime.tasks.create_task(queries.warm_up(), name="indexer warm up")
 
     await runtime.serve(RequestIndex, commands.request_index)
-    await runtime.serve(ListIndexRules, rules.list_rules)
-    await runtime.serve(CreateIndexRule, rules.create_rule)
-    await runtime.serve(UpdateIndexRule, rules.update_rule)
-    await runtime.serve(DeleteIndexRule, rules.delete_rule)
     await runtime.serve(ListJobs, commands.list_jobs)
     await runtime.serve(GetJob, commands.get_job)
     await runtime.serve(CancelJob, commands.cancel_job)
@@ -130,7 +119,7 @@ async def start(runtime: Runtime) -> None:
     await runtime.serve(LocateThumbnail, queries.locate_thumbnail)
     runtime.consume(
         {
-            IndexRequested: events.on_index_requested,
+            IndexRequested: on_index_requested,
             BackupRemoved: events.on_backup_removed,
             BackupDiscovered: rule_events.on_backup,
             BackupChanged: rule_events.on_backup,
@@ -138,3 +127,16 @@ async def start(runtime: Runtime) -> None:
         },
         concurrency=_CONCURRENCY,
     )
+
+
+async def _start_rules(runtime: Runtime) -> RuleChecks:
+    checks = RuleChecks(
+        pool=runtime.pool,
+        bus=runtime.bus,
+        nightly_at=read_clock(runtime.settings.indexer.nightly_at),
+    )
+    runtime.tasks.create_task(runtime.while_holding("rules", checks.run), name="indexer rules")
+    rules = RuleCommands(pool=runtime.pool, on_change=checks.wake)
+    for request_type, answer in rules.answers().items():
+        await runtime.serve(request_type, answer)
+    return checks

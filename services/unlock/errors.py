@@ -35,6 +35,24 @@ def passphrase_missing() -> ProblemError:
     )
 
 
+def wrong_referenced_passphrase() -> ProblemError:
+    """What the device's reference gives does not open the keybag."""
+    return problem(
+        "wrong-passphrase",
+        "The passphrase does not open this backup.",
+        403,
+        "It came from the device's passphrase reference. Correct it there, then set the reference "
+        "again; until then it is tried at most once a night.",
+    )
+
+
+def reference_unresolved(detail: str) -> ProblemError:
+    """The device's reference gives no passphrase; *detail* says why, without either."""
+    return problem(
+        "reference-unresolved", "The passphrase reference gives no passphrase.", 409, detail
+    )
+
+
 def throttled(retry_after_seconds: int, *, longest_seconds: int) -> ProblemError:
     """Too many passphrases were tried."""
     return problem(

@@ -15,7 +15,13 @@ from services.unlock.keeper import SessionKeeper
 from services.unlock.key_cache import KeyCache
 from services.unlock.opened_backups import OpenedBackups
 from services.unlock.throttle import Limit
+from services.unlock.unattended import Unattended
 from shared.contracts.events import BackupRemoved
+from shared.contracts.passphrase_references import (
+    ListPassphraseReferences,
+    OpenUnattended,
+    SetPassphraseReference,
+)
 from shared.contracts.unlock import ListSessions, OpenSession
 from shared.ios_backup import Keys
 from shared.runtime import Runtime
@@ -72,6 +78,13 @@ async def start(runtime: Runtime) -> None:
         per_keybag=per_keybag,
         per_caller=per_caller,
     )
+    unattended = Unattended(
+        bus=runtime.bus,
+        pool=runtime.pool,
+        disks=disks,
+        open_session=commands.open_session,
+        allow_commands=settings.unlock.reference_commands,
+    )
     runtime.tasks.create_task(keeper.lease.run(), name="unlock replica lock")
     runtime.tasks.create_task(keeper.expire(), name="unlock expiry")
     crashed = await storage.record_crashed(runtime.pool, own_replica_id=replica_id)
@@ -80,6 +93,9 @@ async def start(runtime: Runtime) -> None:
     await storage.forget_long_closed(runtime.pool)
     await runtime.serve(OpenSession, commands.open_session)
     await runtime.serve(ListSessions, commands.list_sessions)
+    await runtime.serve(SetPassphraseReference, unattended.set_reference)
+    await runtime.serve(ListPassphraseReferences, unattended.list_references)
+    await runtime.serve(OpenUnattended, unattended.open)
     runtime.consume({BackupRemoved: commands.on_backup_removed})
 
 

@@ -14,7 +14,16 @@ from typing import Any
 
 import msgspec
 
-from shared.contracts import discovery, health, index_rules, indexer, jobs, people, unlock
+from shared.contracts import (
+    discovery,
+    health,
+    index_rules,
+    indexer,
+    jobs,
+    passphrase_references,
+    people,
+    unlock,
+)
 from shared.contracts.envelope import CONTENT_TYPE, Envelope
 from shared.contracts.events import EVENTS, Event
 from shared.contracts.jobs import JobProgress
@@ -25,6 +34,7 @@ from shared.contracts.topology import CONSUMES, FOLLOWER
 _MODULES: tuple[ModuleType, ...] = (
     discovery,
     unlock,
+    passphrase_references,
     indexer,
     index_rules,
     people,

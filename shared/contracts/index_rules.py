@@ -49,6 +49,13 @@ class UpdateIndexRule(Request[IndexRule], frozen=True, kw_only=True):
     enabled: bool | msgspec.UnsetType = msgspec.UNSET
 
 
+class CheckIndexRules(Request[Done], frozen=True, kw_only=True):
+    """Hold every backup against the rules soon: something else that they depend on has changed."""
+
+    subject: ClassVar[str] = "cmd.indexer.check_index_rules"
+    reply: ClassVar[object] = Done
+
+
 class DeleteIndexRule(Request[Done], frozen=True, kw_only=True):
     """Remove a rule; what was indexed by it stays."""
 

@@ -46,10 +46,22 @@ MAY_REQUEST: dict[str, tuple[str, ...]] = {
         "cmd.discovery.locate_backup",
         "cmd.discovery.list_backups",
         "cmd.unlock.open_session",
+        "cmd.unlock.open_unattended",
         "cmd.unlock.list_sessions",
+        "cmd.unlock.list_passphrase_references",
         "unlock.session.>",
     ),
-    "gateway": ("cmd.discovery.>", "cmd.unlock.>", "cmd.indexer.>", "unlock.session.>"),
+    "gateway": (
+        "cmd.discovery.>",
+        # One by one: whoever speaks through the gateway gives the passphrase himself.
+        "cmd.unlock.health",
+        "cmd.unlock.open_session",
+        "cmd.unlock.list_sessions",
+        "cmd.unlock.set_passphrase_reference",
+        "cmd.unlock.list_passphrase_references",
+        "cmd.indexer.>",
+        "unlock.session.>",
+    ),
 }
 
 #: What a service answers besides ``cmd.<service>.>``.

@@ -52,6 +52,8 @@ async def refusals(bus: Bus) -> list[str]:
         ("discovery", "unlock.session.s1.read"),
         ("unlock", "cmd.indexer.search"),
         ("indexer", "cmd.discovery.forget_backup"),
+        ("gateway", "cmd.unlock.open_unattended"),
+        ("indexer", "cmd.unlock.set_passphrase_reference"),
     ],
 )
 async def test_a_service_cannot_publish_what_is_not_its_own(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.gateway.conftest import House, open_house
+from tests.integration.gateway.conftest import PASSPHRASE, House, open_house
 from tests.stack import Stack
 
 UDID = "00008110-000A1B2C3D4E5F61"
@@ -72,3 +72,37 @@ async def test_only_admins_make_rules(stack: Stack) -> None:
         wrong = await house.client.post("/api/index-rules", json={"kinds": ["fax"]})
         assert wrong.status_code == 400
         assert "message" in wrong.json()["detail"]
+
+
+async def test_an_encrypted_backup_is_indexed_once_its_device_has_a_reference(
+    indexing: House,
+) -> None:
+    client = indexing.client
+    await client.post("/api/index-rules", json={"kinds": ["message"]})
+    await finished_jobs(indexing, 1)
+    address = f"/api/devices/{indexing.minted['locked'].udid}/passphrase-reference"
+    assert (await client.get(address)).json()["scheme"] is None
+    secret = indexing.stack.folder / "secret"
+    secret.touch(0o600)
+    secret.write_text(f"{PASSPHRASE}\n")
+    refused = await client.put(address, json={"reference": "cmd:/bin/cat /x"})
+    assert refused.status_code == 400
+    kept = await client.put(address, json={"reference": f"file:{secret}"})
+    assert kept.json() == {"changed": True}
+    jobs = await finished_jobs(indexing, 2)
+    locked = await indexing.backup_id("Locked")
+    [job] = [job for job in jobs if job["subject"]["id"] == locked]
+    # It holds no messages, which is all that there is to say of it.
+    assert [one["state"] for one in job["report"]["kinds"]] == ["absent"]
+    shown = await client.get(address)
+    assert shown.json()["scheme"] == "file"
+    assert str(secret) not in shown.text
+    unknown = f"/api/devices/{'0' * 40}/passphrase-reference"
+    assert (await client.put(unknown, json={"reference": "cred:x"})).status_code == 404
+    assert (await client.put(address, json={"reference": None})).json() == {"changed": True}
+    async with indexing.stack.pool("gateway") as pool:
+        noted = await pool.fetch("select action, subject from audit")
+    assert all(str(secret) not in str(tuple(row)) for row in noted)
+    assert ("remove", f"passphrase reference of device {indexing.minted['locked'].udid}") in [
+        tuple(row) for row in noted
+    ]

@@ -11,17 +11,24 @@ from phones import PASSPHRASE, Vault, open_vault, until
 
 from shared.contracts.identifiers import Udid
 from shared.contracts.index_rules import (
+    CheckIndexRules,
     CreateIndexRule,
     DeleteIndexRule,
     ListIndexRules,
     UpdateIndexRule,
 )
-from shared.contracts.jobs import Job, ListJobs
+from shared.contracts.jobs import Job, ListJobs, RetryJob
+from shared.contracts.passphrase_references import (
+    ListPassphraseReferences,
+    SetPassphraseReference,
+)
 from shared.contracts.problems import ProblemError
+from shared.contracts.unlock import ListSessions
 from tests.service_process import service_process
 from tests.stack import Stack
 
 TEXTS = ["Wann kommst du?", "the needle is here"]
+PHONE = Udid("00008110-000A1B2C3D4E5F60")
 PAD = Udid("00008110-000A1B2C3D4E5F61")
 
 
@@ -196,3 +203,74 @@ async def test_an_indexer_that_is_killed_after_a_rule_was_made_carries_it_out_in
             jobs = (await vault.bus.request(ListJobs())).items
             assert len({job.subject.id for job in jobs}) == len(jobs) == 3
             assert {job.state for job in jobs} == {"completed"}
+
+
+async def refer(vault: Vault, secret: str) -> None:
+    """Say that the phone's passphrase lies in a file, and put it there."""
+    path = vault.stack.folder / "passphrase"
+    path.touch(0o600)
+    path.write_text(secret)
+    await vault.bus.request(SetPassphraseReference(udid=PHONE, reference=f"file:{path}"))
+
+
+async def test_an_encrypted_backup_is_indexed_through_the_reference_of_its_device(
+    vault: Vault,
+) -> None:
+    await refer(vault, PASSPHRASE)
+    await vault.bus.request(CreateIndexRule())
+    backup_id = await vault.mint(TEXTS, passphrase=PASSPHRASE)
+    other = await vault.mint(TEXTS, passphrase=PASSPHRASE, udid=PAD)
+    [job] = await jobs_of(vault, 1)
+    assert (job.state, job.origin, job.subject.id) == ("completed", "rule", backup_id)
+    assert other != backup_id
+    await settled(vault.stack)
+    assert len((await vault.bus.request(ListJobs())).items) == 1
+    # The run has locked behind itself.
+    assert (await vault.bus.request(ListSessions())).items == []
+    # A person has to unlock all the same.
+    with pytest.raises(ProblemError) as raised:
+        await vault.start(backup_id)
+    assert raised.value.problem.status == 423
+
+
+async def test_a_wrong_referenced_passphrase_fails_once_and_is_tried_again_when_set_anew(
+    vault: Vault,
+) -> None:
+    await refer(vault, "wrong")
+    await vault.bus.request(CreateIndexRule(kinds=["message"]))
+    await vault.mint(TEXTS, passphrase=PASSPHRASE)
+    [job] = await jobs_of(vault, 1)
+    assert job.state == "failed"
+    assert job.error is not None
+    assert job.error.type == "/problems/wrong-passphrase"
+    for _ in range(3):
+        await vault.bus.request(CheckIndexRules())
+        await settled(vault.stack)
+        await jobs_of(vault, 1)
+    async with vault.stack.pool("unlock") as pool:
+        # Asked for again and again, tried once.
+        assert await pool.fetchval("select count(*) from attempt") == 1
+        assert await pool.fetchval("select count(*) from refused_reference") == 1
+    await refer(vault, PASSPHRASE)
+    await vault.bus.request(RetryJob(job_id=job.id))
+    assert (await vault.finish(job.id)).state == "completed"
+    assert (await vault.found("needle")).total == 1
+
+
+async def test_a_reference_that_gives_nothing_is_said_without_repeating_it(vault: Vault) -> None:
+    await vault.bus.request(SetPassphraseReference(udid=PHONE, reference="file:/etc/no-such-file"))
+    await vault.bus.request(CreateIndexRule(kinds=["message"]))
+    await vault.mint(TEXTS, passphrase=PASSPHRASE)
+    [job] = await jobs_of(vault, 1)
+    assert job.state == "failed"
+    assert job.error is not None
+    assert job.error.type == "/problems/reference-unresolved"
+    assert "no-such-file" not in str(job)
+    listed = await vault.bus.request(ListPassphraseReferences())
+    assert [(one.udid, one.scheme) for one in listed.items] == [(PHONE, "file")]
+    for reference in ("cmd:/bin/echo x", "vault:x", "nonsense"):
+        with pytest.raises(ProblemError) as raised:
+            await vault.bus.request(SetPassphraseReference(udid=PHONE, reference=reference))
+        assert raised.value.problem.status == 400
+    assert (await vault.bus.request(SetPassphraseReference(udid=PHONE, reference=None))).changed
+    assert (await vault.bus.request(ListPassphraseReferences())).items == []

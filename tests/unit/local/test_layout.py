@@ -13,7 +13,7 @@ from deploy.local.address import choose_place
 from deploy.local.errors import AlreadyRunningError, StartError
 from deploy.local.layout import Layout, is_traversable, private_folder
 from deploy.local.process import RunAs
-from deploy.local.services import child_environment
+from deploy.local.services import child_environment, reference_environment
 from deploy.local.token import ensure_api_token, token_file
 from shared.settings import Settings
 
@@ -118,3 +118,14 @@ def test_a_childs_environment_holds_settings_and_no_secret() -> None:
     assert environment["KEEPSAKE_BACKUP_PATHS"] == "/b"
     assert environment["KEEPSAKE_HTTP__PORT"] == "1"
     assert environment["PATH"] == "/bin"
+
+
+def test_only_what_passphrase_references_need_is_handed_to_unlock_besides() -> None:
+    given = {
+        "CREDENTIALS_DIRECTORY": "/run/credentials/keepsake",
+        "OP_SERVICE_ACCOUNT_TOKEN": "ops_x",
+        "KEEPSAKE_SECRET_PHONE": "hunter2",
+    }
+    others = {"AWS_SECRET_ACCESS_KEY": "no", "KEEPSAKE_API_TOKEN": "no"}
+    assert reference_environment({**given, **others}) == given
+    assert not set(given) & set(child_environment({**given, **others}, {}))
