@@ -15,6 +15,15 @@ import msgspec
 
 from services.indexer.kinds.core_data import Entities, find_join
 from services.indexer.kinds.database import Database
+from services.indexer.kinds.note.columns import (
+    ACCOUNT,
+    ATTACHMENT,
+    FOLDER,
+    INLINE,
+    MEDIA,
+    NOTE,
+    PREVIEW,
+)
 from services.indexer.kinds.photo.library import Details
 from services.indexer.kinds.protocol import Tally, UnsupportedStoreError
 from services.indexer.kinds.records import Record
@@ -26,51 +35,7 @@ _DAMAGED = "Part of a table is damaged; what could be read was read."
 #: Shares of a hundred people have some 300 kilobytes.
 _MOST_SHARE_BYTES = 1024 * 1024
 
-#: Columns of an entity by the name that they have here; ``#`` stands for digits.
-NOTE = {
-    "key": "ZIDENTIFIER", "title": "ZTITLE#", "created": "ZCREATIONDATE#",
-    "modified": "ZMODIFICATIONDATE#", "folder": "ZFOLDER",
-    "account": "ZACCOUNT#", "pinned": "ZISPINNED", "deleted": "ZMARKEDFORDELETION",
-    "locked": "ZISPASSWORDPROTECTED", "iterations": "ZCRYPTOITERATIONCOUNT",
-    "wrapped": "ZCRYPTOWRAPPEDKEY", "quick": "ZISSYSTEMPAPER", "share": "ZSERVERSHAREDATA",
-    "zone": "ZZONEOWNERNAME",
-}  # fmt: skip
-FOLDER = {
-    "key": "ZIDENTIFIER", "title": "ZTITLE#", "parent": "ZPARENT", "owner": "ZOWNER",
-    "account": "ZACCOUNT#", "type": "ZFOLDERTYPE", "deleted": "ZMARKEDFORDELETION",
-    "share": "ZSERVERSHAREDATA", "zone": "ZZONEOWNERNAME",
-}  # fmt: skip
-ACCOUNT = {
-    "key": "ZIDENTIFIER",
-    "name": "ZNAME",
-    "type": "ZACCOUNTTYPE",
-    "record": "ZUSERRECORDNAME",
-}
-ATTACHMENT = {
-    "key": "ZIDENTIFIER", "note": "ZNOTE#", "uti": "ZTYPEUTI#", "title": "ZTITLE#",
-    "user_title": "ZUSERTITLE", "summary": "ZSUMMARY", "ocr": "ZOCRSUMMARY",
-    "handwriting": "ZHANDWRITINGSUMMARY", "index": "ZADDITIONALINDEXABLETEXT", "url": "ZURLSTRING",
-    "size": "ZFILESIZE", "duration": "ZDURATION", "width": "ZSIZEWIDTH", "height": "ZSIZEHEIGHT",
-    "created": "ZCREATIONDATE#", "parent": "ZPARENTATTACHMENT#", "media": "ZMEDIA",
-    "deleted": "ZMARKEDFORDELETION", "locked": "ZISPASSWORDPROTECTED",
-    "image_generation": "ZFALLBACKIMAGEGENERATION", "pdf_generation": "ZFALLBACKPDFGENERATION",
-    "mergeable": "ZMERGEABLEDATA#",
-}  # fmt: skip
-INLINE = {
-    "key": "ZIDENTIFIER", "note": "ZNOTE#", "uti": "ZTYPEUTI#", "text": "ZALTTEXT",
-    "token": "ZTOKENCONTENTIDENTIFIER", "deleted": "ZMARKEDFORDELETION",
-}  # fmt: skip
-MEDIA = {
-    "key": "ZIDENTIFIER",
-    "file": "ZFILENAME",
-    "generation": "ZGENERATION#",
-    "attachment": "ZATTACHMENT#",
-}
-PREVIEW = {
-    "key": "ZIDENTIFIER", "attachment": "ZATTACHMENT#", "generation": "ZGENERATION#",
-    "width": "ZWIDTH", "height": "ZHEIGHT", "scale": "ZSCALE",
-}  # fmt: skip
-#: What a later search is for, or what may be long, is not read with the rows.
+#: What may be long is not read with the rows.
 _APART = frozenset({"mergeable", "share"})
 
 
