@@ -173,6 +173,9 @@ class EventHandlers:
         *,
         reports: Mapping[str, KindReport] | None = None,
     ) -> None:
+        async with self._pool.acquire() as connection:
+            # Kinds that were finished have brought people.
+            await refresh_people(connection)
         async with delivery.transaction() as connection:
             if not await finish_job(connection, job.id, state=state, error=error, reports=reports):
                 return

@@ -203,8 +203,7 @@ class IndexRunner:
                 )
             finally:
                 await asyncio.shield(asyncio.to_thread(self._scratch.remove, folder))
-            await refresh_people(connection)
-        # Also what a run that was broken off has left to do.
+        # Once, not after each kind. Also what a run that was broken off has left to do.
         await refresh_people(connection)
         return RunResult(device=revision.udid, revision=revision.digest, reports=reports)
 

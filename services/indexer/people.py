@@ -45,8 +45,12 @@ def find_persons(cards: Iterable[Card], seen: Iterable[str], by_hand: ByHand) ->
     cards = sorted({card.place: card for card in cards}.values())
     joined = join_cards(cards)
     on_card = {handle for card in cards for handle in card.handles}
+    # Most people are a number that wrote once: nothing has to be found out about them.
+    seen = set(seen) - on_card
+    strangers = seen - by_hand.groups.keys() - by_hand.names.keys()
     blocks: dict[str, _Block] = {
-        handle: joined.person_of_handle.get(handle, handle) for handle in on_card | set(seen)
+        handle: joined.person_of_handle.get(handle, handle)
+        for handle in on_card | (seen - strangers)
     }
     groups = _groups(blocks, by_hand)
     owner = {handle: number for number, handles in enumerate(groups) for handle in handles}
@@ -58,7 +62,7 @@ def find_persons(cards: Iterable[Card], seen: Iterable[str], by_hand: ByHand) ->
             own_cards[number].append(card)
         for handle in card.handles:
             standing[handle].append(card)
-    found = []
+    found = [Person({handle: "seen"}, (), (), False, None) for handle in strangers]
     for number, handles in enumerate(groups):
         is_shared = len(handles) == 1 and handles[0] not in joined.person_of_handle
         carried = [card for handle in handles for card in standing[handle]]
@@ -71,7 +75,7 @@ def find_persons(cards: Iterable[Card], seen: Iterable[str], by_hand: ByHand) ->
                 given_name=_given_name(handles, by_hand.names),
             )
         )
-    return found
+    return sorted(found, key=lambda person: next(iter(person.handles)))
 
 
 def _groups(blocks: Mapping[str, _Block], by_hand: ByHand) -> list[list[str]]:
@@ -137,6 +141,8 @@ def known_name(
 
     Of several cards, the preferred one of the device that was backed up last counts.
     """
+    if not person.named_by:
+        return next((said[handle] for handle in person.handles if handle in said), None)
     last = len(newest_first)
     named = sorted(
         (card for card in person.named_by if card.name),
@@ -166,8 +172,12 @@ def keep_ids(
     """
     claims: list[tuple[int, int, str, int, UUID]] = []
     for number, person in enumerate(persons):
-        votes = Counter(before[handle] for handle in person.handles if handle in before)
         first = next(iter(person.handles))
+        if len(person.handles) == 1:
+            if first in before:
+                claims.append((-1, ages[before[first]], first, number, before[first]))
+            continue
+        votes = Counter(before[handle] for handle in person.handles if handle in before)
         claims += [(-count, ages[known], first, number, known) for known, count in votes.items()]
     ids: list[UUID | None] = [None] * len(persons)
     taken: set[UUID] = set()

@@ -20,6 +20,8 @@ from services.indexer.people_decisions import ByHand, Decision, carry_out
 from services.indexer.sql import statement
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from services.indexer.storage_rows import Connection, Row
 
 
@@ -71,29 +73,41 @@ class _Written(NamedTuple):
 
 
 async def _read(connection: Connection) -> _Known:
-    cards = await connection.fetch("select * from contact_card")
-    seen = await connection.fetch("select distinct handle from seen_handle")
-    decisions = await connection.fetch(
-        "select decision from person_change where undone_at is null order by number"
-    )
-    devices = await connection.fetch(
-        "select device from revision group by device order by max(taken_at) desc, device"
-    )
-    said = await connection.fetch(statement("people", "said"))
-    persons = await connection.fetch("select * from person")
-    handles = await connection.fetch("select * from person_handle")
-    person_cards = await connection.fetch("select * from person_card")
+    rows = {
+        name: await connection.fetch(query)
+        for name, query in (
+            ("cards", "select * from contact_card"),
+            ("seen", "select distinct handle from seen_handle"),
+            (
+                "decisions",
+                "select decision from person_change where undone_at is null order by number",
+            ),
+            (
+                "devices",
+                "select device from revision group by device order by max(taken_at) desc, device",
+            ),
+            ("said", statement("people", "said")),
+            ("persons", "select * from person"),
+            ("handles", "select * from person_handle"),
+            ("person_cards", "select * from person_card"),
+        )
+    }
+    return await asyncio.to_thread(_known, rows)
+
+
+def _known(rows: Mapping[str, Sequence[Row]]) -> _Known:
     return _Known(
-        cards=[_card(row) for row in cards],
-        seen=[row["handle"] for row in seen],
-        by_hand=carry_out(read_decision(row["decision"]) for row in decisions),
-        newest_first={row["device"]: place for place, row in enumerate(devices)},
-        said={row["handle"]: row["name"] for row in reversed(said)},
-        persons={row["id"]: tuple(row[name] for name in _PERSON) for row in persons},
-        ages={row["id"]: row["number"] for row in persons},
-        handles={row["handle"]: (row["person_id"], row["origin"]) for row in handles},
+        cards=[_card(row) for row in rows["cards"]],
+        seen=[row["handle"] for row in rows["seen"]],
+        by_hand=carry_out(read_decision(row["decision"]) for row in rows["decisions"]),
+        newest_first={row["device"]: place for place, row in enumerate(rows["devices"])},
+        said={row["handle"]: row["name"] for row in reversed(rows["said"])},
+        persons={row["id"]: tuple(row[name] for name in _PERSON) for row in rows["persons"]},
+        ages={row["id"]: row["number"] for row in rows["persons"]},
+        handles={row["handle"]: (row["person_id"], row["origin"]) for row in rows["handles"]},
         person_cards={
-            (row["device"], row["key"]): (row["person_id"], row["is_me"]) for row in person_cards
+            (row["device"], row["key"]): (row["person_id"], row["is_me"])
+            for row in rows["person_cards"]
         },
     )
 

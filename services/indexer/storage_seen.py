@@ -28,6 +28,9 @@ _READ_VERSION = 1
 #: As long as the index of handles takes them, and as anybody is called.
 _LONGEST_HANDLE_BYTES = 500
 _LONGEST_NAME = 300
+#: Of one card: more handles than anybody has, and enough of its other cards to be one with all.
+_MOST_HANDLES = 500
+_MOST_UNIFIED = 100
 #: The kinds whose chats say how their members are called.
 _WITH_CHATS = frozenset({"whatsapp"})
 #: Groups, lists and channels; the statement that looks for senders knows them too.
@@ -82,11 +85,11 @@ async def read_cards(connection: Connection, device: str) -> None:
     await connection.execute("delete from contact_card where device = $1", device)
     cards = []
     for row in rows:
-        handles = [one for one in _list(row["handles"]) if _is_usable(one)]
+        handles = [one for one in _list(row["handles"]) if _is_usable(one)][:_MOST_HANDLES]
         name = row["name"][:_LONGEST_NAME].strip()
         if _NO_NAME.match(name) or normalise_handle(name) in handles:
             name = ""
-        unified = _list(row["unified_with"])
+        unified = sorted(_list(row["unified_with"]))[:_MOST_UNIFIED]
         cards.append(
             (device, row["key"], name, handles, unified, row["is_me"], row["is_preferred"])
         )

@@ -13,6 +13,7 @@ create table contact_card (
     is_preferred boolean not null,
     primary key (device, key)
 );
+create index contact_card_handles on contact_card using gin (handles);
 
 -- Who sent anything or takes part in a conversation, and how an app calls them.
 create table seen_handle (
@@ -55,6 +56,7 @@ create table person_card (
     primary key (device, key)
 );
 create index person_card_person on person_card (person_id);
+create index person_card_me on person_card (device) where is_me;
 
 -- What was decided by hand, over handles, so that it outlives cards and devices.
 create table person_change (

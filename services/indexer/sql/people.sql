@@ -84,10 +84,7 @@ select w.device, w.handle, coalesce(p.given_name, b.name, p.known_name) as name,
 from unnest($1::text[], $2::text[]) w (device, handle)
 left join address_book b on b.device = w.device and b.handle = w.handle
 left join person_handle h on h.handle = w.handle
-left join lateral (
-    select c.person_id from person_card c
-    where w.handle = '' and c.is_me and c.device = w.device limit 1
-) me on true
+left join person_card me on me.is_me and w.handle = '' and me.device = w.device
 left join person p on p.id = coalesce(h.person_id, me.person_id)
 where b.name is not null or p.id is not null
 
@@ -113,11 +110,11 @@ select p.id::text as id, p.name, p.given_name, p.is_me from person p where p.id 
 -- The handles of a person $1, with where each stands on a card or was seen.
 select h.handle, h.origin,
        array(
-           select c.device from contact_card c where h.handle = any(c.handles)
+           select c.device from contact_card c where c.handles @> array[h.handle]
            union select s.device from seen_handle s where s.handle = h.handle order by device
        ) as devices,
        array(
-           select 'contact' from contact_card c where h.handle = any(c.handles)
+           select 'contact' from contact_card c where c.handles @> array[h.handle]
            union select s.kind from seen_handle s where s.handle = h.handle order by 1
        ) as kinds
 from person_handle h where h.person_id = $1
