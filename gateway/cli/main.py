@@ -26,6 +26,7 @@ _COMMANDS = {
     "ls": ("files", "ls", "List files, domains or apps of a backup."),
     "get": ("download", "get", "Download a file."),
     "index": ("indexing", "index", "Index a backup so that it can be read and searched."),
+    "rules": ("rules", "rules", "Index backups by rule, without being asked each time."),
     "threads": ("threads", "threads", "List conversations; read one with 'threads show'."),
     "people": ("people", "people", "List people over all devices; merge, split, rename, undo."),
     "search": ("search", "search", "Search everything that is indexed."),

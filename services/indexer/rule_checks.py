@@ -43,9 +43,9 @@ from shared.contracts.identifiers import JobId, SessionId
 from shared.contracts.jobs import JobOrigin
 from shared.contracts.passphrase_references import ListPassphraseReferences
 from shared.contracts.problems import ProblemError
-from shared.contracts.requests import MAX_LIMIT
+from shared.contracts.requests import DEFAULT_LIMIT
 from shared.contracts.unlock import ListSessions
-from shared.postgres import is_away
+from shared.postgres import FAILED
 
 if TYPE_CHECKING:
     import asyncpg
@@ -57,6 +57,7 @@ _LOOK_SECONDS = 2.0
 #: Before a backup is looked at again whose job is under way, or when somebody did not answer.
 _BUSY_SECONDS = 2.0
 _SILENT_SECONDS = 10.0
+_BROKEN_SECONDS = 900.0
 #: As many as one process reads at once (see index_run).
 _MOST_UNDER_WAY = 2
 _BATCH = 100
@@ -85,9 +86,7 @@ class RuleChecks:
                 await self.look()
             except ProblemError as error:
                 log.info("rules_wait", problem=error.problem.type)
-            except Exception as error:
-                if not is_away(error):
-                    raise
+            except FAILED as error:
                 log.info("rules_wait", error=type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
@@ -109,6 +108,12 @@ class RuleChecks:
                     continue
                 # Gone, or no completed run of the phone: its next event brings it back.
                 await finish_check(self._pool, check)
+            except FAILED:
+                raise
+            except Exception as error:  # noqa: BLE001 -- told, and looked at again
+                # One backup that nobody foresaw is no reason to leave the others waiting.
+                log.error("rule_check_broken", error=type(error).__name__)  # noqa: TRY400 -- no content
+                await postpone_check(self._pool, check, seconds=_BROKEN_SECONDS)
             finally:
                 structlog.contextvars.unbind_contextvars("backup_id")
 
@@ -136,7 +141,7 @@ class RuleChecks:
         found: list[str] = []
         cursor: str | None = None
         while True:
-            page = await self._bus.request(ListBackups(limit=MAX_LIMIT, cursor=cursor))
+            page = await self._bus.request(ListBackups(limit=DEFAULT_LIMIT, cursor=cursor))
             found += [one.id for one in page.items if one.state != "removed"]
             cursor = page.next_cursor
             if cursor is None:

@@ -103,7 +103,8 @@ async def ask_checks(
         " on conflict (backup_id) do update set turn = nextval('rule_check_turn'),"
         # What a rule wants at once does not become the night's.
         " origin = greatest(rule_check.origin, excluded.origin)",
-        [UUID(backup_id) for backup_id in backup_ids],
+        # A page of backups may repeat what the one before held.
+        [UUID(backup_id) for backup_id in set(backup_ids)],
         origin,
     )
 

@@ -38,6 +38,7 @@ def list_jobs(context: click.Context, *, state: str | None, limit: int, as_json:
             ("ID", "left", "whole"),
             ("KIND", "left", "whole"),
             ("STATE", "left", "whole"),
+            ("BY", "left", "whole"),
             ("PROGRESS", "left", "cut"),
             ("CREATED", "left", "whole"),
         ],
@@ -46,6 +47,7 @@ def list_jobs(context: click.Context, *, state: str | None, limit: int, as_json:
                 one["id"][:SHOWN],
                 one["kind"],
                 one["state"],
+                one["origin"],
                 _progress(one),
                 moment(one["created_at"]),
             )

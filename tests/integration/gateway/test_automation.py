@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -106,3 +108,43 @@ async def test_an_encrypted_backup_is_indexed_once_its_device_has_a_reference(
     assert ("remove", f"passphrase reference of device {indexing.minted['locked'].udid}") in [
         tuple(row) for row in noted
     ]
+
+
+async def keepsake(house: House, *arguments: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway.cli", *arguments),
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(house.stack.folder),
+            "COLUMNS": "120",
+            "KEEPSAKE_URL": house.url,
+            "KEEPSAKE_API_TOKEN": "test-token",
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    shown, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, shown.decode()
+
+
+async def test_rules_and_references_are_kept_from_the_command_line(indexing: House) -> None:
+    udid = indexing.minted["locked"].udid
+    code, shown = await keepsake(indexing, "rules", "add", "--device", UDID, "--kind", "message")
+    assert code == 0, shown
+    await finished_jobs(indexing, 1)
+    [rule] = (await indexing.client.get("/api/index-rules")).json()["items"]
+    code, shown = await keepsake(indexing, "rules")
+    assert (code, UDID in shown, " on " in shown) == (0, True, True), shown
+    code, shown = await keepsake(indexing, "rules", "off", rule["id"][:6])
+    assert (code, "off" in shown) == (0, True), shown
+    code, shown = await keepsake(indexing, "jobs")
+    assert (code, " rule " in shown) == (0, True), shown
+    code, shown = await keepsake(indexing, "rules", "passphrase", udid, "cred:phone")
+    assert code == 0, shown
+    code, shown = await keepsake(indexing, "rules", "passphrase", udid)
+    assert (code, "cred:" in shown, "phone" in shown) == (0, True, False), shown
+    code, shown = await keepsake(indexing, "rules", "passphrase", udid, "--remove")
+    assert code == 0, shown
+    assert (await keepsake(indexing, "rules", "remove", rule["id"]))[0] == 0
+    assert (await keepsake(indexing, "rules", "remove", rule["id"]))[0] == 4

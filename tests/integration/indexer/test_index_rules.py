@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from phones import PASSPHRASE, Vault, open_vault, until
+from phones import PASSPHRASE, Vault, open_vault, stop_next_parser, until
 
 from shared.contracts.identifiers import Udid
 from shared.contracts.index_rules import (
@@ -23,7 +26,13 @@ from shared.contracts.passphrase_references import (
     SetPassphraseReference,
 )
 from shared.contracts.problems import ProblemError
-from shared.contracts.unlock import ListSessions
+from shared.contracts.unlock import (
+    BACKUP_HEADER,
+    TOKEN_HEADER,
+    CloseSession,
+    ListSessions,
+    session_subject,
+)
 from tests.service_process import service_process
 from tests.stack import Stack
 
@@ -147,6 +156,60 @@ async def test_a_backup_that_cannot_be_indexed_is_not_tried_over_and_over(vault:
     assert second.state != "completed"
     await settled(vault.stack)
     assert len((await vault.bus.request(ListJobs())).items) == 2
+
+
+async def test_a_phone_that_backs_up_again_during_its_run_is_indexed_when_that_is_over(
+    vault: Vault,
+) -> None:
+    await vault.bus.request(CreateIndexRule(kinds=["message"]))
+    await vault.mint(TEXTS, taken_at=dt.datetime(2025, 1, 1, tzinfo=dt.UTC))
+    parser = await stop_next_parser()
+    await vault.mint([*TEXTS, "another needle"], taken_at=dt.datetime(2025, 2, 1, tzinfo=dt.UTC))
+    await event_is_handled(vault, "backup.changed")
+    assert len((await vault.bus.request(ListJobs())).items) == 1
+    go_on(parser)
+    first, second = await jobs_of(vault, 2)
+    assert first.subject == second.subject
+    assert second.state == "completed"
+    assert (await vault.found("needle")).total == 2
+    await settled(vault.stack)
+    assert len((await vault.bus.request(ListJobs())).items) == 2
+
+
+def go_on(parser: int) -> None:
+    # A run that noticed already has ended its process.
+    with suppress(ProcessLookupError):
+        os.kill(parser, signal.SIGCONT)
+
+
+async def event_is_handled(vault: Vault, subject: str) -> None:
+    async with vault.stack.pool("indexer") as pool:
+
+        async def stands_in_the_inbox() -> bool:
+            return bool(
+                await pool.fetchval("select exists (select from inbox where subject = $1)", subject)
+            )
+
+        await until(stands_in_the_inbox)
+
+
+async def test_locking_in_the_middle_leaves_the_rest_to_the_next_unlock(vault: Vault) -> None:
+    await vault.bus.request(CreateIndexRule(kinds=["message"]))
+    backup_id = await vault.mint(TEXTS, passphrase=PASSPHRASE)
+    opened = await vault.unlock(backup_id)
+    parser = await stop_next_parser()
+    headers = {TOKEN_HEADER: opened.session_token, BACKUP_HEADER: backup_id}
+    subject = session_subject(opened.session_id, CloseSession.subject)
+    await vault.bus.request(CloseSession(), subject=subject, headers=headers)
+    go_on(parser)
+    [first] = await jobs_of(vault, 1)
+    assert first.state in ("interrupted", "completed"), first
+    await vault.unlock(backup_id)
+    await settled(vault.stack)
+    jobs = (await vault.bus.request(ListJobs())).items
+    assert jobs[0].state in ("pending", "running", "completed")
+    await jobs_of(vault, len(jobs))
+    assert (await vault.found("needle")).total == 1
 
 
 async def test_every_backup_is_looked_at_again_when_the_night_has_come(vault: Vault) -> None:
