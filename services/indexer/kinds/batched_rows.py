@@ -15,7 +15,7 @@ import msgspec
 
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.protocol import Tally
-from services.indexer.kinds.records import Record, walk
+from services.indexer.kinds.records import Record, note_damage, note_too_many_parts, walk
 
 #: Rows that are read at once.
 BATCH = 100
@@ -23,9 +23,7 @@ BATCH = 100
 MOST_PARTS = 2000
 #: Of one table for one batch: a hundred meetings with five hundred guests each.
 _MOST_AT_ONCE = 50_000
-_DAMAGED = "Part of a table is damaged; what could be read was read."
 _TOO_MANY_ROWS = "The store claims to hold more threads than a phone can."
-_TOO_MANY = "A record claims to have more parts than any has."
 
 
 class BatchedRows:
@@ -69,7 +67,7 @@ class BatchedRows:
         found: array[int] = array("q")
         ways = [f"not indexed {where} order by {self._key} {way}" for way in ("asc", "desc")]
         if not any(self._scan(way, found) for way in ways):
-            self._tally.note(_DAMAGED)
+            note_damage(self._tally)
         return array("q", sorted({*numbers, *found}))
 
     def _scan(self, rest: str, numbers: array[int]) -> bool:
@@ -101,7 +99,7 @@ class BatchedRows:
                 except sqlite3.Error:
                     self._tally.read += 1
                     self._tally.undecodable += 1
-                    self._tally.note(_DAMAGED)
+                    note_damage(self._tally)
         # A forged table may have a number twice, and so may the order.
         return [found[number] for number in dict.fromkeys(numbers) if number in found]
 
@@ -157,9 +155,9 @@ class Parts:
                     left -= 1
                     rows.append(dict(zip(self._names, row, strict=True)))
                 else:
-                    self._tally.note(_TOO_MANY)
+                    note_too_many_parts(self._tally)
         except sqlite3.Error:
-            self._tally.note(_DAMAGED)
+            note_damage(self._tally)
         return found
 
 

@@ -61,6 +61,16 @@ class Records:
         self._sink.progress(self._done, self._done)
 
 
+def note_damage(tally: Tally) -> None:
+    """Say that some of a table could not be read."""
+    tally.note("Part of a table is damaged; what could be read was read.")
+
+
+def note_too_many_parts(tally: Tally) -> None:
+    """Say that what belongs to a record was cut off, for no record has so much."""
+    tally.note("A record claims to have more parts than any has.")
+
+
 def walk(
     database: Database,
     table: str,
@@ -85,7 +95,7 @@ def walk(
         for row in database.rows(f"select {fields} from {table} {rest}"):  # noqa: S608 -- names are ours
             yield dict(zip(names, row, strict=True))
     except sqlite3.Error:
-        tally.note("Part of a table is damaged; what could be read was read.")
+        note_damage(tally)
 
 
 def by_number(

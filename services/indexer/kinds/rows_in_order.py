@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.protocol import Tally
-from services.indexer.kinds.records import Record
+from services.indexer.kinds.records import Record, note_damage
 
 
 def rows_in_order(
@@ -39,4 +39,4 @@ def rows_in_order(
             continue
         break
     else:
-        tally.note("Part of a table is damaged; what could be read was read.")
+        note_damage(tally)

@@ -23,7 +23,7 @@ from services.indexer.kinds.health.statements import count_of, fields
 from services.indexer.kinds.health.workouts import BATCH, Beside, WorkoutReader, order_of
 from services.indexer.kinds.health.zones import Zones, microseconds
 from services.indexer.kinds.protocol import Sink, UnsupportedStoreError
-from services.indexer.kinds.records import Record, Records
+from services.indexer.kinds.records import Record, Records, note_damage
 from services.indexer.staging import StagedArtifact
 
 #: What comes next: when in microseconds, and how to make it.
@@ -215,5 +215,5 @@ class _Reading:
         try:
             return {row[0]: row[1:] for row in database.rows(statement, tuple(numbers))}
         except sqlite3.Error:
-            self._sink.tally.note("Part of a table is damaged; what could be read was read.")
+            note_damage(self._sink.tally)
             return {}

@@ -12,6 +12,7 @@ from typing import Any
 
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.protocol import Tally
+from services.indexer.kinds.records import note_damage
 
 #: Rows per statement: a statement that fails is taken up behind its last row.
 _CHUNK = 100_000
@@ -72,7 +73,7 @@ def numbered_rows(
         except sqlite3.Error:
             damages += 1
             if damages == 1:
-                tally.note("Part of a table is damaged; what could be read was read.")
+                note_damage(tally)
             if damages > _MOST_DAMAGES:
                 return
             last += step

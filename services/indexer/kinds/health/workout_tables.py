@@ -9,7 +9,7 @@ from typing import Any
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.health.vocabulary import ROUTE
 from services.indexer.kinds.protocol import Tally
-from services.indexer.kinds.records import Record
+from services.indexer.kinds.records import Record, note_damage
 
 #: Rows of one table for one batch; a workout of a day has some thousand events.
 _MOST_ROWS = 50_000
@@ -122,5 +122,5 @@ class WorkoutTables:
         try:
             return list(self._database.rows(statement, tuple(numbers)))
         except sqlite3.Error:
-            self._tally.note("Part of a table is damaged; what could be read was read.")
+            note_damage(self._tally)
             return []

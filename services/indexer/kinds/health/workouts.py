@@ -31,7 +31,7 @@ from services.indexer.kinds.health.vocabulary import (
 from services.indexer.kinds.health.workout_tables import WorkoutTables
 from services.indexer.kinds.health.zones import moment
 from services.indexer.kinds.protocol import Tally
-from services.indexer.kinds.records import Record
+from services.indexer.kinds.records import Record, note_damage
 from services.indexer.kinds.values import float_of, int_of, text_of
 
 BATCH = 200
@@ -85,7 +85,7 @@ def order_of(database: Database, tally: Tally) -> list[tuple[float, int]]:
             if isinstance(number, int):
                 found.append((time_of(start) or 0.0, number))
     except sqlite3.Error:
-        tally.note("Part of a table is damaged; what could be read was read.")
+        note_damage(tally)
     return sorted(found)
 
 
@@ -115,7 +115,7 @@ class WorkoutReader:
             for row in self._database.rows(statement, tuple(numbers)):
                 rows[row[0]] = dict(zip(names, row, strict=True))
         except sqlite3.Error:
-            self._tally.note("Part of a table is damaged; what could be read was read.")
+            note_damage(self._tally)
         activities = self._tables.activities(numbers)
         numbered = [
             row["ROWID"]

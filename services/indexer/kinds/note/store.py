@@ -26,12 +26,11 @@ from services.indexer.kinds.note.columns import (
 )
 from services.indexer.kinds.photo.library import Details
 from services.indexer.kinds.protocol import Tally, UnsupportedStoreError
-from services.indexer.kinds.records import Record
+from services.indexer.kinds.records import Record, note_damage
 
 TABLE = "ZICCLOUDSYNCINGOBJECT"
 DATA = "ZICNOTEDATA"
 BATCH = 64
-_DAMAGED = "Part of a table is damaged; what could be read was read."
 #: Shares of a hundred people have some 300 kilobytes.
 _MOST_SHARE_BYTES = 1024 * 1024
 
@@ -73,7 +72,7 @@ class Entity:
                 if type(number) is int:
                     found[number] = dict(zip(self.names, row, strict=True))
         except sqlite3.Error:
-            self._store.tally.note(_DAMAGED)
+            note_damage(self._store.tally)
         return found
 
     def fields(self) -> str:
@@ -156,7 +155,7 @@ class NoteStore:
                 for row in self.database.rows(statement):
                     counts = dict(zip(several, row, strict=True))
             except sqlite3.Error:
-                self.tally.note(_DAMAGED)
+                note_damage(self.tally)
         return {
             name: max(found, key=lambda column: counts.get(column, 0), default=None)
             for name, found in fitting.items()
@@ -179,7 +178,7 @@ class NoteStore:
             except (sqlite3.Error, UnicodeDecodeError):
                 # Half of a broken index, or of a broken table: the latter is what there is.
                 if not rest:
-                    self.tally.note(_DAMAGED)
+                    note_damage(self.tally)
             else:
                 break
         return numbers
@@ -196,7 +195,7 @@ class NoteStore:
                 except sqlite3.Error:
                     self.tally.read += 1
                     self.tally.undecodable += 1
-                    self.tally.note(_DAMAGED)
+                    note_damage(self.tally)
         return [(number, found[number]) for number in numbers if number in found]
 
     def _rows(self, numbers: Sequence[int]) -> dict[int, Record]:
@@ -225,7 +224,7 @@ class NoteStore:
                     data = head if isinstance(head, bytes) else b""
                     found[note] = Content(number, length, data, bool(is_encrypted))
         except sqlite3.Error:
-            self.tally.note(_DAMAGED)
+            note_damage(self.tally)
         return found
 
     def body(self, number: int) -> bytes | None:
@@ -251,7 +250,7 @@ class NoteStore:
             ):
                 return data if isinstance(data, bytes) else None
         except sqlite3.Error:
-            self.tally.note(_DAMAGED)
+            note_damage(self.tally)
         return None
 
     def shared(self, entity: Entity, numbers: Iterable[int]) -> frozenset[int]:
@@ -268,7 +267,7 @@ class NoteStore:
                 row[0] for row in self.database.rows(statement, (_json(list(numbers)),))
             )
         except sqlite3.Error:
-            self.tally.note(_DAMAGED)
+            note_damage(self.tally)
             return frozenset()
 
     def old_folders(self, numbers: Sequence[int]) -> dict[int, int]:
@@ -283,7 +282,7 @@ class NoteStore:
         try:
             return dict(self.database.rows(statement, (_json(numbers),)))
         except (sqlite3.Error, TypeError):
-            self.tally.note(_DAMAGED)
+            note_damage(self.tally)
             return {}
 
 

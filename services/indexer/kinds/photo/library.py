@@ -14,10 +14,8 @@ import msgspec
 
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.protocol import Tally, UnsupportedStoreError
-from services.indexer.kinds.records import Record
+from services.indexer.kinds.records import Record, note_damage, note_too_many_parts
 
-_DAMAGED = "Part of a table is damaged; what could be read was read."
-_TOO_MANY = "A record claims to have more parts than any has."
 #: No photo has more faces, albums or comments.
 _MOST_PER_RECORD = 2_000
 _MOST_PER_BATCH = 50_000
@@ -118,7 +116,7 @@ class Library:
             except (sqlite3.Error, UnicodeDecodeError):
                 # Half of a broken index, or of a broken table: the latter is what there is.
                 if rest == "not indexed":
-                    self._tally.note(_DAMAGED)
+                    note_damage(self._tally)
             else:
                 break
         return numbers
@@ -130,7 +128,7 @@ class Library:
                 f"select ZDIRECTORY, ZFILENAME from {self.table} where ZKIND = 1"  # noqa: S608
             )
         except sqlite3.Error:
-            self._tally.note(_DAMAGED)
+            note_damage(self._tally)
 
     def records(self, numbers: Sequence[int]) -> list[Record]:
         """Return the rows with these numbers in their order; unreadable ones are counted."""
@@ -144,7 +142,7 @@ class Library:
                 except sqlite3.Error:
                     self._tally.read += 1
                     self._tally.undecodable += 1
-                    self._tally.note(_DAMAGED)
+                    note_damage(self._tally)
         return [found[number] for number in numbers if number in found]
 
     def _read(self, numbers: Sequence[int], *, rest: str = "") -> dict[int, Record]:
@@ -193,13 +191,13 @@ class Details:
         try:
             for count, (number, *row) in enumerate(self._database.rows(self._statement, (asked,))):
                 if count >= _MOST_PER_BATCH:
-                    self._tally.note(_TOO_MANY)
+                    note_too_many_parts(self._tally)
                     break
                 rows = found.setdefault(number, [])
                 if len(rows) < _MOST_PER_RECORD:
                     rows.append(dict(zip(self._names, row, strict=True)))
                 else:
-                    self._tally.note(_TOO_MANY)
+                    note_too_many_parts(self._tally)
         except sqlite3.Error:
-            self._tally.note(_DAMAGED)
+            note_damage(self._tally)
         return found

@@ -7,7 +7,7 @@ import sqlite3
 from services.indexer.kinds.core_data import find_join
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.protocol import Tally
-from services.indexer.kinds.records import by_number
+from services.indexer.kinds.records import by_number, note_damage
 from services.indexer.kinds.values import text_of
 
 _MOST_JOINS = 200_000
@@ -36,5 +36,5 @@ def read_guides(database: Database, tally: Tally) -> dict[int, list[str]]:
                 if title[:_LONGEST] not in names and len(names) < _MOST_GUIDES_OF_PLACE:
                     names.append(title[:_LONGEST])
     except sqlite3.Error:
-        tally.note("Part of a table is damaged; what could be read was read.")
+        note_damage(tally)
     return found

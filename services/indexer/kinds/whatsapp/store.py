@@ -16,6 +16,7 @@ import msgspec
 
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.protocol import Tally, UnsupportedStoreError
+from services.indexer.kinds.records import note_damage
 
 #: Messages that are read at a time.
 BATCH_ROWS = 256
@@ -156,7 +157,7 @@ class ChatStore:
         found: array[int] = array("q")
         if self._add(found, f"order by {by}"):
             return found
-        self._tally.note("Part of a table is damaged; what could be read was read.")
+        note_damage(self._tally)
         # An index by date tells the numbers without the table; else the table, from both ends.
         found = array("q")
         ways = [f"order by {by.split(',', maxsplit=1)[0]}", "order by Z_PK", "order by Z_PK desc"]
@@ -186,7 +187,7 @@ class ChatStore:
         try:
             return frozenset((stanza, bool(mine)) for stanza, mine in self.database.rows(statement))
         except sqlite3.Error:
-            self._tally.note("Part of a table is damaged; what could be read was read.")
+            note_damage(self._tally)
             return frozenset()
 
     def batches(self, order: Sequence[int]) -> Iterator[Batch]:
@@ -288,7 +289,7 @@ class ChatStore:
                 if lost:
                     self._tally.read += 1
                     self._tally.undecodable += 1
-                self._tally.note("Part of a table is damaged; what could be read was read.")
+                note_damage(self._tally)
         return found
 
     def _statement(self, table: str, columns: Sequence[str], by: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from services.indexer.kinds.plist_values import date_of, dict_of, list_of, yes_of
 from services.indexer.kinds.protocol import Tally
+from services.indexer.kinds.records import note_too_many_parts
 from services.indexer.kinds.values import coordinates_of, float_of, int_of, text_of
 from services.indexer.kinds.wifi_network.payload import AccessPoint
 
@@ -110,7 +111,7 @@ def bssid_of(value: object) -> str | None:
 
 def _access_points(listed: list[Any], tally: Tally) -> tuple[AccessPoint, ...]:
     if len(listed) > _MOST_ACCESS_POINTS:
-        tally.note("A record claims to have more parts than any has.")
+        note_too_many_parts(tally)
     points: dict[str, AccessPoint] = {}
     for entry in map(dict_of, listed[:_MOST_ACCESS_POINTS]):
         bssid = bssid_of(entry.get("BSSID"))
