@@ -10,6 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,8 +34,14 @@ PHOTO = b"\xff\xd8\xff\xe0Photographenhimmel" + bytes(range(256)) * 64
 DEVICE_NAME = "Pfefferkuchenphone"
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 
+#: The folder of a passphrase file: where secrets lie is told to nobody either.
+HIDDEN = "Zwetschgendatschi"
+
 #: What must be found nowhere: passphrases, words of messages, numbers, names, a file's bytes.
-MARKS = (PASSPHRASE, WRONG, TEXT, OTHER_TEXT, NUMBER, NUMBER[1:], NAME, SURNAME, DEVICE_NAME)
+MARKS = (
+    *(PASSPHRASE, WRONG, TEXT, OTHER_TEXT, NUMBER, NUMBER[1:], NAME, SURNAME, DEVICE_NAME),
+    HIDDEN,
+)
 
 
 def _phone(root: Path, *, passphrase: str | None, udid: str) -> Path:
@@ -83,12 +91,40 @@ def _listen(stack: RunningStack, received: list[str]) -> None:
         pass
 
 
-def _use_everything(stack: RunningStack) -> tuple[list[str], list[str]]:
+def _index_unattended(stack: RunningStack, folder: Path) -> None:
+    """Have the encrypted phone indexed by rule, through a reference that is wrong at first."""
+    client = stack.client
+    address = "/api/devices/00008110-00000000000000A1/passphrase-reference"
+    (folder / HIDDEN).mkdir(mode=0o700)
+    secret = folder / HIDDEN / "phone"
+    assert client.put(address, json={"reference": f"file:{secret}"}).status_code == 200
+    assert client.post("/api/index-rules", json={"kinds": ["contact"]}).status_code == 201
+    _wait_for_jobs(stack, failed=1, completed=1)
+    secret.touch(0o600)
+    secret.write_text(f"{PASSPHRASE}\n")
+    assert client.put(address, json={"reference": f"file:{secret}"}).status_code == 200
+    _wait_for_jobs(stack, failed=1, completed=2)
+    assert HIDDEN not in client.get(address).text
+    assert client.put(address, json={"reference": f"cmd:/bin/echo {WRONG}"}).status_code == 400
+
+
+def _wait_for_jobs(stack: RunningStack, **expected: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        jobs = stack.client.get("/api/jobs").json()["items"]
+        if Counter(job["state"] for job in jobs) == expected:
+            return
+        time.sleep(0.05)
+    raise AssertionError([(job["state"], job["error"]) for job in jobs])
+
+
+def _use_everything(stack: RunningStack, folder: Path) -> tuple[list[str], list[str]]:
     """Do what people do, right and wrong. Returns the secrets met and the live events."""
     client = stack.client
     events: list[str] = []
     threading.Thread(target=_listen, args=(stack, events), daemon=True).start()
     backups = client.post("/api/backups/refresh").json()["items"]
+    _index_unattended(stack, folder)
     encrypted = next(one for one in backups if one["encrypted"])["id"]
     plain = next(one for one in backups if not one["encrypted"])["id"]
     assert (
@@ -151,7 +187,7 @@ def test_nothing_said_or_secret_is_left_anywhere(roots: Path, short_folder: Path
     data, log, scratch = short_folder / "data", short_folder / "up.log", short_folder / "scratch"
     scratch.mkdir(mode=0o700)
     with running_stack(data, roots, log=log, LOG__LEVEL="debug", SCRATCH_DIR=str(scratch)) as stack:
-        secrets, events = _use_everything(stack)
+        secrets, events = _use_everything(stack, short_folder)
         plaintext = [
             path
             for path in _files(scratch)
