@@ -406,3 +406,18 @@ async def test_who_is_nowhere_any_more_is_nobody(connection: Any) -> None:
         await connection.fetchval("select count(*) from person_handle where handle = $1", STRANGER)
         == 0
     )
+
+
+async def test_a_forged_card_has_no_more_handles_than_anybody(connection: Any) -> None:
+    handles = [f"+1555{n:07}" for n in range(20_000)]
+    links = [f"card {n}" for n in range(20_000)]
+    await index_cards(
+        connection,
+        "d",
+        ("Forged", Card(["x" * 5000, *handles], unified_with=links)),
+        ("Anna", Card([MAIL])),
+    )
+    listed = {one.name: one.handle_count for one in await people(connection)}
+    assert listed == {"Anna": 1, "Forged": 500}
+    shown = await person(connection, handles[0])
+    assert len(shown.handles) == 50
