@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from shared.bus import Bus, Delivery, EventConsumer
-from shared.contracts.events import BackupRemoved, IndexRequested
+from shared.contracts.topology import CONSUMES
 from shared.settings import NatsCredentials, Secret
 
 
@@ -41,7 +41,7 @@ async def main() -> None:
         bus=bus,
         pool=pool,
         service="indexer",
-        handlers={IndexRequested: hang, BackupRemoved: hang},
+        handlers=dict.fromkeys(CONSUMES["indexer"], hang),
         concurrency=1,
     )
     await consumer.run(asyncio.Event())

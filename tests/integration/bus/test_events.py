@@ -14,6 +14,7 @@ from shared.contracts.events import (
     IndexCompleted,
     IndexRequested,
 )
+from shared.contracts.topology import CONSUMES
 from tests.integration.bus.conftest import eventually
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ async def ignore(_: Event, delivery: Delivery) -> None:
 
 
 def handlers(on_index: Handler, on_removed: Handler = ignore) -> dict[type[Event], Handler]:
-    return {IndexRequested: on_index, BackupRemoved: on_removed}
+    others = dict.fromkeys(CONSUMES["indexer"], ignore)
+    return {**others, IndexRequested: on_index, BackupRemoved: on_removed}
 
 
 def recorder(pool: Any) -> Handler:
