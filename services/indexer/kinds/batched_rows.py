@@ -1,15 +1,14 @@
 """Rows of a phone's table in batches, and the rows of other tables that belong to them.
 
 Joins over a whole store multiply rows and hold all of it; reading a few hundred numbers at a time
-costs one look-up per table and keeps memory flat. Called by the kinds ``calendar_event`` and
-``reminder``.
+costs one look-up per table and keeps memory flat.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -19,10 +18,13 @@ from services.indexer.kinds.records import Record, note_damage, note_too_many_pa
 
 #: Rows that are read at once.
 BATCH = 100
-#: A meeting has hundreds of guests at most; more parts than this are a forgery.
+#: A meeting has hundreds of guests at most, a photo fewer faces; more parts are a forgery.
 MOST_PARTS = 2000
 #: Of one table for one batch: a hundred meetings with five hundred guests each.
 _MOST_AT_ONCE = 50_000
+#: Rows of one table that are looked at for one batch, for a forged store may name the same ones
+#: in every batch.
+_MOST_LOOKED_AT = 500_000
 _TOO_MANY_ROWS = "The store claims to hold more threads than a phone can."
 
 
@@ -59,28 +61,10 @@ class BatchedRows:
         *by* are columns of moments: a row stands where the first of them that it has puts it.
         """
         there = [name for name in by if name in self._database.columns(self._table)]
-        order = f"order by coalesce({', '.join(there)}, null), {self._key}" if there else ""
-        numbers: array[int] = array("q")
-        if self._scan(f"{where} {order}", numbers):
-            return numbers
-        # A broken index, or a broken page: from both sides up to it is what there is.
-        found: array[int] = array("q")
-        ways = [f"not indexed {where} order by {self._key} {way}" for way in ("asc", "desc")]
-        if not any(self._scan(way, found) for way in ways):
-            note_damage(self._tally)
-        return array("q", sorted({*numbers, *found}))
-
-    def _scan(self, rest: str, numbers: array[int]) -> bool:
-        """Append to *numbers* what stands in the table; return whether it was read to the end."""
-        try:
-            for (number,) in self._database.numbers(
-                f"select {self._key} from {self._table} {rest}"  # noqa: S608 -- names are ours
-            ):
-                if type(number) is int:
-                    numbers.append(number)
-        except (sqlite3.Error, UnicodeDecodeError):
-            return False
-        return True
+        order = f"coalesce({', '.join(there)}, null)" if there else None
+        return ordered_numbers(
+            self._database, self._table, self._tally, key=self._key, where=where, by=order
+        )
 
     def batches(self, numbers: Sequence[int]) -> Iterator[list[Record]]:
         """Yield the rows with these numbers in their order, ``BATCH`` at a time."""
@@ -89,23 +73,11 @@ class BatchedRows:
 
     def read(self, numbers: Sequence[int]) -> list[Record]:
         """Return the rows with these numbers in their order; unreadable ones are counted."""
-        try:
-            found = self._read(numbers)
-        except sqlite3.Error:
-            found = {}
-            for number in numbers:
-                try:
-                    found |= self._read([number])
-                except sqlite3.Error:
-                    self._tally.read += 1
-                    self._tally.undecodable += 1
-                    note_damage(self._tally)
-        # A forged table may have a number twice, and so may the order.
-        return [found[number] for number in dict.fromkeys(numbers) if number in found]
+        return list(read_each(self._read, numbers, self._tally).values())
 
     def _read(self, numbers: Sequence[int]) -> dict[int, Record]:
         found: dict[int, Record] = {}
-        for row in self._database.rows(self._select, (_json(numbers),)):
+        for row in self._database.rows(self._select, (json_of(numbers),)):
             found.setdefault(row[0], dict(zip(self._names, row, strict=True)))
         return found
 
@@ -149,16 +121,72 @@ class Parts:
             return found
         left = _MOST_AT_ONCE
         try:
-            for number, *row in self._database.rows(self._statement, (_json(numbers),)):
+            for count, (number, *row) in enumerate(
+                self._database.rows(self._statement, (json_of(numbers),))
+            ):
                 rows = found.setdefault(number, [])
                 if len(rows) < MOST_PARTS and left > 0:
                     left -= 1
                     rows.append(dict(zip(self._names, row, strict=True)))
-                else:
-                    note_too_many_parts(self._tally)
+                    continue
+                note_too_many_parts(self._tally)
+                if left == 0 or count >= _MOST_LOOKED_AT:
+                    break
         except sqlite3.Error:
             note_damage(self._tally)
         return found
+
+
+def ordered_numbers(
+    database: Database, table: str, tally: Tally, *, key: str, where: str = "", by: str | None
+) -> array[int]:
+    """Return the numbers *key* of all rows that fit *where*, each once, in the order of *by*.
+
+    A table that cannot be read so is read as it lies; the numbers are in their own order then.
+    """
+    select = f"select {key} from {table}"  # noqa: S608 -- names are ours
+    numbers: array[int] = array("q")
+    if not _scan(database, f"{select} {where} {f'order by {by}, {key}' if by else ''}", numbers):
+        # A broken index, or a broken page: from both sides up to it is what there is.
+        found: array[int] = array("q")
+        rest = f"not indexed {where} order by rowid"
+        if not any(_scan(database, f"{select} {rest} {way}", found) for way in ("asc", "desc")):
+            note_damage(tally)
+        return array("q", sorted({*numbers, *found}))
+    # A forged table may have a number again and again; asked for once, all its rows cost once.
+    return numbers if key == "rowid" else array("q", dict.fromkeys(numbers))
+
+
+def _scan(database: Database, statement: str, numbers: array[int]) -> bool:
+    """Append to *numbers* what stands in the table; return whether it was read to the end."""
+    try:
+        for (number,) in database.numbers(statement):
+            if type(number) is int:
+                numbers.append(number)
+    except (sqlite3.Error, UnicodeDecodeError):
+        return False
+    return True
+
+
+def read_each(
+    read: Callable[[Sequence[int]], dict[int, Record]], numbers: Sequence[int], tally: Tally
+) -> dict[int, Record]:
+    """Return the rows that *read* finds, in the order of *numbers*.
+
+    When *read* raises sqlite3.Error, each is read by itself; unreadable ones are counted.
+    """
+    try:
+        found = read(numbers)
+    except sqlite3.Error:
+        found = {}
+        for number in numbers:
+            try:
+                found |= read([number])
+            except sqlite3.Error:
+                tally.read += 1
+                tally.undecodable += 1
+                note_damage(tally)
+    return {number: found[number] for number in numbers if number in found}
 
 
 def is_empty(database: Database, table: str) -> bool:
@@ -197,5 +225,6 @@ def numbers_in(rows: Sequence[Record], *columns: str) -> list[int]:
     return list(found)
 
 
-def _json(numbers: Sequence[int]) -> str:
+def json_of(numbers: Iterable[int]) -> str:
+    """Return *numbers* for ``json_each(?)``."""
     return msgspec.json.encode(list(numbers)).decode()

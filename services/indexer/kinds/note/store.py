@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from services.indexer.kinds.batched_rows import Parts, json_of, ordered_numbers, read_each
 from services.indexer.kinds.core_data import Entities, find_join
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.note.columns import (
@@ -24,7 +25,6 @@ from services.indexer.kinds.note.columns import (
     NOTE,
     PREVIEW,
 )
-from services.indexer.kinds.photo.library import Details
 from services.indexer.kinds.protocol import Tally, UnsupportedStoreError
 from services.indexer.kinds.records import Record, note_damage
 
@@ -56,7 +56,7 @@ class Entity:
         self.numbers = store.entities.numbers(name)
         self.columns = store.find_columns(self.numbers, columns)
         self.names = tuple(name for name in columns if name not in _APART)
-        self._details: dict[str, Details] = {}
+        self._parts: dict[str, Parts] = {}
 
     @property
     def where(self) -> str:
@@ -84,15 +84,15 @@ class Entity:
         column = "Z_PK" if name == "pk" else self.columns[name]
         if column is None or not numbers or not self.numbers:
             return {}
-        details = self._details.get(column)
+        parts = self._parts.get(column)
         wanted = tuple(self.columns[one] or "Z_NONE" for one in self.names)
-        if details is None:
-            details = self._details[column] = Details(
-                self._store.database, self._store.tally, TABLE, by=column,
-                columns=("Z_PK", "Z_ENT", *wanted),
-            )  # fmt: skip
+        if parts is None:
+            columns = ("Z_PK", "Z_ENT", *wanted)
+            parts = self._parts[column] = Parts(
+                self._store.database, TABLE, columns, self._store.tally, of=column
+            )
         found: dict[int, list[Record]] = {}
-        for number, rows in details.read(numbers).items():
+        for number, rows in parts.read(numbers).items():
             found[number] = [
                 {"pk": row["Z_PK"]}
                 | {one: row[column] for one, column in zip(self.names, wanted, strict=True)}
@@ -166,37 +166,12 @@ class NoteStore:
         dates = [self.notes.columns[name] for name in ("modified", "created")]
         given = [column for column in dates if column is not None]
         by = f"coalesce({', '.join(given)})" if len(given) > 1 else "".join(given) or "Z_PK"
-        numbers = array("q")
-        for rest in (f"order by {by}, Z_PK", ""):
-            del numbers[:]
-            try:
-                for (number,) in self.database.numbers(
-                    f"select Z_PK from {TABLE} where {self.notes.where} {rest}"  # noqa: S608
-                ):
-                    if type(number) is int:
-                        numbers.append(number)
-            except (sqlite3.Error, UnicodeDecodeError):
-                # Half of a broken index, or of a broken table: the latter is what there is.
-                if not rest:
-                    note_damage(self.tally)
-            else:
-                break
-        return numbers
+        where = f"where {self.notes.where}"
+        return ordered_numbers(self.database, TABLE, self.tally, key="Z_PK", where=where, by=by)
 
     def rows(self, numbers: Sequence[int]) -> list[tuple[int, Record]]:
         """Return notes in the order of *numbers*; unreadable ones are counted."""
-        try:
-            found = self._rows(numbers)
-        except sqlite3.Error:
-            found = {}
-            for number in numbers:
-                try:
-                    found |= self._rows([number])
-                except sqlite3.Error:
-                    self.tally.read += 1
-                    self.tally.undecodable += 1
-                    note_damage(self.tally)
-        return [(number, found[number]) for number in numbers if number in found]
+        return list(read_each(self._rows, numbers, self.tally).items())
 
     def _rows(self, numbers: Sequence[int]) -> dict[int, Record]:
         statement = (
@@ -204,7 +179,7 @@ class NoteStore:
             " where Z_PK in (select value from json_each(?))"
         )
         found: dict[int, Record] = {}
-        for number, *row in self.database.rows(statement, (_json(numbers),)):
+        for number, *row in self.database.rows(statement, (json_of(numbers),)):
             found.setdefault(number, dict(zip(self.notes.names, row, strict=True)))
         return found
 
@@ -218,7 +193,7 @@ class NoteStore:
         )
         try:
             for note, number, length, head, is_encrypted in self.database.rows(
-                statement, (_json(numbers),)
+                statement, (json_of(numbers),)
             ):
                 if type(number) is int:
                     data = head if isinstance(head, bytes) else b""
@@ -263,9 +238,7 @@ class NoteStore:
             " and Z_PK in (select value from json_each(?))"
         )
         try:
-            return frozenset(
-                row[0] for row in self.database.rows(statement, (_json(list(numbers)),))
-            )
+            return frozenset(row[0] for row in self.database.rows(statement, (json_of(numbers),)))
         except sqlite3.Error:
             note_damage(self.tally)
             return frozenset()
@@ -280,7 +253,7 @@ class NoteStore:
             f" where {right} in (select value from json_each(?)) order by {left} desc"
         )
         try:
-            return dict(self.database.rows(statement, (_json(numbers),)))
+            return dict(self.database.rows(statement, (json_of(numbers),)))
         except (sqlite3.Error, TypeError):
             note_damage(self.tally)
             return {}
@@ -289,7 +262,3 @@ class NoteStore:
 def _is_numbered(column: str, stem: str) -> bool:
     digits = column[len(stem) :]
     return column.startswith(stem) and digits.isascii() and digits.isdigit()
-
-
-def _json(numbers: Sequence[int]) -> str:
-    return msgspec.json.encode(list(numbers)).decode()

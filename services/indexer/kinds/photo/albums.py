@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from services.indexer.kinds.batched_rows import Parts
 from services.indexer.kinds.core_data import find_join
 from services.indexer.kinds.database import Database
-from services.indexer.kinds.photo.library import Details, Library
+from services.indexer.kinds.photo.library import Library
 from services.indexer.kinds.photo.payload import Album
 from services.indexer.kinds.photo.times import moment_us
 from services.indexer.kinds.photo.vocabulary import SHARED_ALBUM, USER_ALBUM, USER_FOLDER
@@ -71,10 +72,10 @@ class Albums:
                     raw_keys=[album.key],
                 )
             )
-        self._holds: Details | None = None
+        self._holds: Parts | None = None
         join = find_join(library.database, "Z_#ASSETS", "Z_#ALBUMS", "Z_#ASSETS")
         if join is not None:
-            self._holds = library.details(join.table, join.right, (join.left,))
+            self._holds = library.parts(join.table, join.right, (join.left,))
             self._album_column = join.left
 
     def read(self, numbers: list[int]) -> dict[int, tuple[Album, ...]]:

@@ -10,15 +10,11 @@ import sqlite3
 from array import array
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
+from services.indexer.kinds.batched_rows import Parts, json_of, ordered_numbers, read_each
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.protocol import Tally, UnsupportedStoreError
-from services.indexer.kinds.records import Record, note_damage, note_too_many_parts
+from services.indexer.kinds.records import Record, note_damage
 
-#: No photo has more faces, albums or comments.
-_MOST_PER_RECORD = 2_000
-_MOST_PER_BATCH = 50_000
 BATCH = 400
 
 #: Columns of a photo, with the table that has them: ``a`` its own, ``b`` additional attributes,
@@ -101,25 +97,9 @@ class Library:
 
     def order(self) -> array[int]:
         """Return the numbers of all photos in the order of time."""
-        numbers = array("q")
-        for rest in ("order by ZDATECREATED, Z_PK", "not indexed"):
-            del numbers[:]
-            # A forged table may have a number again and again; asked for once, all rows cost once.
-            seen: set[int] = set()
-            try:
-                for (number,) in self.database.numbers(
-                    f"select Z_PK from {self.table} {rest}"  # noqa: S608 -- names are ours
-                ):
-                    if type(number) is int and number not in seen:
-                        seen.add(number)
-                        numbers.append(number)
-            except (sqlite3.Error, UnicodeDecodeError):
-                # Half of a broken index, or of a broken table: the latter is what there is.
-                if rest == "not indexed":
-                    note_damage(self._tally)
-            else:
-                break
-        return numbers
+        return ordered_numbers(
+            self.database, self.table, self._tally, key="Z_PK", by="ZDATECREATED"
+        )
 
     def films(self) -> Iterator[tuple[object, object]]:
         """Yield directory and name of what is a video by itself."""
@@ -132,72 +112,19 @@ class Library:
 
     def records(self, numbers: Sequence[int]) -> list[Record]:
         """Return the rows with these numbers in their order; unreadable ones are counted."""
-        try:
-            found = self._read(numbers)
-        except sqlite3.Error:
-            found = {}
-            for number in numbers:
-                try:
-                    found |= self._read([number], rest=" limit 1")
-                except sqlite3.Error:
-                    self._tally.read += 1
-                    self._tally.undecodable += 1
-                    note_damage(self._tally)
-        return [found[number] for number in numbers if number in found]
+        return list(read_each(self._read, numbers, self._tally).values())
 
-    def _read(self, numbers: Sequence[int], *, rest: str = "") -> dict[int, Record]:
-        asked = msgspec.json.encode(list(numbers)).decode()
+    def _read(self, numbers: Sequence[int]) -> dict[int, Record]:
         found: dict[int, Record] = {}
-        for count, row in enumerate(self.database.rows(self._select + rest, (asked,))):
+        # One photo by itself is one row, however often a forged table has its number.
+        statement = self._select + (" limit 1" if len(numbers) == 1 else "")
+        for count, row in enumerate(self.database.rows(statement, (json_of(numbers),))):
             if count > 2 * len(numbers):
                 # Forged tables that have a number many times multiply each other.
                 raise sqlite3.DataError("more rows than were asked for")
             found.setdefault(row[0], dict(zip(self._names, row, strict=True)))
         return found
 
-    def details(self, table: str, by: str, columns: Sequence[str]) -> Details:
+    def parts(self, table: str, by: str, columns: Sequence[str]) -> Parts:
         """Return what reads the rows of *table* that belong to photos by the column *by*."""
-        return Details(self.database, self._tally, table, by=by, columns=columns)
-
-
-class Details:
-    """The rows of one table by what they belong to; none where there is no such table."""
-
-    def __init__(
-        self, database: Database, tally: Tally, table: str, *, by: str, columns: Sequence[str]
-    ) -> None:
-        self._database = database
-        self._tally = tally
-        self._names = tuple(columns)
-        self._statement: str | None = None
-        there = database.columns(table)
-        if by not in there:
-            return
-        database.ensure_index(table, by)
-        fields = ", ".join(
-            name if name in there or name == "rowid" else "null" for name in self._names
-        )
-        self._statement = (
-            f"select {by}, {fields} from {table}"  # noqa: S608 -- names are ours or of a pattern
-            f" where {by} in (select value from json_each(?)) order by {by}, rowid"
-        )
-
-    def read(self, numbers: Sequence[int]) -> dict[int, list[Record]]:
-        """Return the rows of each of *numbers*, in the order in which they were written."""
-        found: dict[int, list[Record]] = {}
-        if self._statement is None or not numbers:
-            return found
-        asked = msgspec.json.encode(list(numbers)).decode()
-        try:
-            for count, (number, *row) in enumerate(self._database.rows(self._statement, (asked,))):
-                if count >= _MOST_PER_BATCH:
-                    note_too_many_parts(self._tally)
-                    break
-                rows = found.setdefault(number, [])
-                if len(rows) < _MOST_PER_RECORD:
-                    rows.append(dict(zip(self._names, row, strict=True)))
-                else:
-                    note_too_many_parts(self._tally)
-        except sqlite3.Error:
-            note_damage(self._tally)
-        return found
+        return Parts(self.database, table, columns, self._tally, of=by)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from services.indexer.kinds.batched_rows import Parts
 from services.indexer.kinds.core_data import find_join
-from services.indexer.kinds.photo.library import Details, Library
+from services.indexer.kinds.photo.library import Library
 from services.indexer.kinds.photo.payload import Comment, Face
 from services.indexer.kinds.photo.times import moment
 from services.indexer.kinds.protocol import Tally
@@ -25,7 +26,7 @@ class Faces:
         # Renamed in iOS 17.
         by = "ZASSETFORFACE" if "ZASSETFORFACE" in there else "ZASSET"
         self._person = "ZPERSONFORFACE" if "ZPERSONFORFACE" in there else "ZPERSON"
-        self._faces = library.details("ZDETECTEDFACE", by, (self._person, *_FACE_COLUMNS))
+        self._faces = library.parts("ZDETECTEDFACE", by, (self._person, *_FACE_COLUMNS))
 
     def read(self, numbers: list[int]) -> dict[int, tuple[tuple[Face, ...], int]]:
         """Return named faces of some photos, and how many others there are on each."""
@@ -77,10 +78,10 @@ class Keywords:
     def __init__(self, library: Library, tally: Tally) -> None:
         """Read all words; who has them is read in batches."""
         self._words = by_number(library.database, "ZKEYWORD", ("ZTITLE",), tally)
-        self._has: Details | None = None
+        self._has: Parts | None = None
         join = find_join(library.database, "Z_#KEYWORDS", "Z_#ASSETATTRIBUTES", "Z_#KEYWORDS")
         if join is not None:
-            self._has = library.details(join.table, join.left, (join.right,))
+            self._has = library.parts(join.table, join.left, (join.right,))
             self._word = join.right
 
     def read(self, numbers: list[int]) -> dict[int, tuple[str, ...]]:
@@ -109,8 +110,8 @@ class Comments:
     def __init__(self, library: Library, people: dict[str, str]) -> None:
         """Take the names of *people* by the cloud's ids of them."""
         self._people = people
-        self._said = library.details("ZCLOUDSHAREDCOMMENT", "ZCOMMENTEDASSET", self._COLUMNS)
-        self._liked = library.details("ZCLOUDSHAREDCOMMENT", "ZLIKEDASSET", self._COLUMNS)
+        self._said = library.parts("ZCLOUDSHAREDCOMMENT", "ZCOMMENTEDASSET", self._COLUMNS)
+        self._liked = library.parts("ZCLOUDSHAREDCOMMENT", "ZLIKEDASSET", self._COLUMNS)
 
     def read(self, numbers: list[int]) -> dict[int, tuple[Comment, ...]]:
         """Return comments and likes of some photos, in the order of time."""

@@ -57,7 +57,7 @@ class _Reader:
         self._keywords = Keywords(library, tally)
         self._comments = Comments(library, self._albums.people)
         self._shared = SharedLibrary(library, Handles(region), tally)
-        self._resources = library.details("ZINTERNALRESOURCE", "ZASSET", RESOURCE_COLUMNS)
+        self._resources = library.parts("ZINTERNALRESOURCE", "ZASSET", RESOURCE_COLUMNS)
         self._films = {path for film in library.films() if (path := path_of(*film)) is not None}
 
     def _owner(self, row: Record) -> tuple[Contributor, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from services.indexer.kinds.batched_rows import Parts
 from services.indexer.kinds.core_data import column_like
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.keyed_archive import load_archive
-from services.indexer.kinds.photo.library import Details, Library
+from services.indexer.kinds.photo.library import Library
 from services.indexer.kinds.photo.payload import Contributor
 from services.indexer.kinds.protocol import Tally
 from services.indexer.kinds.records import Record, by_number
@@ -22,11 +23,11 @@ class SharedLibrary:
         columns = ("ZEMAILADDRESS", "ZPHONENUMBER", "ZISCURRENTUSER", "ZNAMECOMPONENTS")
         rows = by_number(library.database, "ZSHAREPARTICIPANT", columns, tally)
         self._people = {number: _person(row, handles) for number, row in rows.items()}
-        self._put: Details | None = None
+        self._put: Parts | None = None
         # ``Z3LIBRARYSCOPEASSETCONTRIBUTORS``: the number is that of the entity of photos.
         by = column_like(library.database, "ZASSETCONTRIBUTOR", "Z#LIBRARYSCOPEASSETCONTRIBUTORS")
         if by is not None:
-            self._put = library.details("ZASSETCONTRIBUTOR", by, ("ZPARTICIPANT",))
+            self._put = library.parts("ZASSETCONTRIBUTOR", by, ("ZPARTICIPANT",))
 
     def read(self, numbers: list[int]) -> dict[int, tuple[Contributor, ...]]:
         """Return who put some photos into the shared library."""
