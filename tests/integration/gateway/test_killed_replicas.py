@@ -55,7 +55,7 @@ async def until_ready(house: House, service: str) -> None:
     ("service", "method", "path", "tables"),
     [
         ("unlock", "POST", "/api/backups/{backup}/unlock", ["unlock.attempt"]),
-        ("indexer", "GET", "/api/search?q=anything", ["indexer.artifact", "indexer.thread"]),
+        ("indexer", "GET", "/api/search?q=anything", ["indexer.artifact_shard"]),
     ],
 )
 async def test_who_waits_for_a_killed_replica_is_told_503_soon_and_can_try_again(
