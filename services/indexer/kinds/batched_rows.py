@@ -14,7 +14,7 @@ import msgspec
 
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.protocol import Tally
-from services.indexer.kinds.records import Record, note_damage, note_too_many_parts, walk
+from services.indexer.kinds.records import Record, fields_of, note_damage, note_too_many_parts
 
 #: Rows that are read at once.
 BATCH = 100
@@ -25,7 +25,6 @@ _MOST_AT_ONCE = 50_000
 #: Rows of one table that are looked at for one batch, for a forged store may name the same ones
 #: in every batch.
 _MOST_LOOKED_AT = 500_000
-_TOO_MANY_ROWS = "The store claims to hold more threads than a phone can."
 
 
 class BatchedRows:
@@ -49,7 +48,7 @@ class BatchedRows:
             database.ensure_index(table, key)
         there = database.columns(table)
         self._names = (key, *columns)
-        fields = ", ".join(name if name in there or name == key else "null" for name in self._names)
+        fields = fields_of({key, *there}, self._names)
         self._select = (
             f"select {fields} from {table}"  # noqa: S608 -- names are ours
             f" where {key} in (select value from json_each(?))"
@@ -106,9 +105,7 @@ class Parts:
         # Phones have most of these; one more would be written through to the disk.
         if not database.is_indexed(table, of):
             database.ensure_index(table, of)
-        fields = ", ".join(
-            name if name in there or name == "rowid" else "null" for name in self._names
-        )
+        fields = fields_of(there, self._names)
         self._statement = (
             f"select {of}, {fields} from {table}"  # noqa: S608 -- names are ours or of a pattern
             f" where {of} in (select value from json_each(?)) {where} order by {of}, rowid"
@@ -195,26 +192,6 @@ def is_empty(database: Database, table: str) -> bool:
         return next(database.numbers(f"select 1 from {table} limit 1"), None) is None  # noqa: S608
     except (sqlite3.Error, UnicodeDecodeError):
         return False
-
-
-def first_rows(
-    database: Database,
-    table: str,
-    columns: Sequence[str],
-    tally: Tally,
-    *,
-    most: int,
-    key: str = "rowid",
-) -> dict[int, Record]:
-    """Return the rows of a small table by their number, at most *most* of them."""
-    found: dict[int, Record] = {}
-    for row in walk(database, table, (key, *columns), tally):
-        if len(found) >= most:
-            tally.note(_TOO_MANY_ROWS)
-            break
-        if isinstance(row[key], int):
-            found[row[key]] = row
-    return found
 
 
 def numbers_in(rows: Sequence[Record], *columns: str) -> list[int]:

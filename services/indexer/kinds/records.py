@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -71,6 +71,13 @@ def note_too_many_parts(tally: Tally) -> None:
     tally.note("A record claims to have more parts than any has.")
 
 
+def fields_of(there: Container[str], columns: Sequence[str]) -> str:
+    """Return what stands behind ``select`` for *columns*; those that are not *there* are null."""
+    return ", ".join(
+        name if name in there or name == "rowid" else f"null as {name}" for name in columns
+    )
+
+
 def walk(
     database: Database,
     table: str,
@@ -87,9 +94,7 @@ def walk(
     there = database.columns(table)
     if not there:
         return
-    fields = ", ".join(
-        name if name in there or name == "rowid" else f"null as {name}" for name in columns
-    )
+    fields = fields_of(there, columns)
     names = tuple(columns)
     try:
         for row in database.rows(f"select {fields} from {table} {rest}"):  # noqa: S608 -- names are ours
@@ -99,14 +104,23 @@ def walk(
 
 
 def by_number(
-    database: Database, table: str, columns: Sequence[str], tally: Tally, *, key: str = "Z_PK"
+    database: Database,
+    table: str,
+    columns: Sequence[str],
+    tally: Tally,
+    *,
+    key: str = "Z_PK",
+    most: int | None = None,
 ) -> dict[int, Record]:
-    """Return the rows of a small table by their number *key*."""
-    return {
-        row[key]: row
-        for row in walk(database, table, (key, *columns), tally)
-        if isinstance(row[key], int)
-    }
+    """Return the rows of a small table by their number *key*, at most *most* of them."""
+    found: dict[int, Record] = {}
+    for row in walk(database, table, (key, *columns), tally):
+        if most is not None and len(found) >= most:
+            tally.note("The store claims to hold more threads than a phone can.")
+            break
+        if isinstance(row[key], int):
+            found[row[key]] = row
+    return found
 
 
 def key_of(*parts: object) -> str:

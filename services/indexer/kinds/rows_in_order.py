@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.protocol import Tally
-from services.indexer.kinds.records import Record, note_damage
+from services.indexer.kinds.records import Record, fields_of, note_damage
 
 
 def rows_in_order(
@@ -25,9 +25,7 @@ def rows_in_order(
     if not there:
         return
     names = ("rowid", *columns)
-    fields = ", ".join(
-        name if name in there or name == "rowid" else f"null as {name}" for name in names
-    )
+    fields = fields_of(there, names)
     seen: set[object] = set()
     for way in (f"{by}, rowid", "rowid", "rowid desc"):
         try:

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from services.indexer.kinds.batched_rows import BatchedRows, first_rows
+from services.indexer.kinds.batched_rows import BatchedRows
 from services.indexer.kinds.calendar_event.payload import Calendar, CalendarForm
 from services.indexer.kinds.calendar_event.vocabulary import (
     ACCOUNT_TYPES,
@@ -19,7 +19,7 @@ from services.indexer.kinds.calendar_event.vocabulary import (
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.protocol import Sink, Tally
-from services.indexer.kinds.records import Record, key_of, walk
+from services.indexer.kinds.records import Record, by_number, key_of, walk
 from services.indexer.kinds.values import flag_of, int_of, text_of
 from services.indexer.staging import StagedThread
 
@@ -89,8 +89,8 @@ class Calendars:
     ) -> None:
         """Read calendars, accounts and with whom calendars are shared."""
         most = MOST_CALENDARS
-        accounts = first_rows(database, "Store", _ACCOUNT_COLUMNS, tally, most=most)
-        rows = first_rows(database, "Calendar", _CALENDAR_COLUMNS, tally, most=most)
+        accounts = by_number(database, "Store", _ACCOUNT_COLUMNS, tally, key="rowid", most=most)
+        rows = by_number(database, "Calendar", _CALENDAR_COLUMNS, tally, key="rowid", most=most)
         self._calendars: dict[int, Calendar] = {}
         self._raw_keys: dict[int, str | None] = {}
         taken: set[str] = set()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.indexer.kinds.batched_rows import BatchedRows, Parts, first_rows, numbers_in
+from services.indexer.kinds.batched_rows import BatchedRows, Parts, numbers_in
 from services.indexer.kinds.calendar_event.calendars import MOST_CALENDARS, Calendars, Identities
 from services.indexer.kinds.calendar_event.payload import Place
 from services.indexer.kinds.calendar_event.people import COLUMNS as GUEST_COLUMNS
@@ -21,7 +21,7 @@ from services.indexer.kinds.calendar_event.places import Places, place_of
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.protocol import Tally
-from services.indexer.kinds.records import Record
+from services.indexer.kinds.records import Record, by_number
 from services.indexer.kinds.values import text_of
 
 _ITEM_COLUMNS = (
@@ -108,7 +108,9 @@ class Store:
         )
         self._conferences = Parts(database, "Conference", ("url",), tally, of="owner_id")
         self._links = Parts(database, "CategoryLink", ("category_id",), tally, of="owner_id")
-        self._categories = first_rows(database, "Category", ("name",), tally, most=MOST_CALENDARS)
+        self._categories = by_number(
+            database, "Category", ("name",), tally, key="rowid", most=MOST_CALENDARS
+        )
 
     def events(self) -> array[int]:
         """Return the numbers of all events in the order of time."""

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from services.indexer.kinds.batched_rows import BatchedRows, first_rows, numbers_in
+from services.indexer.kinds.batched_rows import BatchedRows, numbers_in
 from services.indexer.kinds.core_data import Entities
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.protocol import Tally, UnsupportedStoreError
-from services.indexer.kinds.records import Record
+from services.indexer.kinds.records import Record, by_number
 from services.indexer.kinds.reminder.lists import Lists
 from services.indexer.kinds.reminder.objects import OBJECTS, Objects, columns_by_name, merged
 from services.indexer.kinds.values import flag_of
@@ -67,8 +67,8 @@ class Store:
         self._rows = BatchedRows(database, self._table, names, tally, key="Z_PK")
         self.lists = Lists(database, entities, handles, tally, store=name)
         self._objects = Objects(database, entities, tally)
-        self._labels = first_rows(
-            database, "ZREMCDHASHTAGLABEL", ("ZNAME",), tally, most=_MOST_LABELS, key="Z_PK"
+        self._labels = by_number(
+            database, "ZREMCDHASHTAGLABEL", ("ZNAME",), tally, most=_MOST_LABELS
         )
 
     def numbers(self) -> array[int]:
