@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import random
-import sqlite3
-import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from deploy.demo.calendar_schema import INDEXES, Form, schema_of
+from deploy.demo.minted_database import MintedForms
 
 _COCOA = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 EVENT, TASK = 2, 3
@@ -29,50 +27,19 @@ def seconds(at: dt.datetime | dt.date) -> float:
 
 
 @dataclass
-class CalendarDatabase:
+class CalendarDatabase(MintedForms):
     """Calendars in the making."""
 
     form: Form = "26"
     seed: int = 1
-    _db: sqlite3.Connection = field(init=False, repr=False)
-    _columns: dict[str, set[str]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the empty tables."""
-        self._db = sqlite3.connect(":memory:")
-        self._db.executescript(schema_of(self.form))
+        self.begin(schema_of(self.form), seed=self.seed)
         for table, *columns in INDEXES:
             for column in columns:
                 if column in self.columns(table):
-                    self._db.execute(f"create index {table}_{column} on {table}({column})")
-        self._random = random.Random(self.seed)  # noqa: S311 -- the same phone every time
-
-    def uuid(self) -> str:
-        """Return the next identity, the same in every run."""
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4)).upper()
-
-    def columns(self, table: str) -> set[str]:
-        """Return the columns that the table has in this form."""
-        known = self._columns.get(table)
-        if known is None:
-            rows = self._db.execute(f"pragma table_info({table})")
-            known = self._columns[table] = {row[1] for row in rows}
-        return known
-
-    def insert(self, table: str, **values: Any) -> int:
-        """Add a row; what this form has no column for is left out. Return its number."""
-        there = self.columns(table)
-        values = {name: value for name, value in values.items() if name in there}
-        marks = ", ".join("?" for _ in values)
-        cursor = self._db.execute(
-            f"insert into {table} ({', '.join(values)}) values ({marks})",  # noqa: S608 -- own names
-            tuple(values.values()),
-        )
-        return int(cursor.lastrowid or 0)
-
-    def execute(self, statement: str, values: tuple[Any, ...] = ()) -> None:
-        """Change what was written."""
-        self._db.execute(statement, values)
+                    self.connection.execute(f"create index {table}_{column} on {table}({column})")
 
     def account(self, name: str, *, type_: int = CALDAV, **columns: Any) -> int:
         """Add an account."""
@@ -131,7 +98,7 @@ class CalendarDatabase:
         if not columns:
             return
         changes = ", ".join(f"{name} = ?" for name in columns)
-        self._db.execute(
+        self.connection.execute(
             f"update CalendarItem set {changes} where ROWID = ?",  # noqa: S608 -- own names
             (*columns.values(), item),
         )
@@ -201,11 +168,6 @@ class CalendarDatabase:
             self.insert("Attachment", owner_id=item, file_id=file)
         else:
             self.insert("Attachment", **(own | {"owner_id": item}))
-
-    def to_bytes(self) -> bytes:
-        """Return the database's file."""
-        self._db.commit()
-        return self._db.serialize()
 
 
 def many_events(count: int) -> bytes:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import random
-import sqlite3
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
+
+from deploy.demo.minted_database import MintedStore, MintedTables
 
 Form = Literal["10", "18", "26"]
 _COCOA = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
@@ -56,17 +55,16 @@ def unix(at: dt.datetime) -> int:
 
 
 @dataclass
-class CallsDatabase:
+class CallsDatabase(MintedTables):
     """A list of calls in the making."""
 
     form: Form = "26"
     seed: int = 1
-    connection: sqlite3.Connection = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Make the empty tables."""
-        self.connection = db = sqlite3.connect(":memory:")
-        self._random = random.Random(self.seed)  # noqa: S311 -- the same phone every time
+        self.begin(seed=self.seed)
+        db = self.connection
         common = "Z_PK INTEGER PRIMARY KEY, Z_ENT INTEGER, Z_OPT INTEGER"
         db.execute(f"create table ZCALLRECORD ({common}, {_COLUMNS[self.form]})")
         db.execute("create index Z_CallRecord_date on ZCALLRECORD (ZDATE collate binary asc)")
@@ -92,19 +90,6 @@ class CallsDatabase:
                 f"(Z_2REMOTEPARTICIPANTCALLS, Z_{entity}REMOTEPARTICIPANTHANDLES))"
             )
         self._handles: dict[str, int] = {}
-
-    def uuid(self) -> str:
-        """Return the next identity, the same in every run."""
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4)).upper()
-
-    def insert(self, table: str, **values: Any) -> int:
-        """Add a row; return its number."""
-        marks = ", ".join("?" for _ in values)
-        cursor = self.connection.execute(
-            f"insert into {table} ({', '.join(values)}) values ({marks})",  # noqa: S608 -- own names
-            tuple(values.values()),
-        )
-        return int(cursor.lastrowid or 0)
 
     def handle(self, value: str) -> int:
         """Return the number of somebody's handle."""
@@ -156,25 +141,14 @@ class CallsDatabase:
             "Z_2REMOTEPARTICIPANTHANDLES", **{"Z_2REMOTEPARTICIPANTCALLS": call, right: handle}
         )
 
-    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        """Change anything else."""
-        self.connection.execute(statement, parameters)
-
-    def to_bytes(self) -> bytes:
-        """Return the database."""
-        self.connection.commit()
-        return self.connection.serialize()
-
 
 @dataclass
-class OldCallsDatabase:
+class OldCallsDatabase(MintedStore):
     """call_history.db in the making."""
-
-    connection: sqlite3.Connection = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Make the empty table."""
-        self.connection = sqlite3.connect(":memory:")
+        self.begin()
         self.connection.execute(
             "create table call (ROWID INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT, "
             "date INTEGER, duration INTEGER, flags INTEGER, id INTEGER, name TEXT, "
@@ -195,8 +169,3 @@ class OldCallsDatabase:
             f"insert into call ({', '.join(values)}) values ({marks})",  # noqa: S608 -- own names
             tuple(values.values()),
         )
-
-    def to_bytes(self) -> bytes:
-        """Return the database."""
-        self.connection.commit()
-        return self.connection.serialize()

@@ -31,38 +31,80 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
-class MintedDatabase:
-    """A database in memory."""
+class MintedStore:
+    """A database in memory, whose tables are still to be made."""
 
-    def __init__(self, schema: str, *, seed: int = 1) -> None:
-        """Make empty tables; the same *seed* gives the same identities."""
-        self._db = sqlite3.connect(":memory:")
-        self._db.executescript(schema)
+    connection: sqlite3.Connection
+    _random: random.Random
+
+    def begin(self, schema: str = "", *, seed: int = 1) -> None:
+        """Open it with the tables of *schema*; the same *seed* gives the same identities."""
+        self.connection = sqlite3.connect(":memory:")
+        self.connection.executescript(schema)
         self._random = random.Random(seed)  # noqa: S311 -- the same phone every time
 
-    def uuid(self) -> str:
+    def next_uuid(self) -> uuid.UUID:
         """Return the next identity, the same in every run."""
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4)).upper()
+        return uuid.UUID(int=self._random.getrandbits(128), version=4)
+
+    def uuid(self) -> str:
+        """Return the next identity as phones write it."""
+        return str(self.next_uuid()).upper()
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Change anything else."""
+        self.connection.execute(statement, parameters)
+
+    def to_bytes(self) -> bytes:
+        """Return the file."""
+        self.connection.commit()
+        return self.connection.serialize()
+
+
+class MintedTables(MintedStore):
+    """A store whose rows are added table by table."""
 
     def insert(self, table: str, **values: Any) -> int:
         """Add a row; return its number."""
         marks = ", ".join("?" for _ in values)
-        cursor = self._db.execute(
+        cursor = self.connection.execute(
             f"insert into {table} ({', '.join(values)}) values ({marks})",  # noqa: S608 -- own names
             tuple(values.values()),
         )
         return int(cursor.lastrowid or 0)
 
-    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        """Change anything else."""
-        self._db.execute(statement, parameters)
+
+class MintedForms(MintedTables):
+    """A store in the forms of several versions of iOS, some of which lack columns."""
+
+    def begin(self, schema: str = "", *, seed: int = 1) -> None:
+        """Open it with the tables of *schema*; the same *seed* gives the same identities."""
+        super().begin(schema, seed=seed)
+        self._columns: dict[str, set[str]] = {}
+
+    def columns(self, table: str) -> set[str]:
+        """Return the columns that the table has in this form."""
+        known = self._columns.get(table)
+        if known is None:
+            rows = self.connection.execute(f"pragma table_info({table})")
+            known = self._columns[table] = {row[1] for row in rows}
+        return known
+
+    def insert(self, table: str, **values: Any) -> int:
+        """Add a row; what this form has no column for is left out. Return its number."""
+        there = self.columns(table)
+        kept = {name: value for name, value in values.items() if name in there}
+        return super().insert(table, **kept)
+
+
+class MintedDatabase(MintedTables):
+    """A database in memory."""
+
+    def __init__(self, schema: str, *, seed: int = 1) -> None:
+        """Make empty tables; the same *seed* gives the same identities."""
+        self.begin(schema, seed=seed)
 
     def number(self, statement: str, parameters: Sequence[Any] = ()) -> int | None:
         """Return the first number that a question finds."""
-        found = self._db.execute(statement, parameters).fetchone()
+        found = self.connection.execute(statement, parameters).fetchone()
         return None if found is None else int(found[0])
-
-    def to_bytes(self) -> bytes:
-        """Return the file."""
-        self._db.commit()
-        return self._db.serialize()

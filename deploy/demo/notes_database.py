@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import random
-import sqlite3
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from deploy.demo.messages_schema import columns_of
+from deploy.demo.minted_database import MintedStore
 from deploy.demo.notes_body import LockedData, Piece, note_data, piece
 from deploy.demo.notes_schema import PLACES, Form, create_old_store, create_store, entities_of
 
@@ -26,25 +24,19 @@ def cocoa(at: dt.datetime) -> float:
 
 
 @dataclass
-class NotesDatabase:
+class NotesDatabase(MintedStore):
     """NoteStore.sqlite in the making."""
 
     form: Form = "26"
     seed: int = 1
-    connection: sqlite3.Connection = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Open an empty store in memory."""
-        self.connection = sqlite3.connect(":memory:")
+        self.begin(seed=self.seed)
         create_store(self.connection, self.form)
         self._columns = columns_of(self.connection, _TABLE)
         self._entities = entities_of(self.form)
         self._places = PLACES[self.form]
-        self._random = random.Random(self.seed)  # noqa: S311 -- the same phone every time
-
-    def uuid(self) -> str:
-        """Return the next identity."""
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4)).upper()
 
     def insert(self, entity: str, values: dict[str, Any]) -> int:
         """Add a row of an entity; what the form lacks is left out. Returns its number."""
@@ -172,25 +164,14 @@ class NotesDatabase:
             if name in self._columns:
                 self.execute(f"update {_TABLE} set {name} = ? where Z_PK = ?", (value, number))  # noqa: S608 -- own names
 
-    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        """Change anything else."""
-        self.connection.execute(statement, parameters)
-
-    def to_bytes(self) -> bytes:
-        """Return the database."""
-        self.connection.commit()
-        return self.connection.serialize()
-
 
 @dataclass
-class OldNotesDatabase:
+class OldNotesDatabase(MintedStore):
     """notes.sqlite in the making."""
-
-    connection: sqlite3.Connection = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Open an empty store in memory."""
-        self.connection = sqlite3.connect(":memory:")
+        self.begin()
         create_old_store(self.connection)
 
     def store(self, account: str, name: str) -> int:
@@ -225,11 +206,6 @@ class OldNotesDatabase:
         ).lastrowid
         self.connection.execute("update ZNOTE set ZBODY = ? where Z_PK = ?", (body, number))
         return int(number or 0)
-
-    def to_bytes(self) -> bytes:
-        """Return the database."""
-        self.connection.commit()
-        return self.connection.serialize()
 
 
 def many_notes(count: int, *, form: Form = "26") -> bytes:

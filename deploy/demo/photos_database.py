@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import plistlib
-import random
-import sqlite3
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from deploy.demo.minted_database import MintedTables
 from deploy.demo.photos_schema import ENTITIES, Form, asset_table, face_columns, schema_of
 
 _COCOA = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
@@ -24,40 +22,26 @@ def cocoa_seconds(at: dt.datetime) -> float:
 
 
 @dataclass
-class PhotosDatabase:
+class PhotosDatabase(MintedTables):
     """A library in the making."""
 
     form: Form = "18"
     seed: int = 1
-    _db: sqlite3.Connection = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Make the empty tables."""
-        self._db = sqlite3.connect(":memory:")
-        self._db.executescript(schema_of(self.form))
-        self._random = random.Random(self.seed)  # noqa: S311 -- the same phone every time
+        self.begin(schema_of(self.form), seed=self.seed)
         self._table = asset_table(self.form)
         album, asset, keyword = self._entities = ENTITIES[self.form]
         names = {1: "AdditionalAssetAttributes", album: "Album", keyword: "Keyword"}
         names[asset] = "GenericAsset" if self.form == "13" else "Asset"
-        self._db.executemany("insert into Z_PRIMARYKEY values (?, ?, 0, 0)", sorted(names.items()))
-        self._db.execute(
+        self.connection.executemany(
+            "insert into Z_PRIMARYKEY values (?, ?, 0, 0)", sorted(names.items())
+        )
+        self.connection.execute(
             "insert into Z_METADATA values (1, ?, ?)",
             (self.uuid(), plistlib.dumps({"PLModelVersion": _MODELS[self.form]})),
         )
-
-    def uuid(self) -> str:
-        """Return the next identity, the same in every run."""
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4)).upper()
-
-    def insert(self, table: str, **values: Any) -> int:
-        """Add a row; return its number."""
-        marks = ", ".join("?" for _ in values)
-        cursor = self._db.execute(
-            f"insert into {table} ({', '.join(values)}) values ({marks})",  # noqa: S608 -- own names
-            tuple(values.values()),
-        )
-        return int(cursor.lastrowid or 0)
 
     def asset(
         self,
@@ -107,7 +91,7 @@ class PhotosDatabase:
 
     def _set(self, table: str, number: int, **values: Any) -> None:
         changes = ", ".join(f"{name} = ?" for name in values)
-        self._db.execute(
+        self.connection.execute(
             f"update {table} set {changes} where Z_PK = ?",  # noqa: S608 -- own names
             (*values.values(), number),
         )
@@ -128,7 +112,7 @@ class PhotosDatabase:
         self._set("ZADDITIONALASSETATTRIBUTES", more, ZUNMANAGEDADJUSTMENT=made)
 
     def _more(self, number: int) -> int:
-        found = self._db.execute(
+        found = self.connection.execute(
             f"select ZADDITIONALATTRIBUTES from {self._table} where Z_PK = ?",  # noqa: S608
             (number,),
         )
@@ -149,7 +133,7 @@ class PhotosDatabase:
         )  # fmt: skip
         album, asset, _ = self._entities
         for place, one in enumerate(assets):
-            self._db.execute(
+            self.connection.execute(
                 f"insert into Z_{album}ASSETS values (?, ?, ?)",  # noqa: S608 -- own names
                 (number, one, 1024 * (place + 1)),
             )
@@ -184,7 +168,9 @@ class PhotosDatabase:
         """Give a word to photos."""
         number = self.insert("ZKEYWORD", ZTITLE=word, ZUUID=self.uuid())
         for one in assets:
-            self._db.execute("insert into Z_1KEYWORDS values (?, ?)", (self._more(one), number))
+            self.connection.execute(
+                "insert into Z_1KEYWORDS values (?, ?)", (self._more(one), number)
+            )
 
     def resource(self, asset: int, kind: int, store: int, *, is_here: bool, size: int = 0) -> None:
         """Say where the phone has one of a photo's files."""
@@ -226,15 +212,6 @@ class PhotosDatabase:
         self.change(asset, ZACTIVELIBRARYSCOPEPARTICIPATIONSTATE=1, ZLIBRARYSCOPE=1)
         column = f"Z{self._entities[1]}LIBRARYSCOPEASSETCONTRIBUTORS"
         self.insert("ZASSETCONTRIBUTOR", **{column: asset, "ZPARTICIPANT": participant})
-
-    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        """Change anything else."""
-        self._db.execute(statement, parameters)
-
-    def to_bytes(self) -> bytes:
-        """Return Photos.sqlite."""
-        self._db.commit()
-        return self._db.serialize()
 
 
 def name_archive(given: str, family: str) -> bytes:

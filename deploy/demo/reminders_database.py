@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import random
-import sqlite3
-import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from deploy.demo.minted_database import MintedForms
 from deploy.demo.reminders_schema import Form, entities_of, schema_of
 
 _COCOA = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
@@ -24,7 +22,7 @@ def seconds(at: dt.datetime) -> float:
 
 
 @dataclass
-class RemindersDatabase:
+class RemindersDatabase(MintedForms):
     """The reminders of one account in the making."""
 
     account: str
@@ -32,48 +30,18 @@ class RemindersDatabase:
     seed: int = 1
     #: Added to the numbers of entities, which differ between the stores of one phone.
     shift: int = 0
-    _db: sqlite3.Connection = field(init=False, repr=False)
-    _columns: dict[str, set[str]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the empty tables and the account."""
-        self._db = sqlite3.connect(":memory:")
-        self._db.executescript(schema_of(self.form))
-        self._random = random.Random(self.seed)  # noqa: S311 -- the same phone every time
+        self.begin(schema_of(self.form), seed=self.seed)
         self._numbers: dict[str, int] = {}
         for number, name, parent in entities_of(self.form):
             self._numbers[name] = number + self.shift
-            self._db.execute(
+            self.connection.execute(
                 "insert into Z_PRIMARYKEY values (?, ?, ?, 0)",
                 (number + self.shift, name, parent and parent + self.shift),
             )
         self._account = self.object("REMCDAccount", ZNAME=account_name(self.account))
-
-    def _uuid(self) -> uuid.UUID:
-        return uuid.UUID(int=self._random.getrandbits(128), version=4)
-
-    def columns(self, table: str) -> set[str]:
-        """Return the columns that the table has in this form."""
-        known = self._columns.get(table)
-        if known is None:
-            rows = self._db.execute(f"pragma table_info({table})")
-            known = self._columns[table] = {row[1] for row in rows}
-        return known
-
-    def insert(self, table: str, **values: Any) -> int:
-        """Add a row; what this form has no column for is left out. Return its number."""
-        there = self.columns(table)
-        values = {name: value for name, value in values.items() if name in there}
-        marks = ", ".join("?" for _ in values)
-        cursor = self._db.execute(
-            f"insert into {table} ({', '.join(values)}) values ({marks})",  # noqa: S608 -- own names
-            tuple(values.values()),
-        )
-        return int(cursor.lastrowid or 0)
-
-    def execute(self, statement: str, values: tuple[Any, ...] = ()) -> None:
-        """Change what was written."""
-        self._db.execute(statement, values)
 
     def object(self, entity: str, **columns: Any) -> int:
         """Add an object of some entity."""
@@ -81,7 +49,7 @@ class RemindersDatabase:
         return self.insert("ZREMCDOBJECT", **own)
 
     def _identity(self) -> dict[str, Any]:
-        own = self._uuid()
+        own = self.next_uuid()
         return {"ZIDENTIFIER": own.bytes, "ZCKIDENTIFIER": str(own).upper()}
 
     def list(self, name: str, *, entity: str = "REMCDList", **columns: Any) -> int:
@@ -96,24 +64,24 @@ class RemindersDatabase:
 
     def section(self, list_: int, name: str, *reminders: int) -> None:
         """Put reminders under a heading of their list."""
-        own = self._uuid()
+        own = self.next_uuid()
         self.insert(
             "ZREMCDBASESECTION", ZDISPLAYNAME=name, ZLIST=list_, ZMARKEDFORDELETION=0,
             ZIDENTIFIER=own.bytes, ZCKIDENTIFIER=str(own).upper(),
         )  # fmt: skip
-        found = self._db.execute(
+        found = self.connection.execute(
             "select ZMEMBERSHIPSOFREMINDERSINSECTIONSASDATA from ZREMCDBASELIST where Z_PK = ?",
             (list_,),
         ).fetchone()
         said = json.loads(found[0]) if found[0] else {"memberships": []}
         for reminder in reminders:
-            (member,) = self._db.execute(
+            (member,) = self.connection.execute(
                 "select ZCKIDENTIFIER from ZREMCDREMINDER where Z_PK = ?", (reminder,)
             ).fetchone()
             said["memberships"].append(
                 {"memberID": member, "groupID": str(own).upper(), "modifiedOn": 740_000_000.5}
             )
-        self._db.execute(
+        self.connection.execute(
             "update ZREMCDBASELIST set ZMEMBERSHIPSOFREMINDERSINSECTIONSASDATA = ? where Z_PK = ?",
             (json.dumps(said).encode(), list_),
         )
@@ -173,11 +141,6 @@ class RemindersDatabase:
     def link(self, reminder: int, url: str) -> None:
         """Attach an address."""
         self.object("REMCDURLAttachment", ZREMINDER2=reminder, ZURL=url)
-
-    def to_bytes(self) -> bytes:
-        """Return the store's file."""
-        self._db.commit()
-        return self._db.serialize()
 
 
 def account_name(account: str) -> str:

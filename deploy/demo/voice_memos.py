@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import plistlib
-import random
-import sqlite3
-import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 from zlib import crc32
 
 from deploy.demo.calls_database import cocoa
 from deploy.demo.container import PhoneFile
+from deploy.demo.minted_database import MintedTables
 from deploy.demo.recordings import m4a_like
 
 Form = Literal["9", "14", "26"]
@@ -43,17 +41,16 @@ _IOS_26 = (
 
 
 @dataclass
-class RecordingsDatabase:
+class RecordingsDatabase(MintedTables):
     """A list of recordings in the making; ``9`` is Recordings.db."""
 
     form: Form = "26"
     seed: int = 1
-    connection: sqlite3.Connection = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Make the empty tables."""
-        self.connection = db = sqlite3.connect(":memory:")
-        self._random = random.Random(self.seed)  # noqa: S311 -- the same phone every time
+        self.begin(seed=self.seed)
+        db = self.connection
         self.table = "ZRECORDING" if self.form == "9" else "ZCLOUDRECORDING"
         columns = {"9": _OLD, "14": _IOS_14, "26": _IOS_26}[self.form]
         db.execute(f"create table {self.table} ({_COMMON}, {columns})")
@@ -62,19 +59,6 @@ class RecordingsDatabase:
                 f"create table ZFOLDER ({_COMMON}, ZCOUNTOFRECORDINGS INTEGER, ZRANK INTEGER, "
                 "ZENCRYPTEDNAME VARCHAR, ZUUID VARCHAR)"
             )
-
-    def uuid(self) -> str:
-        """Return the next identity, the same in every run."""
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4)).upper()
-
-    def insert(self, table: str, **values: Any) -> int:
-        """Add a row; return its number."""
-        marks = ", ".join("?" for _ in values)
-        cursor = self.connection.execute(
-            f"insert into {table} ({', '.join(values)}) values ({marks})",  # noqa: S608 -- own names
-            tuple(values.values()),
-        )
-        return int(cursor.lastrowid or 0)
 
     def folder(self, name: str, *, key: str | None = None) -> int:
         """Add a folder; return its number."""
@@ -101,11 +85,6 @@ class RecordingsDatabase:
                 "ZSHAREDFLAGS": 0, "ZLOCALDURATION": seconds,
             }  # fmt: skip
         return self.insert(self.table, **(own | columns))
-
-    def to_bytes(self) -> bytes:
-        """Return the database."""
-        self.connection.commit()
-        return self.connection.serialize()
 
 
 def manifest(title: str, *, at: dt.datetime, key: str, name: str) -> bytes:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import plistlib
-import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from deploy.demo.calls_database import cocoa, unix
 from deploy.demo.container import PhoneFile
+from deploy.demo.minted_database import MintedTables
 from deploy.demo.recordings import amr
 
 DOMAIN = "HomeDomain"
@@ -28,16 +28,16 @@ _SHARED = (
 
 
 @dataclass
-class VoicemailDatabase:
+class VoicemailDatabase(MintedTables):
     """voicemail.db in the making; an old one knows nothing of lines."""
 
     is_old: bool = False
-    connection: sqlite3.Connection = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Make the empty tables."""
         columns = _SHARED if self.is_old else f"{_SHARED}, receiver TEXT, label TEXT"
-        self.connection = db = sqlite3.connect(":memory:")
+        self.begin()
+        db = self.connection
         db.execute("create table _SqliteDatabaseProperties (key TEXT, value TEXT, UNIQUE(key))")
         db.execute(f"create table voicemail ({columns})")
         db.execute(f"create table deleted ({columns})")
@@ -47,15 +47,6 @@ class VoicemailDatabase:
                 "create table map (ROWID INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT, "
                 "label TEXT)"
             )
-
-    def insert(self, table: str, **values: Any) -> int:
-        """Add a row; return its number."""
-        marks = ", ".join("?" for _ in values)
-        cursor = self.connection.execute(
-            f"insert into {table} ({', '.join(values)}) values ({marks})",  # noqa: S608 -- own names
-            tuple(values.values()),
-        )
-        return int(cursor.lastrowid or 0)
 
     def voicemail(
         self,
@@ -77,11 +68,6 @@ class VoicemailDatabase:
         if not self.is_old:
             own |= {"receiver": _MIRA, "label": LINE}
         return self.insert(table, **(own | columns))
-
-    def to_bytes(self) -> bytes:
-        """Return the database."""
-        self.connection.commit()
-        return self.connection.serialize()
 
 
 def transcript(words: Sequence[str], *, confidence: float = 0.75) -> bytes:

@@ -6,12 +6,12 @@ import base64
 import datetime as dt
 import hashlib
 import random
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.demo.messages_schema import columns_of
+from deploy.demo.minted_database import MintedTables
 from deploy.demo.minted_protobuf import Fields, protobuf
 from deploy.demo.whatsapp_schema import Schema, create_tables
 
@@ -68,17 +68,16 @@ def poll(
 
 
 @dataclass
-class WhatsAppStore:
+class WhatsAppStore(MintedTables):
     """One of the stores in the making."""
 
     store: str = "chats"
     schema: Schema = "2025"
-    connection: sqlite3.Connection = field(init=False, repr=False)
     _columns: dict[str, frozenset[str]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Open an empty database in memory."""
-        self.connection = sqlite3.connect(":memory:")
+        self.begin()
         create_tables(self.connection, self.store, self.schema)
 
     def insert(self, table: str, **values: Any) -> int:
@@ -89,21 +88,7 @@ class WhatsAppStore:
         if not there:
             return 0
         kept = {"Z_ENT": 1, "Z_OPT": 1} | {k: v for k, v in values.items() if k in there}
-        marks = ", ".join("?" for _ in kept)
-        cursor = self.connection.execute(
-            f"insert into {table} ({', '.join(kept)}) values ({marks})",  # noqa: S608 -- own names
-            tuple(kept.values()),
-        )
-        return int(cursor.lastrowid or 0)
-
-    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
-        """Change anything else."""
-        self.connection.execute(statement, parameters)
-
-    def to_bytes(self) -> bytes:
-        """Return the database."""
-        self.connection.commit()
-        return self.connection.serialize()
+        return super().insert(table, **kept)
 
 
 @dataclass
