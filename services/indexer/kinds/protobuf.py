@@ -3,7 +3,6 @@
 A message is its fields by number; what a field means is the caller's knowledge. Nested messages
 are read when they are asked for. Input is hostile: length, depth and the number of fields are
 bounded over a message and all that is read out of it, and every failure is a ``ProtobufError``.
-Called by the kinds ``whatsapp`` and ``note``.
 """
 
 from __future__ import annotations
