@@ -1,6 +1,11 @@
 """Kinds that other packages bring."""
 
+import contextlib
+import sqlite3
+import sys
+import types
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -8,6 +13,7 @@ import pytest
 from services.indexer.kinds.contact import ContactParser
 from services.indexer.kinds.installed import GROUP, with_installed
 from services.indexer.kinds.protocol import KindParser, NeededFile, ParserInputs, Sink
+from tests.unit.kinds.collected import Collected
 
 
 class Stamps(KindParser):
@@ -74,3 +80,29 @@ def test_a_file_is_named_exactly_or_by_stars(
     is_named: bool,  # noqa: FBT001 -- a case of the table
 ) -> None:
     assert NeededFile(domain=domain, relative_path=path).is_among([name]) is is_named
+
+
+def test_the_worked_example_of_the_documentation_works(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "parsers.md").read_text()
+    code = page.split("```python\n", 1)[1].split("```", 1)[0]
+    module = types.ModuleType("stamps")
+    sys.modules["stamps"] = module
+    try:
+        exec(compile(code, "stamps.py", "exec"), module.__dict__)
+        point = EntryPoint(name="stamp", value="stamps:StampParser", group=GROUP)
+        (parser,) = with_installed((), found=[point]).values()
+        path = tmp_path / "copy"
+        with contextlib.closing(sqlite3.connect(path)) as store:
+            store.execute("create table stamp(uuid, name, bought, note)")
+            store.execute(
+                "insert into stamp values ('U1', 'Blue', 0.5, 'rare'), (null, 'x', 1, '')"
+            )
+            store.commit()
+        sink = Collected()
+        name = "AppDomain-org.example.stamps/Documents/a.sqlite"
+        assert parser.files[0].is_among([name])
+        parser.parse(ParserInputs(files={name: path}), sink)
+    finally:
+        del sys.modules["stamps"]
+    assert [(one.key, one.title, one.text) for one in sink.artifacts] == [("U1", "Blue", "rare")]
+    assert (sink.tally.read, sink.tally.skipped) == (2, 1)
