@@ -1,8 +1,12 @@
-"""Rows that others refer to by number, a few hundred at once."""
+"""Rows that others refer to by number, a few hundred at once.
+
+A damaged page ends a list of them and costs no record: what refers to such a row is told without
+it. Rows that are records themselves are read by ``batched_rows``, which counts each that is lost.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from services.indexer.kinds.core_data import Join
@@ -25,11 +29,8 @@ def rows_by_number(
     """Return the rows of *numbers* by their *key*; whatever is no number is left out."""
     if key != "rowid" and key not in database.columns(table):
         return {}
-    wanted = iter(sorted({number for number in numbers if type(number) is int}))
     found: dict[int, Record] = {}
-    while some := list(islice(wanted, _AT_ONCE)):
-        # Numbers alone: there is nothing in them to quote.
-        listed = ", ".join(map(str, some))
+    for listed in _lists(numbers):
         for row in walk(database, table, (key, *columns), tally, rest=f"where {key} in ({listed})"):
             # An identity that comes again is a forgery; the first one counts.
             if isinstance(row[key], int):
@@ -51,11 +52,17 @@ def pairs_by_number(
     if not {left, right} <= database.columns(table):
         return found
     database.ensure_index(table, left)
-    wanted = iter(sorted({number for number in numbers if type(number) is int}))
-    while some := list(islice(wanted, _AT_ONCE)):
-        rest = f"where {left} in ({', '.join(map(str, some))}) order by {left}, {right}"
+    for listed in _lists(numbers):
+        rest = f"where {left} in ({listed}) order by {left}, {right}"
         for row in walk(database, table, (left, right), tally, rest=rest):
             others = found.setdefault(row[left], [])
             if isinstance(row[right], int) and len(others) < at_most:
                 others.append(row[right])
     return found
+
+
+def _lists(numbers: Iterable[object]) -> Iterator[str]:
+    """Yield the numbers as a statement lists them; there is nothing in them to quote."""
+    wanted = iter(sorted({number for number in numbers if type(number) is int}))
+    while some := list(islice(wanted, _AT_ONCE)):
+        yield ", ".join(map(str, some))
