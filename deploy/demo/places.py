@@ -70,8 +70,8 @@ def demo_places(*, later: bool, form: Form = "26") -> PlacesDatabase:
 def _four_weeks_later(db: PlacesDatabase, at: dt.datetime) -> None:
     db.history("HistorySearchItem", at=at, ZQUERY="rope shop", ZLOCATIONDISPLAY="Zürich")
     # The first search is older than Maps keeps them; the home is elsewhere.
-    db.db.execute("delete from ZHISTORYITEM where Z_PK = 1")
-    db.db.execute(
+    db.connection.execute("delete from ZHISTORYITEM where Z_PK = 1")
+    db.connection.execute(
         "update ZFAVORITEITEM set ZORIGINATINGADDRESSSTRING = '9 Rue de la Forêt, 1004 Lausanne', "
         "ZLATITUDE = 46.5298, ZLONGITUDE = 6.6201 where ZCUSTOMNAME = 'Home'"
     )

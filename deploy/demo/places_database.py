@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-import sqlite3
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from deploy.demo.minted_database import MintedTables
 from deploy.demo.minted_protobuf import Fields, protobuf
 
 Form = Literal["14", "15", "26"]
@@ -88,18 +87,17 @@ def route_request(ends: Sequence[Sequence[str]]) -> bytes:
 
 
 @dataclass
-class PlacesDatabase:
+class PlacesDatabase(MintedTables):
     """A store in the making."""
 
     form: Form = "26"
     seed: int = 1
-    db: sqlite3.Connection = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Make the empty tables."""
-        self.db = sqlite3.connect(":memory:")
+        self.begin(seed=self.seed)
         self._entities = _ENTITIES[self.form]
-        self.db.executescript(
+        self.connection.executescript(
             _TABLES.format(
                 item="" if self.form == "14" else "ZNAME varchar,",
                 guide=self._entities["Collection"],
@@ -108,27 +106,13 @@ class PlacesDatabase:
             + (_VISITS if self.form == "26" else "")
         )
         top = self._entities["HistoryItem"]
-        self.db.executemany(
+        self.connection.executemany(
             "insert into Z_PRIMARYKEY values (?, ?, ?, 0)",
             [
                 (number, name, top if name.startswith("History") and number != top else 0)
                 for name, number in self._entities.items()
             ],
         )
-        self._random = random.Random(self.seed)  # noqa: S311 -- the same phone every time
-
-    def uuid(self) -> bytes:
-        """Return the next identity, the same in every run."""
-        return uuid.UUID(int=self._random.getrandbits(128), version=4).bytes
-
-    def insert(self, table: str, **values: Any) -> int:
-        """Add a row; return its number."""
-        marks = ", ".join("?" for _ in values)
-        cursor = self.db.execute(
-            f"insert into {table} ({', '.join(values)}) values ({marks})",  # noqa: S608 -- own names
-            tuple(values.values()),
-        )
-        return int(cursor.lastrowid or 0)
 
     def item(self, name: str, *, place: tuple[float, float], address: Sequence[str] = ()) -> int:
         """Add what Maps knows of a place."""
@@ -143,33 +127,33 @@ class PlacesDatabase:
         """Add something that was looked for."""
         return self.insert(
             "ZHISTORYITEM", Z_ENT=self._entities[entity], ZCREATETIME=cocoa(at),
-            ZMODIFICATIONTIME=cocoa(at), ZIDENTIFIER=self.uuid(), **columns,
+            ZMODIFICATIONTIME=cocoa(at), ZIDENTIFIER=self.next_uuid().bytes, **columns,
         )  # fmt: skip
 
     def favourite(self, *, at: dt.datetime, **columns: Any) -> int:
         """Add a favourite."""
         return self.insert(
             "ZFAVORITEITEM", Z_ENT=self._entities["FavoriteItem"], ZCREATETIME=cocoa(at),
-            ZMODIFICATIONTIME=cocoa(at), ZIDENTIFIER=self.uuid(), **columns,
+            ZMODIFICATIONTIME=cocoa(at), ZIDENTIFIER=self.next_uuid().bytes, **columns,
         )  # fmt: skip
 
     def guide(self, title: str, *, at: dt.datetime) -> int:
         """Add a guide."""
         return self.insert(
             "ZCOLLECTION", Z_ENT=self._entities["Collection"], ZTITLE=title,
-            ZCREATETIME=cocoa(at), ZIDENTIFIER=self.uuid(), ZPLACESCOUNT=0,
+            ZCREATETIME=cocoa(at), ZIDENTIFIER=self.next_uuid().bytes, ZPLACESCOUNT=0,
         )  # fmt: skip
 
     def saved(self, guides: Sequence[int], *, at: dt.datetime, **columns: Any) -> int:
         """Add a saved place to guides."""
         number = self.insert(
             "ZCOLLECTIONITEM", Z_ENT=self._entities["CollectionItem"], ZCREATETIME=cocoa(at),
-            ZMODIFICATIONTIME=cocoa(at), ZIDENTIFIER=self.uuid(), **columns,
+            ZMODIFICATIONTIME=cocoa(at), ZIDENTIFIER=self.next_uuid().bytes, **columns,
         )  # fmt: skip
         table = f"Z_{self._entities['Collection']}PLACES"
         for guide in guides:
-            self.db.execute(f"insert into {table} values (?, ?)", (guide, number))  # noqa: S608 -- own name
-            self.db.execute(
+            self.connection.execute(f"insert into {table} values (?, ?)", (guide, number))  # noqa: S608 -- own name
+            self.connection.execute(
                 "update ZCOLLECTION set ZPLACESCOUNT = ZPLACESCOUNT + 1 where Z_PK = ?", (guide,)
             )
         return number
@@ -178,7 +162,7 @@ class PlacesDatabase:
         """Add a place that was visited."""
         return self.insert(
             "ZVISITEDLOCATION", Z_ENT=self._entities["VisitedLocation"], ZMAPITEMNAME=name,
-            ZLATITUDE=place[0], ZLONGITUDE=place[1], ZIDENTIFIER=self.uuid(), **columns,
+            ZLATITUDE=place[0], ZLONGITUDE=place[1], ZIDENTIFIER=self.next_uuid().bytes, **columns,
         )  # fmt: skip
 
     def visit(self, location: int, *, at: dt.datetime, classification: int = 1) -> int:
@@ -186,13 +170,8 @@ class PlacesDatabase:
         return self.insert(
             "ZVISIT", Z_ENT=self._entities["Visit"], ZLOCATION=location, ZSTARTDATE=cocoa(at),
             ZCREATETIME=cocoa(at) + 900, ZVISITCLASSIFICATION=classification,
-            ZIDENTIFIER=self.uuid(),
+            ZIDENTIFIER=self.next_uuid().bytes,
         )  # fmt: skip
-
-    def to_bytes(self) -> bytes:
-        """Return the store."""
-        self.db.commit()
-        return self.db.serialize()
 
 
 def many_places(count: int, *, seed: int = 2) -> bytes:
@@ -201,7 +180,7 @@ def many_places(count: int, *, seed: int = 2) -> bytes:
     chance = random.Random(seed)  # noqa: S311 -- the same store every time
     start = cocoa(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
     blob = map_item(["Seestrasse 12", "8002 Zürich"])
-    database.db.executemany(
+    database.connection.executemany(
         "insert into ZMIXINMAPITEM (Z_PK, ZNAME, ZLATITUDE, ZLONGITUDE, ZMAPITEMSTORAGE) "
         "values (?, ?, ?, ?, ?)",
         [
@@ -209,7 +188,7 @@ def many_places(count: int, *, seed: int = 2) -> bytes:
             for number in range(1, count + 1)
         ],
     )
-    database.db.executemany(
+    database.connection.executemany(
         "insert into ZHISTORYITEM (Z_PK, Z_ENT, ZCREATETIME, ZMODIFICATIONTIME, ZQUERY, ZMAPITEM, "
         "ZIDENTIFIER) values (?, 19, ?, ?, ?, ?, ?)",
         [

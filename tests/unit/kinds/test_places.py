@@ -123,11 +123,11 @@ def test_four_weeks_later_history_moves_on_and_favourites_keep_their_identity(
 def test_entities_are_known_by_name_and_else_by_number(tmp_path: Path) -> None:
     database = PlacesDatabase(form="14")
     database.history("HistorySearchItem", at=AT, ZQUERY="tea")
-    database.db.execute("update ZHISTORYITEM set Z_ENT = 99")
+    database.connection.execute("update ZHISTORYITEM set Z_ENT = 99")
     (artifact,) = run(database, tmp_path).artifacts
     payload = run(database, tmp_path).payload(artifact.key)
     assert (payload["what"], payload["raw"]) == ("search", {"entity": 99})
-    database.db.execute("insert into Z_PRIMARYKEY values (99, 'HistoryNewThing', 11, 0)")
+    database.connection.execute("insert into Z_PRIMARYKEY values (99, 'HistoryNewThing', 11, 0)")
     assert run(database, tmp_path).payload(artifact.key)["entity"] == "HistoryNewThing"
 
 
@@ -137,7 +137,7 @@ def test_a_store_with_history_alone_and_few_columns_is_read(tmp_path: Path) -> N
         "ZMIXINMAPITEM", "ZFAVORITEITEM", "ZCOLLECTION", "ZCOLLECTIONITEM", "Z_PRIMARYKEY",
         "ZVISIT", "ZVISITEDLOCATION", "Z_7PLACES",
     ):  # fmt: skip
-        database.db.execute(f"drop table {table}")
+        database.connection.execute(f"drop table {table}")
     for column in (
         "ZIDENTIFIER",
         "ZLOCATIONDISPLAY",
@@ -145,7 +145,7 @@ def test_a_store_with_history_alone_and_few_columns_is_read(tmp_path: Path) -> N
         "ZROUTEREQUESTSTORAGE",
         "Z_ENT",
     ):
-        database.db.execute(f"alter table ZHISTORYITEM drop column {column}")
+        database.connection.execute(f"alter table ZHISTORYITEM drop column {column}")
     found = run(database, tmp_path)
     assert len(found.artifacts) == 4
     assert found.artifacts[0].title == "green tea 抹茶"
@@ -155,7 +155,7 @@ def test_a_store_with_history_alone_and_few_columns_is_read(tmp_path: Path) -> N
 def test_a_database_of_something_else_says_so(tmp_path: Path) -> None:
     database = PlacesDatabase(form="14")
     for table in ("ZHISTORYITEM", "ZFAVORITEITEM", "ZCOLLECTIONITEM"):
-        database.db.execute(f"drop table {table}")
+        database.connection.execute(f"drop table {table}")
     with pytest.raises(UnsupportedStoreError, match="no table of places"):
         run(database, tmp_path)
 
@@ -180,7 +180,7 @@ def test_hostile_values_cost_at_most_their_record(tmp_path: Path) -> None:
         (b"\xff", -1, b"\xff\xfe"),
     ):  # fmt: skip
         number = database.history("HistorySearchItem", at=AT)
-        database.db.execute(
+        database.connection.execute(
             "update ZHISTORYITEM set ZLATITUDE = ?, ZLONGITUDE = 8, ZCREATETIME = ?, ZQUERY = ? "
             "where Z_PK = ?",
             (latitude, date, query, number),
