@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from gateway.cli.failure import Failure
+from gateway.cli.failure import NOT_FOUND, Failure
 
 
 class AmbiguousError(Failure):
@@ -21,3 +22,24 @@ class AmbiguousError(Failure):
             import click
 
             click.echo(self.lines, err=True)
+
+
+def only_match(
+    rules: Iterable[Sequence[dict[str, Any]]],
+    *,
+    several: str,
+    line: Callable[[dict[str, Any]], str],
+    none: str,
+    listed_by: str,
+) -> dict[str, Any]:
+    """Return the only match of the strictest rule that matches; *rules* are the matches of each.
+
+    Raises ``AmbiguousError`` with *several* and the *line* of each match, or ``Failure`` with
+    *none* and what lists them all.
+    """
+    for matches in rules:
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise AmbiguousError(several, [line(one) for one in matches])
+    raise Failure(none, f"`{listed_by}` lists them.", exit_code=NOT_FOUND)

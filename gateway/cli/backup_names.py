@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.cli.ambiguity import AmbiguousError
+from gateway.cli.ambiguity import only_match
 from gateway.cli.client import Client
-from gateway.cli.failure import NOT_FOUND, Failure
 from gateway.cli.formats import moment
 from gateway.cli.plain_text import plain
 
@@ -25,7 +24,7 @@ def find_backup(client: Client, wanted: str) -> dict[str, Any]:
 def choose_backup(backups: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any]:
     """Return the only match of the strictest rule that matches. Raises ``Failure``."""
     folded = wanted.strip().casefold()
-    for matches in (
+    rules = (
         [one for one in backups if one["id"] == folded],
         [one for one in backups if (one.get("udid") or "").casefold() == folded],
         [
@@ -36,18 +35,16 @@ def choose_backup(backups: Sequence[dict[str, Any]], wanted: str) -> dict[str, A
         [one for one in backups if len(folded) >= 3 and one["id"].startswith(folded)],
         # Phones write "Mira's" with a typographic apostrophe that few can type: "mira" is enough.
         [one for one in backups if folded and folded in (one.get("name") or "").casefold()],
-    ):
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            raise AmbiguousError(
-                "Several backups match; use one of these ids:",
-                [
-                    f"{one['id']}  {plain(one.get('name') or '-')}  {moment(one['last_backup_at'])}"
-                    for one in matches
-                ],
-            )
-    raise Failure("There is no such backup.", "`keepsake backups` lists them.", exit_code=NOT_FOUND)
+    )
+    return only_match(
+        rules,
+        several="Several backups match; use one of these ids:",
+        line=lambda one: (
+            f"{one['id']}  {plain(one.get('name') or '-')}  {moment(one['last_backup_at'])}"
+        ),
+        none="There is no such backup.",
+        listed_by="keepsake backups",
+    )
 
 
 def _label(backup: dict[str, Any]) -> str:

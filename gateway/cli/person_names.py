@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.cli.ambiguity import AmbiguousError
+from gateway.cli.ambiguity import only_match
 from gateway.cli.client import Client
-from gateway.cli.failure import NOT_FOUND, Failure
 from gateway.cli.plain_text import plain
 from gateway.cli.short_ids import SHOWN
 
@@ -35,18 +34,13 @@ def choose_person(people: Sequence[dict[str, Any]], wanted: str) -> dict[str, An
     """Return the only match of the strictest rule that matches. Raises ``Failure``."""
     owners = [one for one in people if wanted in one["handles"]]
     named = [one for one in people if _is_named(one, wanted)]
-    for matches in (owners, named, people):
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            raise AmbiguousError(
-                "Several people match; use one of these ids:",
-                [
-                    f"{one['id'][:SHOWN]}  {plain(one['name'])}  {plain(one['handles'][0])}"
-                    for one in matches
-                ],
-            )
-    raise Failure("There is no such person.", "`keepsake people` lists them.", exit_code=NOT_FOUND)
+    return only_match(
+        (owners, named, people),
+        several="Several people match; use one of these ids:",
+        line=lambda one: f"{one['id'][:SHOWN]}  {plain(one['name'])}  {plain(one['handles'][0])}",
+        none="There is no such person.",
+        listed_by="keepsake people",
+    )
 
 
 def _is_named(person: dict[str, Any], wanted: str) -> bool:

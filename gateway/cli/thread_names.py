@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.cli.ambiguity import AmbiguousError
+from gateway.cli.ambiguity import only_match
 from gateway.cli.client import Client
-from gateway.cli.failure import NOT_FOUND, Failure
 from gateway.cli.formats import moment
 from gateway.cli.plain_text import plain
 
@@ -27,15 +26,12 @@ def choose_thread(threads: Sequence[dict[str, Any]], wanted: str) -> dict[str, A
     """Return the only match of the strictest rule that matches. Raises ``Failure``."""
     folded = wanted.strip().casefold()
     titled = [one for one in threads if folded in one["title"].casefold()]
-    for matches in ([one for one in titled if not one["is_group"]], titled, threads):
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            raise AmbiguousError(
-                "Several threads match; give a --kind, or use one of these ids:",
-                [
-                    f"{one['id']}  {one['kind']}  {plain(one['title'])}  {moment(one['last_at'])}"
-                    for one in matches
-                ],
-            )
-    raise Failure("There is no such thread.", "`keepsake threads` lists them.", exit_code=NOT_FOUND)
+    return only_match(
+        ([one for one in titled if not one["is_group"]], titled, threads),
+        several="Several threads match; give a --kind, or use one of these ids:",
+        line=lambda one: (
+            f"{one['id']}  {one['kind']}  {plain(one['title'])}  {moment(one['last_at'])}"
+        ),
+        none="There is no such thread.",
+        listed_by="keepsake threads",
+    )
