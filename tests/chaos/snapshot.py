@@ -34,7 +34,9 @@ def take(client: Client, udid: str) -> dict[str, Counter[str]]:
     """Return the parts of the history as multisets of canonical JSON."""
     known = revisions(client, udid)
     runs = {one["revision"]: one["run"] for one in known}
-    threads = client.pages("threads", "/api/threads", device=udid, limit=_PAGE)
+    people = client.pages("people", "/api/people", limit=_PAGE)
+    persons = {one["id"]: " ".join(sorted(one["handles"])) or one["name"] for one in people}
+    threads = _named(client.pages("threads", "/api/threads", device=udid, limit=_PAGE), persons)
     names = {thread["id"]: _text(_thread(thread)) for thread in threads}
     parts: dict[str, Counter[str]] = {
         "revisions": _bag(
@@ -45,17 +47,21 @@ def take(client: Client, udid: str) -> dict[str, Counter[str]]:
             ]
         ),
         "threads": _bag([_thread(thread) for thread in threads]),
+        "people": _bag([{n: v for n, v in one.items() if n != "id"} for one in people]),
         "kinds": _bag(client.get("kinds", "/api/kinds", device=udid)["items"]),
     }
     for kind in ("message", "contact"):
         artifacts = client.pages(
             "artifacts", "/api/artifacts", device=udid, kind=kind, removed="include", limit=_PAGE
         )
-        parts[f"{kind}s"] = _bag([_artifact(one, runs, names) for one in artifacts])
+        parts[f"{kind}s"] = _bag(
+            [_artifact(one, runs, names) for one in _named(artifacts, persons)]
+        )
         of_kind = [o["revision"] for o in known if kind in [k["kind"] for k in o["indexed"]]]
         parts[f"diffs of {kind}s"] = _bag(_diffs(client, udid, kind, of_kind))
     parts["reading order"] = _bag(_reading_orders(client, threads, names))
-    parts["search"] = _bag([_found(client, udid, q, runs, names) for q in QUESTIONS])
+    found = [_found(client, udid, q, runs, names) for q in QUESTIONS]
+    parts["search"] = _bag(_named(found, persons))
     return parts
 
 
@@ -107,7 +113,10 @@ def _found(client: Client, udid: str, q: str, runs: dict[str, int], names: dict[
         return {"q": q, "total": "more than are counted"}
     hits = []
     if page["next_cursor"] is None:
-        hits = sorted(_text(_artifact(hit["artifact"], runs, names)) for hit in page["items"])
+        hits = sorted(
+            (_artifact(hit["artifact"], runs, names) for hit in page["items"]),
+            key=lambda hit: (str(hit["key"]), str(hit["added_revision"])),
+        )
     facets = {
         name: sorted((one["value"], one["count"]) for one in values)
         for name, values in page["facets"].items()
@@ -126,6 +135,18 @@ def _artifact(one: dict[str, Any], runs: dict[str, int], names: dict[str, str]) 
         # A digest that no whole revision has would be a mistake: it stays visible.
         kept[name] = runs.get(one[name], one[name])
     return kept
+
+
+def _named(value: Any, persons: dict[str, str]) -> Any:
+    """Return *value* with the handles of persons in place of their ids, which are chance."""
+    if isinstance(value, list):
+        return [_named(item, persons) for item in value]
+    if isinstance(value, dict):
+        return {
+            name: persons.get(item, item) if name == "person_id" else _named(item, persons)
+            for name, item in value.items()
+        }
+    return value
 
 
 def _text(value: Any) -> str:

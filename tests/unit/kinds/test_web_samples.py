@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ IOS = Path(SAMPLES or "/nonexistent") / "ios"
 SAFARI = IOS / "novkostya+ios-backup-parser/safari/testdata"
 EXPECTED = IOS / "novkostya+ios-backup-parser/EXPECTED.json"
 MVT = IOS / "mvt-project+mvt/ios_backup"
-PLASO = IOS / "log2timeline+plaso/safari/History.db"
 HOME = "HomeDomain/Library/Safari"
 
 pytestmark = pytest.mark.skipif(SAMPLES is None, reason="KEEPSAKE_SAMPLES is not set")
@@ -78,44 +76,6 @@ def test_visits_of_ios_18_are_as_expected(tmp_path: Path) -> None:
     _, first, second, third = payloads(found)
     assert (first["redirected_to"], second["redirected_from"]) == (a, a)
     assert "redirected_from" not in third
-
-
-def visits_by_sql(store: Path) -> set[tuple[Any, ...]]:
-    query = """
-        select i.url, v.visit_time, f.url, t.url from history_visits v
-        join history_items i on i.id = v.history_item
-        left join history_visits a on a.id = v.redirect_source
-        left join history_items f on f.id = a.history_item
-        left join history_visits b on b.id = v.redirect_destination
-        left join history_items t on t.id = b.history_item
-    """
-    with sqlite3.connect(f"file:{store}?mode=ro&immutable=1", uri=True) as connection:
-        return {
-            (url, round((at + 978_307_200) * 1e6), before, after)
-            for url, at, before, after in connection.execute(query)
-        }
-
-
-@pytest.mark.skipif(not PLASO.exists(), reason="the samples have no History.db of plaso's")
-def test_a_real_history_of_safari_is_read_as_a_whole(tmp_path: Path) -> None:
-    found = parse("web_visit", {f"{HOME}/History.db": PLASO}, tmp_path)
-    told = payloads(found)
-    visits = [one for one in told if one["type"] == "visit"]
-    cleared = [one for one in told if one["type"] == "cleared"]
-    assert (len(visits), len({one["url"] for one in visits}), len(cleared)) == (25, 19, 6)
-    assert found.tally.notes == {}
-    assert {one["origin"] for one in visits} == {"this_device"}
-    told_visits = {
-        (one["url"], artifact.occurred_at_us, one.get("redirected_from"), one.get("redirected_to"))
-        for artifact, one in zip(found.artifacts, told, strict=True)
-        if one["type"] == "visit"
-    }
-    assert told_visits == visits_by_sql(PLASO)
-    assert sum("redirected_from" in one for one in visits) == 11
-    # Four times, all until then was cleared.
-    assert sum("cleared_from" not in one for one in cleared) == 4
-    first = next(a for a in found.artifacts if a.title == "Ubuntu Start Page")
-    assert first.occurred_at_us == 1_510_262_614_791_503
 
 
 def test_the_tab_of_an_iphone_with_ios_14_is_as_expected(tmp_path: Path) -> None:
