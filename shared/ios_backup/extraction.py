@@ -1,8 +1,8 @@
 """The plaintext of many files as files, the work shared among processes.
 
 Threads would not help: small files cost more of the interpreter than of the processor's AES. So
-the calling process copies, and helpers (``extraction_helper``) copy beside it: each asks for the
-next batch when it is done with one, so that large files and slow starts even out. A helper gets
+the calling process copies, and workers (``extraction_worker``) copy beside it: each asks for the
+next batch when it is done with one, so that large files and slow starts even out. A worker gets
 paths and the keys of single files through a pipe, never the backup's own keys. One that dies
 costs time only: its batch is done again here.
 """
@@ -23,10 +23,10 @@ import msgspec
 
 from shared.ios_backup.backup_folder import BackupFolder
 from shared.ios_backup.errors import DamagedFile
-from shared.ios_backup.extraction_helper import (
+from shared.ios_backup.extraction_worker import (
     Copied,
-    HelperJob,
     Remark,
+    WorkerJob,
     copy_batch,
     receive,
     send,
@@ -39,7 +39,7 @@ from shared.ios_backup.stored_files import Copier, StoredFile
 _BATCH_FILES = 256
 _BATCH_BYTES = 16 * 1024 * 1024
 _ROOT = Path(__file__).resolve().parents[2]
-_HELPER = (sys.executable, "-m", "shared.ios_backup.extraction_helper", str(os.getpid()))
+_WORKER = (sys.executable, "-m", "shared.ios_backup.extraction_worker", str(os.getpid()))
 
 
 def extract_files(
@@ -59,36 +59,36 @@ def extract_files(
     it cannot take more; then, and after any other error, *target* is removed. Blocking.
     """
     target.mkdir(mode=0o700)
-    helpers: list[_Helper] = []
+    workers: list[_Worker] = []
     batches = _Batches(folder, entries, keys)
     try:
         with Copier(folder.path, target, is_flat=folder.format == "mbdb") as copier:
             done = Copied()
             batch = batches.take()
             if batches.is_more:
-                helpers = _start(processes - 1, folder, target, batches)
-            sums = [done, *(helper.done for helper in helpers)]
+                workers = _start(processes - 1, folder, target, batches)
+            sums = [done, *(worker.done for worker in workers)]
             while batch:
                 done.add(copy_batch(copier, batch))
                 _check(sums)
                 on_progress(sum(s.file_count for s in sums), sum(s.size_bytes for s in sums))
                 batch = batches.take()
-            for helper in helpers:
-                helper.join()
+            for worker in workers:
+                worker.join()
             _check(sums)
             batches.check()
             done.failures += batches.refused
-            for helper in helpers:
-                done.add(helper.done)
-                for file in helper.undone:
+            for worker in workers:
+                done.add(worker.done)
+                for file in worker.undone:
                     copier.discard(file)
-                done.add(copy_batch(copier, helper.undone))
+                done.add(copy_batch(copier, worker.undone))
             _check([done])
     except BaseException:
         batches.end()
-        for helper in helpers:
-            helper.stop()
-            helper.join()
+        for worker in workers:
+            worker.stop()
+            worker.join()
         shutil.rmtree(target, ignore_errors=True)
         raise
     return done
@@ -156,13 +156,13 @@ class _Batches:
                 yield file
 
 
-class _Helper(threading.Thread):
+class _Worker(threading.Thread):
     """Feeds one helping process; a thread that mostly waits for its answers."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], job: HelperJob, take: Callable[[], list[StoredFile]]
+        self, process: subprocess.Popen[bytes], job: WorkerJob, take: Callable[[], list[StoredFile]]
     ) -> None:
-        super().__init__(name="extraction helper", daemon=True)
+        super().__init__(name="extraction worker", daemon=True)
         self.done = Copied()
         #: What it did not live to finish.
         self.undone: list[StoredFile] = []
@@ -204,17 +204,17 @@ class _Helper(threading.Thread):
         self._process.wait()
 
 
-def _start(count: int, folder: BackupFolder, target: Path, batches: _Batches) -> list[_Helper]:
-    job = HelperJob(
+def _start(count: int, folder: BackupFolder, target: Path, batches: _Batches) -> list[_Worker]:
+    job = WorkerJob(
         os.fsencode(folder.path.absolute()),
         os.fsencode(target.absolute()),
         folder.format == "mbdb",
     )
-    helpers = []
+    workers = []
     for _ in range(min(count, (os.cpu_count() or 1) - 1)):
         try:
             process = subprocess.Popen(  # noqa: S603 -- our own program, no shell
-                _HELPER,
+                _WORKER,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 # A traceback would quote what it was reading.
@@ -225,6 +225,6 @@ def _start(count: int, folder: BackupFolder, target: Path, batches: _Batches) ->
         except OSError:
             # No memory, no process left: it goes without.
             break
-        helpers.append(_Helper(process, job, batches.take))
-        helpers[-1].start()
-    return helpers
+        workers.append(_Worker(process, job, batches.take))
+        workers[-1].start()
+    return workers

@@ -42,7 +42,7 @@ FORMS: dict[str, dict[str, Any]] = {
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extraction, "_BATCH_FILES", 4)
-    # One core must not keep helpers from being tested.
+    # One core must not keep workers from being tested.
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
 
 
@@ -115,7 +115,7 @@ def test_what_cannot_be_read_costs_itself_only(
                 backup.folder.open_file(entry, backup.keys)
 
 
-def test_what_a_dead_helper_was_at_is_done_again(
+def test_what_a_dead_worker_was_at_is_done_again(
     opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backup = opened(files=MANY, passphrase="test")
@@ -130,7 +130,7 @@ def die(copier, batch):
         half.write("half of it")
     open({str(marks)!r} + "/" + batch[0].file_id, "x").close()
     os.kill(os.getpid(), 9)
-helper.copy_batch = die
+worker.copy_batch = die
 """,
     )
     done = extract_files(
@@ -148,7 +148,7 @@ helper.copy_batch = die
             assert (tmp_path / "copy" / entry.file_id).read_bytes() == b"".join(reader.chunks())
 
 
-def test_a_helper_is_told_no_secret_in_its_arguments_or_environment(
+def test_a_worker_is_told_no_secret_in_its_arguments_or_environment(
     opened: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KEEPSAKE_SECRET", "of the service")
@@ -322,12 +322,12 @@ def _files(backup: Any) -> list[Any]:
 
 
 def _until_any_in(marks: Path) -> Callable[[int, int], None]:
-    """Hold the extracting process back until its helper has been at work; fail if it never is."""
+    """Hold the extracting process back until its worker has been at work; fail if it never is."""
 
     def wait(_files: int, _bytes: int) -> None:
         limit = time.monotonic() + 60
         while not any(marks.iterdir()):
-            assert time.monotonic() < limit, "the helper has not been asked"
+            assert time.monotonic() < limit, "the worker has not been asked"
             time.sleep(0.001)
 
     return wait
@@ -335,10 +335,10 @@ def _until_any_in(marks: Path) -> Callable[[int, int], None]:
 
 def _helping(monkeypatch: pytest.MonkeyPatch, prelude: str) -> None:
     program = (
-        f"import os\nimport shared.ios_backup.extraction_helper as helper\n{prelude}\nhelper.main()"
+        f"import os\nimport shared.ios_backup.extraction_worker as worker\n{prelude}\nworker.main()"
     )
     command = (sys.executable, "-c", program, str(os.getpid()))
-    monkeypatch.setattr(extraction, "_HELPER", command)
+    monkeypatch.setattr(extraction, "_WORKER", command)
 
 
 def _descriptors() -> int:

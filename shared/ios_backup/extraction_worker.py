@@ -53,8 +53,8 @@ class Copied(msgspec.Struct, array_like=True):
         self.errno = self.errno or other.errno
 
 
-class HelperJob(msgspec.Struct, frozen=True, array_like=True):
-    """The first thing a helper is told; afterwards it gets batches, lists of ``StoredFile``."""
+class WorkerJob(msgspec.Struct, frozen=True, array_like=True):
+    """The first thing a worker is told; afterwards it gets batches, lists of ``StoredFile``."""
 
     source: bytes
     target: bytes
@@ -84,7 +84,7 @@ def copy_batch(copier: Copier, batch: list[StoredFile]) -> Copied:
     return done
 
 
-def send(pipe: IO[bytes], message: HelperJob | Copied | list[StoredFile]) -> None:
+def send(pipe: IO[bytes], message: WorkerJob | Copied | list[StoredFile]) -> None:
     """Write one message; raises OSError when nobody reads it."""
     content = msgspec.msgpack.encode(message)
     pipe.write(_LENGTH.pack(len(content)))
@@ -106,7 +106,7 @@ def main() -> None:
     """Copy what is asked for until nobody asks any more."""
     die_with_parent(int(sys.argv[1]))
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    job = receive(requests, HelperJob)
+    job = receive(requests, WorkerJob)
     if job is None:
         return
     source, target = Path(os.fsdecode(job.source)), Path(os.fsdecode(job.target))
