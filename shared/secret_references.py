@@ -37,6 +37,7 @@ OP_TOKEN = "OP_SERVICE_ACCOUNT_TOKEN"  # noqa: S105 -- a variable's name
 _LONGEST_REFERENCE = 1024
 _LONGEST_SECRET_BYTES = 4096
 _SECONDS = 20.0
+_ENDING_SECONDS = 2.0
 
 
 class SecretReferenceError(Exception):
@@ -220,7 +221,12 @@ async def _run(arguments: list[str], environment: Mapping[str, str]) -> bytes:
             # The whole group: a program may have started others, which hold the pipe open.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            # asyncio calls a process over when its pipe is: one that was full must be emptied, and
+            # one that somebody outside of the group holds open is not waited for.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ENDING_SECONDS):
+                    await process.stdout.read()
+                    await process.wait()
     if status != 0:
         raise SecretReferenceError(f"The program ended with status {status}.")
     return found
