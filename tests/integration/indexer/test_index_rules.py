@@ -166,7 +166,9 @@ async def test_a_phone_that_backs_up_again_during_its_run_is_indexed_when_that_i
     parser = await stop_next_parser()
     await vault.mint([*TEXTS, "another needle"], taken_at=dt.datetime(2025, 2, 1, tzinfo=dt.UTC))
     await event_is_handled(vault, "backup.changed")
-    assert len((await vault.bus.request(ListJobs())).items) == 1
+    # The run may have noticed already, and the next one have begun; never are there two.
+    jobs = (await vault.bus.request(ListJobs())).items
+    assert sum(job.state in {"pending", "running"} for job in jobs) <= 1
     go_on(parser)
     first, second = await jobs_of(vault, 2)
     assert first.subject == second.subject
