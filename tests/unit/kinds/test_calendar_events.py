@@ -1,63 +1,30 @@
+"""Calendar: events, who is invited, whose calendars they are in, and what changes."""
+
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import sqlite3
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from deploy.demo.calendar_database import (
     ACCEPTED,
     CALDAV,
-    DAILY,
     SUBSCRIBED,
-    WEEKLY,
     CalendarDatabase,
-    seconds,
 )
-from deploy.demo.calendar_events import demo_calendar, demo_files
-from deploy.demo.calendar_schema import Form
-from deploy.demo.reminders import old_tasks
+from deploy.demo.calendar_events import demo_files
 from services.indexer.kinds.backup_files import NOT_DOWNLOADED, file_id_of
-from services.indexer.kinds.protocol import UnsupportedStoreError
-from services.indexer.staging import StagedArtifact
-from tests.unit.kinds.collected import Collected, parse
-
-STORE = "HomeDomain/Library/Calendar/Calendar.sqlitedb"
-FORMS: tuple[Form, ...] = ("8", "10", "26")
-AT = dt.datetime(2024, 5, 1, 12, 30, tzinfo=dt.UTC)
-
-
-def run(database: CalendarDatabase | bytes, folder: Path, **more: Any) -> Collected:
-    content = database if isinstance(database, bytes) else database.to_bytes()
-    return parse("calendar_event", {STORE: content}, folder, **more)
-
-
-def named(found: Collected, title: str) -> tuple[StagedArtifact, dict[str, Any]]:
-    artifact = next(one for one in found.artifacts if one.title == title)
-    return artifact, found.payload(artifact.key)
-
-
-@pytest.fixture
-def empty() -> CalendarDatabase:
-    return CalendarDatabase()
-
-
-@pytest.fixture
-def work(empty: CalendarDatabase) -> int:
-    return empty.calendar(empty.account("Cloud"), "Work")
-
-
-@pytest.fixture(params=FORMS, scope="module")
-def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Collected:
-    return run(demo_calendar(form=request.param), tmp_path_factory.mktemp("demo"))
-
-
-@pytest.fixture(scope="module")
-def newest(tmp_path_factory: pytest.TempPathFactory) -> Collected:
-    return run(demo_calendar(), tmp_path_factory.mktemp("demo"))
+from tests.unit.kinds.calendar_stores import (  # noqa: F401 -- fixtures
+    AT,
+    fixture_demo,
+    fixture_empty,
+    fixture_newest,
+    fixture_work,
+    named,
+    run,
+)
+from tests.unit.kinds.collected import Collected
 
 
 def test_every_event_is_read_in_the_order_of_time(demo: Collected) -> None:
@@ -130,132 +97,6 @@ def test_an_attachment_that_the_phone_fetched_is_found_in_the_backup(
     found = run(empty, tmp_path, listing=[])
     assert found.artifacts[0].attachments[0].present is False
     assert found.tally.missing_files == 1
-
-
-def test_whole_days_have_days_and_no_moments(demo: Collected) -> None:
-    artifact, payload = named(demo, "Engine service")
-    assert payload["is_all_day"] is True
-    assert (payload["first_day"], payload["last_day"]) == ("2024-08-20", "2024-08-22")
-    assert "starts_at" not in payload
-    assert "time_zone" not in payload
-    assert artifact.occurred_at_us == 1_724_112_000_000_000
-
-
-@pytest.mark.parametrize(
-    ("end", "last"),
-    [
-        (dt.datetime(2024, 5, 2, 23, 59, 59, tzinfo=dt.UTC), "2024-05-02"),
-        (dt.datetime(2024, 5, 3, tzinfo=dt.UTC), "2024-05-02"),
-        (dt.datetime(2024, 5, 1, tzinfo=dt.UTC), "2024-05-01"),
-        (dt.datetime(2024, 4, 1, tzinfo=dt.UTC), "2024-05-01"),
-        (None, "2024-05-01"),
-    ],
-)
-def test_the_last_day_is_right_whether_the_end_counts_or_not(
-    empty: CalendarDatabase, work: int, tmp_path: Path, end: dt.datetime | None, last: str
-) -> None:
-    item = empty.event(work, "Days", start=dt.date(2024, 5, 1))
-    empty.set(item, end_date=None if end is None else seconds(end))
-    _, payload = named(run(empty, tmp_path), "Days")
-    assert (payload["first_day"], payload["last_day"]) == ("2024-05-01", last)
-
-
-def test_a_floating_time_is_what_the_clock_shows(demo: Collected) -> None:
-    artifact, payload = named(demo, "Anchor light on")
-    assert payload["starts_local"] == "2024-08-13T20:45:00"
-    assert payload["ends_local"] == "2024-08-13T21:00:00"
-    assert "starts_at" not in payload
-    assert "time_zone" not in payload
-    assert artifact.occurred_at_us is not None
-
-
-def test_the_first_day_of_2001_is_a_day_and_not_a_missing_date(
-    empty: CalendarDatabase, work: int, tmp_path: Path
-) -> None:
-    empty.event(work, "New year", start=dt.date(2001, 1, 1))
-    never = empty.event(work, "Some day", start=AT)
-    empty.set(never, start_date=0.0, end_date=0.0)
-    found = run(empty, tmp_path)
-    assert named(found, "New year")[1]["first_day"] == "2001-01-01"
-    assert named(found, "Some day")[0].occurred_at_us is None
-
-
-@pytest.mark.parametrize("sentinel", [-63_114_076_800.0, 64_092_211_200.0, 1e300, "soon", b"\0"])
-def test_a_stand_in_for_no_date_costs_the_date_only(
-    empty: CalendarDatabase, work: int, tmp_path: Path, sentinel: object
-) -> None:
-    item = empty.event(work, "Never", start=AT)
-    empty.set(item, start_date=sentinel)
-    found = run(empty, tmp_path)
-    artifact, payload = named(found, "Never")
-    assert artifact.occurred_at_us is None
-    assert payload["ends_at"] == "2024-05-01T13:30:00Z"
-    said = "The date of a record could not be understood." in found.tally.notes
-    assert said is isinstance(sentinel, str | bytes)
-
-
-def test_a_series_is_one_event_with_its_rule_and_deleted_dates(demo: Collected) -> None:
-    _, payload = named(demo, "Swimming with Jonas")
-    (rule,) = payload["recurrences"]
-    assert rule["rule"] == "FREQ=WEEKLY;UNTIL=20241219T225959Z;BYDAY=MO,TH"
-    assert (rule["frequency"], rule["days"]) == ("weekly", ["MO", "TH"])
-    assert rule["specifier"] == "D=0MO,0TH"
-    assert payload["exceptions"] == ["2024-07-15T16:00:00Z", "2024-08-01T16:00:00Z"]
-
-
-def test_a_changed_date_names_the_series_and_what_it_replaces(demo: Collected) -> None:
-    series, whole = named(demo, "Swimming with Jonas")
-    changed, payload = named(demo, "Swimming with Jonas (outdoor pool)")
-    assert payload["series_key"] == series.key != changed.key
-    assert payload["replaces"] == "2024-07-18T16:00:00Z"
-    assert payload["starts_at"] == "2024-07-18T18:00:00Z"
-    assert payload["uid"] == whole["uid"] == "SWIM-1"
-
-
-def test_a_changed_date_that_shares_the_identity_of_its_series_is_kept(
-    empty: CalendarDatabase, work: int, tmp_path: Path
-) -> None:
-    series = empty.event(work, "Daily", start=AT, UUID="SAME")
-    empty.repeat(series, DAILY)
-    for day in (1, 2):
-        empty.event(
-            work, f"Changed {day}", start=AT + dt.timedelta(days=day), UUID="SAME",
-            orig_item_id=series, orig_date=seconds(AT + dt.timedelta(days=day)),
-        )  # fmt: skip
-    found = run(empty, tmp_path)
-    assert len({one.key for one in found.artifacts}) == len(found.artifacts) == 3
-
-
-def test_rules_of_days_and_months_are_written_as_icalendar(demo: Collected) -> None:
-    _, rent = named(demo, "Rent")
-    assert rent["recurrences"][0]["rule"] == "FREQ=MONTHLY;COUNT=24;BYMONTHDAY=1,-1"
-    assert rent["exception_days"] == ["2024-04-01"]
-    assert "exceptions" not in rent
-    _, brunch = named(demo, "Brunch")
-    rule = brunch["recurrences"][0]
-    assert rule["rule"] == "FREQ=YEARLY;INTERVAL=2;BYMONTH=1,7;BYDAY=1SU,-1FR"
-
-
-def test_a_frequency_that_nobody_knows_keeps_its_number(
-    empty: CalendarDatabase, work: int, tmp_path: Path
-) -> None:
-    item = empty.event(work, "Odd", start=AT)
-    empty.repeat(item, 9, specifier="D=0XX,+99MO,;M=0,99,x;;Z=1", interval=-3)
-    empty.repeat(item, WEEKLY, specifier="BYDAY=2TU;BYMONTH=3,13", by_month_months=4)
-    _, payload = named(run(empty, tmp_path), "Odd")
-    odd, other = payload["recurrences"]
-    assert odd["raw"] == {"frequency": 9}
-    assert "rule" not in odd
-    assert odd["specifier"] == "D=0XX,+99MO,;M=0,99,x;;Z=1"
-    assert other["rule"] == "FREQ=WEEKLY;BYMONTH=3;BYDAY=2TU"
-    assert other["raw"] == {"by_month_months": 4}
-
-
-def test_the_placeholder_of_a_series_is_left_out_but_not_its_dates(demo: Collected) -> None:
-    _, payload = named(demo, "Puppy school, guest lesson")
-    assert payload["replaces"] == "2024-05-13T16:00:00Z"
-    note = "The placeholder of a series was left out: its single dates are there."
-    assert demo.tally.notes == {note: 1}
 
 
 def test_who_invites_is_the_sender_and_guests_answer(newest: Collected) -> None:
@@ -381,155 +222,6 @@ def test_the_inbox_of_the_calendar_tells_who_shares_what(newest: Collected) -> N
 
 def test_cancelled_events_stay_with_their_state(demo: Collected) -> None:
     assert named(demo, "Cancelled: dental check")[1]["status"] == "cancelled"
-
-
-def test_an_event_whose_calendar_is_gone_stands_alone(
-    empty: CalendarDatabase, work: int, tmp_path: Path
-) -> None:
-    empty.event(999, "Lost", start=AT, location_id=77, organizer_id=88, orig_item_id=99)
-    artifact, payload = named(run(empty, tmp_path), "Lost")
-    assert artifact.thread_key is None
-    assert not {"calendar", "place", "organiser", "series_key"} & payload.keys()
-
-
-def test_numbers_without_a_word_are_kept(
-    empty: CalendarDatabase, work: int, tmp_path: Path
-) -> None:
-    item = empty.event(
-        work, "Odd", start=AT, status=7, availability=8, invitation_status=3, hidden=1,
-        junk_status=1, suggested_event_info_id=5, travel_time=-4, priority=9,
-    )  # fmt: skip
-    empty.alarm(item, type=12, proximity=6, trigger_interval=2**31 - 1, disabled=1)
-    _, payload = named(run(empty, tmp_path), "Odd")
-    assert payload["raw"] == {"status": 7, "availability": 8, "invitation_status": 3}
-    assert payload["is_hidden"] is payload["is_junk"] is payload["is_suggested"] is True
-    assert "travel_seconds" not in payload
-    (alarm,) = payload["alarms"]
-    assert alarm["raw"] == {"type": 12, "proximity": 6, "trigger_interval": 2**31 - 1}
-    assert alarm["is_off"] is True
-
-
-def test_calendars_of_an_account_that_is_off_are_marked(
-    empty: CalendarDatabase, tmp_path: Path
-) -> None:
-    off = empty.calendar(empty.account("Old", type_=SUBSCRIBED, disabled=1), "Old", color="red")
-    empty.event(off, "Still there", start=AT)
-    _, payload = named(run(empty, tmp_path), "Still there")
-    assert payload["calendar"]["is_off"] is True
-    assert "colour" not in payload["calendar"]
-
-
-def test_reminders_of_old_phones_are_no_events(tmp_path: Path) -> None:
-    found = run(old_tasks(), tmp_path)
-    assert [one.title for one in found.artifacts] == ["Picnic"]
-    assert [thread.title for thread in found.threads] == ["Family"]
-    assert found.tally.read == 1
-
-
-def test_one_identity_in_several_databases_counts_once_and_the_main_one_first(
-    empty: CalendarDatabase, work: int, tmp_path: Path
-) -> None:
-    empty.event(work, "Main", start=AT, UUID="A")
-    other = CalendarDatabase()
-    of = other.calendar(other.account("Cloud"), "Aux")
-    other.event(of, "Copy", start=AT, UUID="A")
-    other.event(of, "Own", start=AT, UUID="B")
-    found = parse(
-        "calendar_event",
-        {
-            "HomeDomain/Library/Calendar/Aux1.sqlitedb": other.to_bytes(),
-            STORE: empty.to_bytes(),
-            "HomeDomain/Library/Calendar/Broken.sqlitedb": b"no database",
-        },
-        tmp_path,
-    )
-    assert [one.title for one in found.artifacts] == ["Main", "Own"]
-    assert found.tally.notes == {"Several records claim the same identity.": 1}
-
-
-def test_a_further_database_that_is_nowhere_is_missed(tmp_path: Path) -> None:
-    database = demo_calendar()
-    database.execute("create table AuxDatabase (path text)")
-    for path in ("/private/var/mobile/Library/Calendar/Aux7.sqlitedb", None, "Calendar.sqlitedb"):
-        database.execute("insert into AuxDatabase values (?)", (path,))
-    notes = run(database, tmp_path).tally.notes
-    assert notes["The calendar names a further database that was not found."] == 1
-
-
-def test_events_without_an_identity_get_one_of_what_they_say(
-    empty: CalendarDatabase, work: int, tmp_path: Path
-) -> None:
-    for title in ("One", "Two"):
-        empty.event(work, title, start=AT, UUID=None, unique_identifier=None)
-    empty.event(work, "Three", start=AT, UUID=None, unique_identifier="U")
-    keys = [one.key for one in run(empty, tmp_path).artifacts]
-    assert len(set(keys)) == 3
-    assert [one.key for one in run(empty, tmp_path).artifacts] == keys
-
-
-def test_a_table_that_is_missing_costs_what_it_holds(tmp_path: Path) -> None:
-    content = demo_calendar().to_bytes()
-    for table in (
-        "Store", "Calendar", "Participant", "Identity", "Location", "Recurrence",
-        "ExceptionDate", "Alarm", "Attachment", "AttachmentFile", "Conference", "Category",
-        "CategoryLink", "Sharee", "Notification",
-    ):  # fmt: skip
-        with contextlib.closing(sqlite3.connect(":memory:")) as connection:
-            connection.deserialize(content)
-            connection.execute(f"drop table {table}")
-            found = run(connection.serialize(), tmp_path)
-        assert len(found.artifacts) >= 15, table
-        assert found.tally.undecodable == 0, table
-
-
-def test_every_column_may_be_missing(tmp_path: Path) -> None:
-    database = CalendarDatabase()
-    database.execute("drop table CalendarItem")
-    database.execute("create table CalendarItem (ROWID integer primary key, summary text)")
-    database.execute("insert into CalendarItem values (1, 'Alone')")
-    (only,) = run(database, tmp_path).artifacts
-    assert only.title == "Alone"
-    assert only.occurred_at_us is None
-
-
-def test_a_damaged_page_costs_what_is_on_it(tmp_path: Path) -> None:
-    database = CalendarDatabase()
-    work = database.calendar(database.account("Cloud"), "Work")
-    for number in range(400):
-        database.event(work, f"Event {number}", start=AT + dt.timedelta(hours=number))
-    content = bytearray(database.to_bytes())
-    size = int.from_bytes(content[16:18], "big")
-    middle = content.index(b"Event 200") // size * size
-    content[middle : middle + size] = b"\xff" * size
-    found = run(bytes(content), tmp_path)
-    assert 300 < len(found.artifacts) < 400
-    assert "Part of a table is damaged; what could be read was read." in found.tally.notes
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"no database at all", b"SQLite format 3\0" + b"\xff" * 600],
-    ids=["empty", "text", "damaged"],
-)
-def test_what_is_no_calendar_is_refused_in_a_sentence(content: bytes, tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedStoreError, match=r"The (file|database) .*\."):
-        run(content, tmp_path)
-
-
-def test_hostile_text_stays_text_and_long_text_is_cut(
-    empty: CalendarDatabase, work: int, tmp_path: Path
-) -> None:
-    item = empty.event(
-        work, "<b>\0\u202e", start=AT, description="x" * 500_000, zone="../../etc/passwd" * 20
-    )
-    for number in range(3000):
-        empty.skip(item, AT + dt.timedelta(days=number))
-    found = run(empty, tmp_path)
-    payload = found.payload(found.artifacts[0].key)
-    assert len(payload["notes"]) == 200_000
-    assert "time_zone" not in payload
-    assert len(payload["exceptions"]) == 2000
-    assert "A record claims to have more parts than any has." in found.tally.notes
 
 
 def test_four_weeks_later_some_are_new_changed_and_gone(tmp_path: Path) -> None:

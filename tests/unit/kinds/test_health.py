@@ -7,68 +7,22 @@ No store of a phone with rows was to be had: these are minted after the recorded
 from __future__ import annotations
 
 import datetime as dt
-import tracemalloc
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from deploy.demo.health import (
-    DOMAIN,
     MEDICAL_ID,
     SAMPLES,
     SOURCES,
     demo_files,
     demo_health,
-    lake_path,
     medical_id,
 )
-from deploy.demo.health_database import HealthDatabase, archive, cocoa, many_samples
-from deploy.demo.health_schema import Form
-from services.indexer.kinds.health import days as days_module
-from services.indexer.kinds.health.routes import MOST_POINTS
+from deploy.demo.health_database import archive
 from services.indexer.kinds.protocol import UnsupportedStoreError
 from tests.unit.kinds.collected import Collected, parse
-
-STORE, NAMES, CARD = (f"{DOMAIN}/{path}" for path in (SAMPLES, SOURCES, MEDICAL_ID))
-FORMS: tuple[Form, ...] = ("15", "17")
-NOON = dt.datetime(2024, 7, 20, 10, 0, tzinfo=dt.UTC)
-HOUR = dt.timedelta(hours=1)
-
-
-def run(database: HealthDatabase, folder: Path, *, card: bytes | None = None) -> Collected:
-    samples, sources = database.to_bytes()
-    files: dict[str, bytes | Path] = {STORE: samples}
-    if sources is not None:
-        files[NAMES] = sources
-    if card is not None:
-        files[CARD] = card
-    return parse("health", files, folder)
-
-
-def started(form: Form = "17", zone: str = "Europe/Zurich") -> tuple[HealthDatabase, int]:
-    database = HealthDatabase(form=form)
-    return database, database.source("Watch", product="Watch6,2", device="Watch", zone=zone)
-
-
-def measure(found: Collected, key: str, name: str) -> dict[str, Any]:
-    measures = found.payload(key)["measures"]
-    return next(one for one in measures if one["name"] == name)
-
-
-def workout(found: Collected) -> dict[str, Any]:
-    return next(
-        found.payload(one.key)["workout"] for one in found.artifacts if one.thread_key == "workouts"
-    )
-
-
-@pytest.fixture(scope="module", params=FORMS)
-def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Collected:
-    return run(
-        demo_health(later=False, form=request.param),
-        tmp_path_factory.mktemp("health"),
-        card=medical_id(later=False),
-    )
+from tests.unit.kinds.health_stores import CARD, HOUR, NOON, fixture_demo, measure, run, started  # noqa: F401 -- a fixture
 
 
 def test_everything_comes_in_the_order_of_time_and_in_the_threads_of_its_group(
@@ -266,87 +220,6 @@ def test_what_doctors_know_is_counted_and_not_read(demo: Collected) -> None:
     assert not any("letter" in (one.text or "") for one in demo.artifacts)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_workout_has_what_both_layouts_tell(form: Form, tmp_path: Path) -> None:
-    found = run(demo_health(later=False, form=form), tmp_path)
-    artifact = next(one for one in found.artifacts if (one.title or "").startswith("Running"))
-    payload = found.payload(artifact.key)
-    told = payload["workout"]
-    assert artifact.title == "Running: 5.21 km, 32 min"
-    assert (told["activity"], told["activity_raw"]) == ("running", 37)
-    assert (told["distance_meters"], told["duration_seconds"]) == (5210, 1905)
-    assert told["active_energy_kcal"] == 312.4
-    assert [told[f"heart_rate_{which}"] for which in ("mean", "minimum", "maximum")] == [
-        148,
-        96,
-        171,
-    ]
-    assert told["is_indoor"] is False
-    assert (told["goal"], told["goal_value"]) == ("distance_meters", 5000)
-    assert [one["what"] for one in told["events"]] == ["pause", "resume", "segment"]
-    assert told["metadata"]["HKWeatherTemperature"] == "68 degF"
-    assert payload["time_zone"] == "Europe/Zurich"
-    assert payload["local_start"] == "2024-07-20T07:30:00+02:00"
-    assert payload["origin"]["hardware"] == "Watch6,2"
-
-
-def test_a_route_is_a_short_line_within_its_bounds(tmp_path: Path) -> None:
-    database, by = started()
-    number = database.workout(24, by=by, at=NOON, seconds=20_000, kilometres=9.1)
-    database.route(number, lake_path(20_000), by=by, at=NOON)
-    told = workout(run(database, tmp_path))
-    (route,) = told["routes"]
-    assert route["point_count"] == 20_000
-    assert 2 < len(route["points"]) <= MOST_POINTS
-    assert route["start_at"] == "2024-07-20T10:00:00Z"
-    assert 0 < route["tolerance_meters"] < 20 or len(route["points"]) < MOST_POINTS
-    for latitude, longitude, altitude, seconds in route["points"]:
-        assert route["south"] <= latitude <= route["north"]
-        assert route["west"] <= longitude <= route["east"]
-        assert 390 < altitude < 430
-        assert 0 <= seconds < 20_000
-    assert [point[3] for point in route["points"]] == sorted(point[3] for point in route["points"])
-    assert len(str(route)) < 20_000
-
-
-def test_points_that_are_nowhere_make_no_route(tmp_path: Path) -> None:
-    database, by = started()
-    number = database.workout(24, by=by, at=NOON, seconds=60)
-    database.route(number, [(0.0, 0.0, 0), (99.0, 400.0, 0), (float("inf"), 8, 0)], by=by, at=NOON)
-    assert "routes" not in workout(run(database, tmp_path))
-
-
-@pytest.mark.parametrize(("kept", "metres"), [(5.21, 5210), (5210.0, 5210), (42.195, 42_195)])
-def test_distances_without_statistics_are_kilometres_or_metres_by_what_is_possible(
-    kept: float, metres: float, tmp_path: Path
-) -> None:
-    database, by = started("15")
-    database.workout(37, by=by, at=NOON, seconds=9000, kilometres=kept)
-    assert workout(run(database, tmp_path))["distance_meters"] == metres
-
-
-def test_a_workout_of_several_activities_is_told_as_a_whole_and_in_parts(tmp_path: Path) -> None:
-    parts = [(46, 1500.0, 750.0), (13, 3600.0, 20_000.0), (37, 2100.0, 5000.0)]
-    database, by = started()
-    database.workout(82, by=by, at=NOON, seconds=7200, parts=parts)
-    told = workout(run(database, tmp_path))
-    assert told["activity"] == "swim_bike_run"
-    assert [one["activity"] for one in told["parts"]][1:] == ["swimming", "cycling", "running"]
-    # Phones that keep the parts alone.
-    database.db.execute("delete from workout_activities where activity_type = 82")
-    told = workout(run(database, tmp_path))
-    assert (told["activity"], told["duration_seconds"]) == ("multisport", 7200)
-    assert len(told["parts"]) == 3
-
-
-def test_an_activity_without_a_name_keeps_its_number(tmp_path: Path) -> None:
-    database, by = started()
-    database.workout(555, by=by, at=NOON, seconds=60)
-    found = run(database, tmp_path)
-    assert found.artifacts[0].title == "Workout 555: 1 min"
-    assert workout(found)["activity_raw"] == 555
-
-
 def test_the_medical_id_is_one_record_with_whom_to_call(demo: Collected) -> None:
     artifact = demo.find("medical-id")
     payload = demo.payload("medical-id")["medical_id"]
@@ -396,118 +269,6 @@ def test_four_weeks_later_only_what_changed_is_other(tmp_path: Path) -> None:
     assert changed == {"activity:2024-07-17"}
     assert len(after) > len(before) + 70
     assert {file.relative_path for file in demo_files(later=True)} == {SAMPLES, SOURCES, MEDICAL_ID}
-
-
-def test_without_names_of_sources_everything_else_is_there(tmp_path: Path) -> None:
-    samples, _ = demo_health(later=False).to_bytes()
-    for beside in ({}, {NAMES: b"no database at all" * 100}):
-        found = parse("health", {STORE: samples, **beside}, tmp_path)
-        steps = measure(found, "activity:2024-07-16", "steps")
-        assert steps["total"] > 1000
-        assert "source" not in steps["by_source"][0]
-        assert ("The list of Health's sources could not be read." in found.tally.notes) == bool(
-            beside
-        )
-
-
-def test_a_store_with_samples_and_numbers_alone_is_read(tmp_path: Path) -> None:
-    database = demo_health(later=False)
-    for table in (
-        "objects", "data_provenances", "category_samples", "workout_activities", "associations",
-        "workout_statistics", "workout_events", "metadata_values", "metadata_keys", "data_series",
-        "activity_caches", "quantity_sample_series", "quantity_sample_statistics", "unit_strings",
-        "location_series_data", "quantity_series_data", "clinical_record_samples",
-    ):  # fmt: skip
-        database.db.execute(f"drop table {table}")
-    found = run(database, tmp_path)
-    # Without provenances every sample is in UTC.
-    assert measure(found, "activity:2024-07-16", "steps")["total"] > 1000
-    assert any(one.thread_key == "workouts" for one in found.artifacts)
-    assert any((one.title or "").startswith("Weight") for one in found.artifacts)
-
-
-def test_a_database_without_samples_says_so(tmp_path: Path) -> None:
-    database = HealthDatabase()
-    database.db.execute("drop table samples")
-    with pytest.raises(UnsupportedStoreError, match="no table of samples"):
-        run(database, tmp_path)
-
-
-def test_samples_that_say_nothing_are_counted(tmp_path: Path) -> None:
-    database, by = started()
-    database.quantity(7, 10, by=by, at=NOON)
-    database.quantity(7, 1e200, by=by, at=NOON)
-    database.sample(145, by=by, at=NOON)
-    for date in ("never", 0, float("inf"), None, -63114076800.0):
-        number = database.quantity(7, 5, by=by, at=NOON)
-        database.db.execute("update samples set start_date = ? where data_id = ?", (date, number))
-    found = run(database, tmp_path)
-    assert measure(found, "activity:2024-07-20", "steps")["total"] == 10
-    notes = found.tally.notes
-    assert notes["A sample of a form that is not known was counted, not read."] == 2
-    assert notes["A sample without a date was left out."] == 5
-
-
-def test_numbers_that_are_kept_as_text_or_whole_count(tmp_path: Path) -> None:
-    database, by = started()
-    for value in ("12.5", 7, b"\x00\x01"):
-        number = database.quantity(7, 1, by=by, at=NOON)
-        database.db.execute(
-            "update quantity_samples set quantity = ? where data_id = ?", (value, number)
-        )
-    text = str(cocoa(NOON))
-    database.db.execute("update samples set start_date = ? where data_id = 1", (text,))
-    assert measure(run(database, tmp_path), "activity:2024-07-20", "steps")["total"] == 19.5
-
-
-def test_more_days_than_a_phone_has_are_left_out_and_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(days_module, "MOST_BUCKETS", 5)
-    database, by = started()
-    for day in range(9):
-        database.quantity(7, 10, by=by, at=NOON + day * 24 * HOUR)
-    found = run(database, tmp_path)
-    assert len(found.artifacts) == 5
-    assert found.tally.notes == {"A sample says more than any phone measures, and was left out.": 4}
-
-
-def test_a_damaged_page_costs_its_neighbourhood(tmp_path: Path) -> None:
-    samples, sources = many_samples(6000).to_bytes()
-    whole = parse("health", {STORE: samples, NAMES: sources or b""}, tmp_path)
-    size = int.from_bytes(samples[16:18], "big")
-    damaged = bytearray(samples)
-    at = size * (len(samples) // size // 3)
-    damaged[at : at + size] = b"\xff" * size
-    found = parse("health", {STORE: bytes(damaged), NAMES: sources or b""}, tmp_path)
-    assert "Part of a table is damaged; what could be read was read." in found.tally.notes
-    assert len(whole.artifacts) * 0.5 < len(found.artifacts) < len(whole.artifacts)
-    assert found.artifacts[-1].key == whole.artifacts[-1].key
-
-
-def test_memory_grows_with_days_and_not_with_samples(tmp_path: Path) -> None:
-    def peak(each: int) -> int:
-        database, _ = started()
-        start = cocoa(dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
-        rows = [(number, start + number * 86_400 * 40 / each) for number in range(1, each + 1)]
-        database.db.executemany("insert into samples values (?, ?, null, 5)", rows)
-        database.db.executemany(
-            "insert into quantity_samples (data_id, quantity) values (?, 1.2)",
-            [(number,) for number, _ in rows],
-        )
-        samples, _ = database.to_bytes()
-        store = tmp_path / f"store{each}.db"
-        store.write_bytes(samples)
-        del samples, rows, database
-        tracemalloc.start()
-        found = parse("health", {STORE: store}, tmp_path)
-        _, most = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        assert len(found.artifacts) in {40, 41}
-        return most
-
-    parse("health", {STORE: started()[0].to_bytes()[0]}, tmp_path)
-    assert peak(20_000) < peak(2_000) * 1.25
 
 
 def test_a_day_of_which_only_the_rings_are_known_is_there_at_its_noon(tmp_path: Path) -> None:
