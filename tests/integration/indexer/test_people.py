@@ -1,4 +1,4 @@
-"""One person over devices: put together after runs, found by every handle, changed by hand."""
+"""One person over devices: put together after runs, and found by every handle."""
 
 from __future__ import annotations
 
@@ -7,22 +7,31 @@ from typing import Any
 
 import msgspec
 import pytest
+from people import (
+    LABELS,
+    MAIL,
+    MOBILE,
+    ROOM,
+    STRANGER,
+    WORK,
+    Card,
+    Chat,
+    ChatBody,
+    Member,
+    found,
+    index_cards,
+    index_messages,
+    people,
+    person,
+    two_phones,
+)
 from staged import Body, artifact, index_staged
 
-from services.indexer.kinds import PARSERS
-from services.indexer.staging import StagedThread
 from services.indexer.storage_artifacts import list_artifacts
-from services.indexer.storage_names import rebuild_address_book
 from services.indexer.storage_people import refresh_people
-from services.indexer.storage_people_changes import (
-    merge_people,
-    rename_person,
-    split_person,
-    undo_change,
-)
-from services.indexer.storage_people_pages import get_person, list_changes, list_people
+from services.indexer.storage_people_pages import list_people
 from services.indexer.storage_search import search
-from services.indexer.storage_seen import note_seen, read_cards, read_everything, reread_seen
+from services.indexer.storage_seen import note_seen, read_everything, reread_seen
 from services.indexer.storage_threads import list_threads
 from shared.contracts.indexer import (
     ArtifactPage,
@@ -33,109 +42,10 @@ from shared.contracts.indexer import (
     Thread,
 )
 from shared.contracts.people import (
-    GetPerson,
     ListPeople,
-    ListPersonChanges,
-    MergePeople,
-    Person,
-    PersonSummary,
-    RenamePerson,
-    SplitPerson,
-    UndoPersonChange,
 )
 from shared.contracts.problems import ProblemError
 from shared.contracts.requests import Page
-
-ROOM = 1 << 20
-LABELS = {kind: parser.title for kind, parser in PARSERS.items()}
-MOBILE, WORK, MAIL, STRANGER = "+4915112345678", "+49301234567", "anna@example.org", "+15550001"
-
-
-class Card(msgspec.Struct, frozen=True):
-    handles: list[str]
-    unified_with: list[str] = []
-    is_me: bool = False
-    is_preferred: bool = True
-
-
-class Member(msgspec.Struct, frozen=True):
-    handle: str
-    name: str | None = None
-
-
-class Chat(msgspec.Struct, frozen=True):
-    handle: str | None = None
-    name: str | None = None
-    members: list[Member] = []
-
-
-class ChatBody(msgspec.Struct, frozen=True):
-    chat: Chat
-    type: str = "chat"
-
-
-async def index_cards(
-    connection: Any, device: str, *cards: tuple[str, Card], moment: int = 1
-) -> None:
-    await index_staged(
-        connection,
-        device=device,
-        moment=moment,
-        kind="contact",
-        artifacts=[
-            artifact(n, f"card {name}", name, title=name, payload=card)
-            for n, (name, card) in enumerate(cards)
-        ],
-    )
-    async with connection.transaction():
-        await rebuild_address_book(connection, device)
-        await read_cards(connection, device)
-    await refresh_people(connection)
-
-
-async def index_messages(connection: Any, device: str, *handles: str, moment: int = 1) -> None:
-    await index_staged(
-        connection,
-        device=device,
-        moment=moment,
-        artifacts=[
-            artifact(n, f"m {handle}", f"hello {n}", thread_key=handle, sender_handle=handle)
-            for n, handle in enumerate(handles)
-        ],
-        threads=[
-            StagedThread(
-                key=handle, title=None, is_group=False, participants=[handle], services=[],
-                raw_keys=[],
-            )
-            for handle in handles
-        ],
-    )  # fmt: skip
-    async with connection.transaction():
-        await note_seen(connection, device, "message", None)
-    await refresh_people(connection)
-
-
-async def people(connection: Any, **fields: Any) -> list[PersonSummary]:
-    return (await list_people(connection, ListPeople(**fields))).items
-
-
-async def person(connection: Any, text: str) -> Person:
-    return await get_person(connection, GetPerson(person_id=text), most_bytes=ROOM)
-
-
-async def found(connection: Any, q: str = "", **fields: Any) -> set[str]:
-    request = Search(q=q, **fields)
-    body = await search(connection, request, most_bytes=ROOM, labels=LABELS)
-    return {hit.artifact.key for hit in msgspec.json.decode(body, type=SearchPage).items}
-
-
-async def two_phones(connection: Any) -> None:
-    await index_cards(
-        connection, "d1", ("Anna", Card([MOBILE, MAIL])), ("Mira", Card(["+491"], is_me=True))
-    )
-    await index_cards(connection, "d2", ("Mama", Card([MOBILE, WORK])))
-    await index_messages(connection, "d1", MOBILE, STRANGER)
-    await index_messages(connection, "d2", WORK)
 
 
 async def test_cards_of_all_devices_make_one_person_of_their_handles(connection: Any) -> None:
@@ -257,101 +167,6 @@ async def test_ids_are_the_same_after_every_re_index(connection: Any) -> None:
     assert anna.id == before["Anna"]
     assert "+4930999" in anna.handles
     assert (await person(connection, STRANGER)).id == before[STRANGER]
-
-
-async def test_a_merge_outlives_re_indexing_and_can_be_undone(connection: Any) -> None:
-    await two_phones(connection)
-    anna, stranger = await person(connection, MAIL), await person(connection, STRANGER)
-    change = await merge_people(connection, MergePeople(person_id=anna.id, other_id=stranger.id))
-    assert change.can_be_undone
-    merged = await person(connection, STRANGER)
-    assert (merged.id, merged.name) == (anna.id, "Anna")
-    assert {one.handle: one.origin for one in merged.origins}[STRANGER] == "manual"
-    assert [one.id for one in merged.changes] == [change.id]
-    assert await found(connection, person=anna.id) == {
-        f"m {handle}" for handle in (MOBILE, WORK, STRANGER)
-    }
-    with pytest.raises(ProblemError) as raised:
-        await person(connection, stranger.id)
-    assert raised.value.problem.status == 404
-
-    await index_cards(connection, "d1", ("Anna", Card([MAIL])), moment=2)
-    assert (await person(connection, STRANGER)).id == anna.id
-    await index_cards(connection, "d1", ("Anna", Card([MOBILE, MAIL])), moment=3)
-
-    undone = await undo_change(connection, UndoPersonChange(change_id=change.id))
-    assert undone.undone_at is not None
-    assert not undone.can_be_undone
-    assert (await person(connection, STRANGER)).id == stranger.id
-    assert (await person(connection, MAIL)).handles == anna.handles
-    assert await undo_change(connection, UndoPersonChange(change_id=change.id)) == undone
-
-
-async def test_a_split_parts_what_a_card_joins(connection: Any) -> None:
-    await two_phones(connection)
-    anna = await person(connection, MAIL)
-    change = await split_person(
-        connection, SplitPerson(person_id=anna.id, handles=[MOBILE, "+49 (30) 1234567"])
-    )
-    assert (await person(connection, MAIL)).id == anna.id
-    other = await person(connection, MOBILE)
-    assert other.id == change.other_id
-    assert other.handles == [MOBILE, WORK]
-    async with connection.transaction():
-        await reread_seen(connection, "d1")
-        await read_cards(connection, "d1")
-    await refresh_people(connection)
-    assert (await person(connection, WORK)).id == change.other_id
-    await undo_change(connection, UndoPersonChange(change_id=change.id))
-    assert (await person(connection, MOBILE)).handles == anna.handles
-
-
-async def test_a_given_name_is_shown_everywhere_and_undone_in_order(connection: Any) -> None:
-    await two_phones(connection)
-    anna = await person(connection, MAIL)
-    first = await rename_person(connection, RenamePerson(person_id=anna.id, name=" Anna B. "))
-    second = await rename_person(connection, RenamePerson(person_id=anna.id, name="Mum"))
-    assert (await person(connection, WORK)).given_name == "Mum"
-    body = await list_artifacts(connection, ListArtifacts(device="d2"), most_bytes=ROOM)
-    names = {
-        one.sender.name for one in msgspec.json.decode(body, type=ArtifactPage).items if one.sender
-    }
-    assert names == {"Mum"}
-    assert await found(connection, "from:mum") == {f"m {MOBILE}", f"m {WORK}"}
-    with pytest.raises(ProblemError) as raised:
-        await undo_change(connection, UndoPersonChange(change_id=first.id))
-    assert raised.value.problem.status == 409
-    await undo_change(connection, UndoPersonChange(change_id=second.id))
-    assert (await person(connection, WORK)).name == "Anna B."
-    await rename_person(connection, RenamePerson(person_id=anna.id, name=None))
-    assert (await person(connection, WORK)).name == "Anna"
-    changes = (await list_changes(connection, ListPersonChanges())).items
-    assert [(one.kind, one.can_be_undone) for one in changes] == [
-        ("rename", True),
-        ("rename", False),
-        ("rename", False),
-    ]
-
-
-async def test_what_cannot_be_meant_is_refused_and_changes_nothing(connection: Any) -> None:
-    await two_phones(connection)
-    anna = (await person(connection, MAIL)).id
-    before = await people(connection)
-    wrong = [
-        (merge_people, MergePeople(person_id=anna, other_id=anna), 400),
-        (merge_people, MergePeople(person_id=anna, other_id="nobody"), 404),
-        (split_person, SplitPerson(person_id=anna, handles=[STRANGER]), 400),
-        (split_person, SplitPerson(person_id=anna, handles=[MOBILE, WORK, MAIL]), 400),
-        (rename_person, RenamePerson(person_id=anna, name="  "), 400),
-        (rename_person, RenamePerson(person_id=anna, name="a\x1bb"), 400),
-        (undo_change, UndoPersonChange(change_id="x"), 404),
-        (undo_change, UndoPersonChange(change_id=anna), 404),
-    ]
-    for change, request, status in wrong:
-        with pytest.raises(ProblemError) as raised:
-            await change(connection, request)
-        assert raised.value.problem.status == status
-    assert await people(connection) == before
 
 
 async def test_a_history_from_before_there_were_people_is_read_once(pool: Any) -> None:
