@@ -16,7 +16,6 @@ from litestar.types import Send
 from stream_zip import ZIP_AUTO, async_stream_zip
 
 from gateway import metrics
-from gateway.member_names import MemberNames, safe_member_name
 from gateway.ranges import Span
 from gateway.session_access import SessionAccess
 from gateway.streaming import Readahead
@@ -24,6 +23,7 @@ from shared.contracts.identifiers import BackupId
 from shared.contracts.problems import Problem, ProblemError
 from shared.contracts.requests import MAX_LIMIT, Page
 from shared.contracts.unlock import File, FileContent, ListFiles, OpenFile, ReadFile
+from shared.member_names import MemberNames, safe_member_name
 
 SKIPPED_NAME = "SKIPPED.txt"
 

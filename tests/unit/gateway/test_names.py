@@ -11,7 +11,7 @@ from gateway.disposition import (
     safe_media_type,
 )
 from gateway.front import is_host_served
-from gateway.member_names import MemberNames, safe_member_name
+from shared.member_names import MemberNames, safe_member_name
 
 
 @given(st.text(max_size=80))

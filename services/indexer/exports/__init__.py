@@ -1,0 +1,1 @@
+"""Taking things out: a selection of the history as one zip, made as a job, kept encrypted."""
