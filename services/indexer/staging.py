@@ -84,9 +84,8 @@ class StagedThread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StagedArtifact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One artifact as a parser yields it. ``ordinal`` is its place in the order of the kind."""
+    """One artifact as a parser yields it."""
 
-    ordinal: int = 0
     key: str
     payload: msgspec.Struct
     thread_key: str | None = None

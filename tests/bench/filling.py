@@ -101,7 +101,6 @@ def _artifacts(device: int, count: int) -> Iterator[StagedArtifact]:
         own = chance.random() < 0.45
         thread = chance.choices(threads, cum_weights=popular)[0]
         yield StagedArtifact(
-            ordinal=number,
             key=f"{device:08X}-0000-4000-8000-{number:012X}",
             payload=payloads[own],
             thread_key=thread,

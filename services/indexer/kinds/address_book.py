@@ -80,14 +80,14 @@ class _Reader:
             link = row["PersonLink"]
             if isinstance(link, int) and link >= 0 and self._is_shown(row):
                 self._linked.setdefault(link, []).append(rowid)
-        for ordinal, (rowid, row) in enumerate(self._people):
+        for rowid, row in self._people:
             tally.read += 1
             if not self._is_shown(row):
                 tally.skipped += 1
                 tally.note("A contact of an account that is off was left out.")
                 continue
             try:
-                self._sink.artifact(self._contact(ordinal, rowid, row))
+                self._sink.artifact(self._contact(rowid, row))
             except Exception as error:  # noqa: BLE001 -- one bad record costs one record
                 tally.undecodable += 1
                 tally.note(f"A contact could not be understood ({type(error).__name__}).")
@@ -97,10 +97,9 @@ class _Reader:
         store = self._stores.get(row["StoreID"])
         return store is None or store.is_shown
 
-    def _contact(self, ordinal: int, rowid: int, row: dict[str, Any]) -> StagedArtifact:
+    def _contact(self, rowid: int, row: dict[str, Any]) -> StagedArtifact:
         payload = self._payload(rowid, row)
         return StagedArtifact(
-            ordinal=ordinal,
             key=self._keys[rowid],
             occurred_at_us=cocoa_microseconds(row["CreationDate"]),
             title=display_name(payload) or text_of(row["DisplayName"]),

@@ -36,10 +36,11 @@ def day(number: int) -> dt.datetime:
     return EPOCH + dt.timedelta(days=number)
 
 
-def artifact(ordinal: int, key: str, text: str | None = None, **fields: Any) -> StagedArtifact:
+def artifact(number: int, key: str, text: str | None = None, **fields: Any) -> StagedArtifact:
+    """An artifact that is *number* seconds into the first day, unless *fields* say otherwise."""
     fields.setdefault("payload", Body())
-    fields.setdefault("occurred_at_us", int(day(0).timestamp()) * 1_000_000 + ordinal * 1_000_000)
-    return StagedArtifact(ordinal=ordinal, key=key, text=text, **fields)
+    fields.setdefault("occurred_at_us", int(day(0).timestamp()) * 1_000_000 + number * 1_000_000)
+    return StagedArtifact(key=key, text=text, **fields)
 
 
 def undescribed(

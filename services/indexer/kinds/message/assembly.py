@@ -76,7 +76,6 @@ class Assembly:
         self,
         row: Row,
         *,
-        ordinal: int,
         key: str,
         thread: StagedThread,
         also_in: tuple[str, ...],
@@ -165,7 +164,6 @@ class Assembly:
             flags=_flag_names(flags, chat_flags, has_date=at_us is not None),
         )
         return StagedArtifact(
-            ordinal=ordinal,
             key=key,
             thread_key=thread.key,
             occurred_at_us=at_us,
@@ -185,7 +183,6 @@ class Assembly:
         self,
         reaction: ReactionRow,
         *,
-        ordinal: int,
         key: str,
         target: str,
         thread: StagedThread,
@@ -194,7 +191,6 @@ class Assembly:
     ) -> StagedArtifact:
         """Return a reaction whose message this backup does not hold."""
         return StagedArtifact(
-            ordinal=ordinal,
             key=key,
             thread_key=thread.key,
             occurred_at_us=reaction.at_us,

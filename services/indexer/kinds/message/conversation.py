@@ -92,7 +92,6 @@ class _Pass:
         self._has_shared_keys = False
         self._reactions = self._read_reactions()
         self._folded = 0
-        self._ordinal = 0
         self._recoverable = store.read_recoverable()
         self._assembly = Assembly(
             store=store, handles=handles, people=self._people, files=files, tally=sink.tally
@@ -185,7 +184,6 @@ class _Pass:
                     encoded = None
                 if encoded is not None:
                     self._sink.row(encoded)
-                    self._ordinal += 1
                     continue
             try:
                 self._take(row, chats, attachments)
@@ -309,7 +307,6 @@ class _Pass:
         self._sink.artifact(
             self._assembly.message(
                 row,
-                ordinal=self._ordinal,
                 key=key,
                 thread=thread,
                 also_in=also_in,
@@ -319,7 +316,6 @@ class _Pass:
                 reactions=reactions or [],
             )
         )
-        self._ordinal += 1
 
     def _key(self, row: Row) -> str:
         guid = row[1]
@@ -363,12 +359,11 @@ class _Pass:
         return conversations.threads[number], also_in, conversations.flags[chat], deleted
 
     def _take_orphans(self, chats: ChatOfMessage) -> None:
-        for target, reaction in self._reactions.remaining():
+        for count, (target, reaction) in enumerate(self._reactions.remaining(), 1):
             thread, also_in, _, deleted = self._place(reaction.rowid, chats)
             self._sink.artifact(
                 self._assembly.orphan(
                     reaction,
-                    ordinal=self._ordinal,
                     key=self._key((reaction.rowid, reaction.guid)),
                     target=target,
                     thread=thread,
@@ -376,8 +371,7 @@ class _Pass:
                     deleted=deleted,
                 )
             )
-            self._ordinal += 1
-            if self._memory is not None and not self._ordinal % GROUP_ROWS:
+            if self._memory is not None and not count % GROUP_ROWS:
                 self._remember(None, 0, 0, 0)
         if self._memory is not None:
             self._remember(None, 0, 0, 0)
