@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from abc import abstractmethod
 from pathlib import Path
 
 from deploy.demo import bookmarks, interactions, open_tabs, web_visits
@@ -31,9 +32,9 @@ class _Web(Stores):
             self._sets += [{name: content} for content in _samples(path)]
         self._contents = [content for stores in self._sets for content in stores.values()]
 
+    @abstractmethod
     def sets(self) -> list[list[PhoneFile]]:
         """Return what whole phones hold."""
-        raise NotImplementedError
 
     @staticmethod
     def by_name(files: list[PhoneFile]) -> dict[str, bytes]:
