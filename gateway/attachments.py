@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from litestar import Request
 from litestar.response.base import ASGIResponse
@@ -14,6 +14,8 @@ from shared.bus import Bus
 from shared.contracts.identifiers import ArtifactId, BackupId
 from shared.contracts.indexer import LocateAttachment
 from shared.contracts.problems import ProblemError, locked, problem
+
+Found = TypeVar("Found")
 
 #: Another backup of the device may still have what one of these says is not there.
 _TRY_NEXT = frozenset(
@@ -68,8 +70,8 @@ async def respond_with_attachment(
 
 
 async def from_any(
-    backup_ids: Iterable[BackupId], respond: Callable[[BackupId], Awaitable[ASGIResponse]]
-) -> ASGIResponse:
+    backup_ids: Iterable[BackupId], respond: Callable[[BackupId], Awaitable[Found]]
+) -> Found:
     """Return what the first of some backups gives that can; raises as above."""
     refusals: list[ProblemError] = []
     for backup_id in backup_ids:

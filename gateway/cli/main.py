@@ -28,6 +28,7 @@ _COMMANDS = {
     "index": ("indexing", "index", "Index a backup so that it can be read and searched."),
     "rules": ("rules", "rules", "Index backups by rule, without being asked each time."),
     "threads": ("threads", "threads", "List conversations; read one with 'threads show'."),
+    "note": ("notes", "note", "Read a note; a locked one with its own passphrase."),
     "people": ("people", "people", "List people over all devices; merge, split, rename, undo."),
     "search": ("search", "search", "Search everything that is indexed."),
     "jobs": ("jobs", "jobs", "List long-running work; show, cancel, retry."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,7 +26,7 @@ from shared.contracts.identifiers import BackupId, JobId, SessionId
 from shared.contracts.indexer import JobAccepted, RequestIndex
 from shared.contracts.jobs import CancelJob, GetJob, Job, ListJobs, RetryJob
 from shared.contracts.problems import ProblemError, bad_request, locked, not_found, problem
-from shared.contracts.requests import Page
+from shared.contracts.requests import Page, Request
 
 
 class Commands:
@@ -34,6 +35,16 @@ class Commands:
     def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus) -> None:
         self._pool = pool
         self._bus = bus
+
+    def answers(self) -> dict[type[Request[Any]], Callable[..., Awaitable[object]]]:
+        """Return which of the handlers below answers what."""
+        return {
+            RequestIndex: self.request_index,
+            ListJobs: self.list_jobs,
+            GetJob: self.get_job,
+            CancelJob: self.cancel_job,
+            RetryJob: self.retry_job,
+        }
 
     async def request_index(self, request: RequestIndex, context: RequestContext) -> JobAccepted:
         """Take an index run, or name the one that is under way for this backup."""

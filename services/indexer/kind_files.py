@@ -170,3 +170,17 @@ class KindFiles:
         return UnreadError(
             KindReport(kind=self._parser.kind, state=state, missing_files=missing, note=note)
         )
+
+
+async def fetch_store(
+    files: SessionFiles, domain: str, relative_path: str, folder: Path
+) -> Path | None:
+    """Copy one database with its log into *folder*; None when the backup does not hold it."""
+    store = folder / _COPY
+    for suffix in ("", *_SIBLINGS):
+        file = await files.find(domain, f"{relative_path}{suffix}")
+        if file is not None and file.present is not False:
+            await files.copy(file, store.with_name(f"{_COPY}{suffix}"))
+        elif not suffix:
+            return None
+    return store

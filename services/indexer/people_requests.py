@@ -25,6 +25,7 @@ from shared.contracts.people import (
     SplitPerson,
     UndoPersonChange,
 )
+from shared.contracts.requests import Request
 
 
 class PeopleRequests:
@@ -34,7 +35,14 @@ class PeopleRequests:
         self._pool = pool
         self._bus = bus
 
-    def plain(
+    def answers(self) -> dict[type[Request[Any]], Callable[..., Awaitable[object]]]:
+        """Return which of the handlers below answers what."""
+        return {
+            **{request_type: self._plain(answer) for request_type, answer in _PLAIN.items()},
+            GetPerson: self.get_person,
+        }
+
+    def _plain(
         self, answer: Callable[[Any, Any], Awaitable[Any]]
     ) -> Callable[[Any, RequestContext], Awaitable[Any]]:
         """Return the handler of a request that *answer* answers."""
@@ -52,7 +60,7 @@ class PeopleRequests:
 
 
 #: Requests that need nothing but the database.
-PLAIN: dict[type[Any], Callable[[Any, Any], Awaitable[Any]]] = {
+_PLAIN: dict[type[Any], Callable[[Any, Any], Awaitable[Any]]] = {
     ListPeople: list_people,
     ListPersonChanges: list_changes,
     MergePeople: merge_people,

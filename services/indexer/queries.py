@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg
 
@@ -46,10 +46,8 @@ from shared.contracts.indexer import (
     ThumbnailLocation,
 )
 from shared.contracts.problems import ProblemError
-from shared.contracts.requests import Page
+from shared.contracts.requests import Page, Request
 from shared.postgres import FAILED
-
-RequestT = TypeVar("RequestT")
 
 _LABELS = {kind: parser.title for kind, parser in PARSERS.items()}
 _SCAN_NOTE = (
@@ -86,7 +84,18 @@ class Queries:
                     labels=_LABELS,
                 )
 
-    def paged(
+    def answers(self) -> dict[type[Request[Any]], Callable[..., Awaitable[object]]]:
+        """Return which of the handlers below answers what."""
+        return {
+            **{request_type: self._paged(fetch) for request_type, fetch in _PAGED.items()},
+            Search: self.search,
+            ListKinds: self.list_kinds,
+            GetIndexStates: self.get_index_states,
+            LocateAttachment: self.locate_attachment,
+            LocateThumbnail: self.locate_thumbnail,
+        }
+
+    def _paged(
         self, fetch: Callable[..., Awaitable[bytes]]
     ) -> Callable[[Any, RequestContext], Awaitable[Serialized]]:
         """Return the handler of a request that *fetch* answers in bytes."""
@@ -148,7 +157,7 @@ class Queries:
 
 
 #: Requests whose answers are pages of bytes.
-PAGED: dict[type[Any], Callable[..., Awaitable[bytes]]] = {
+_PAGED: dict[type[Any], Callable[..., Awaitable[bytes]]] = {
     ListThreads: list_threads,
     ListThreadArtifacts: list_thread_artifacts,
     ListArtifacts: list_artifacts,

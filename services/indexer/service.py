@@ -10,9 +10,10 @@ from services.indexer import abandoned
 from services.indexer.commands import Commands
 from services.indexer.handlers import EventHandlers
 from services.indexer.index_run import IndexRunner
+from services.indexer.locked_notes import LockedNotes
 from services.indexer.nightly import read_clock
-from services.indexer.people_requests import PLAIN, PeopleRequests
-from services.indexer.queries import PAGED, Queries
+from services.indexer.people_requests import PeopleRequests
+from services.indexer.queries import Queries
 from services.indexer.rule_checks import RuleChecks
 from services.indexer.rule_commands import RuleCommands
 from services.indexer.rule_events import RuleEvents
@@ -26,16 +27,6 @@ from shared.contracts.events import (
     IndexRequested,
     SessionOpened,
 )
-from shared.contracts.indexer import (
-    GetIndexStates,
-    ListKinds,
-    LocateAttachment,
-    LocateThumbnail,
-    RequestIndex,
-    Search,
-)
-from shared.contracts.jobs import CancelJob, GetJob, ListJobs, RetryJob
-from shared.contracts.people import GetPerson
 from shared.postgres import FAILED
 from shared.runtime import Runtime
 from shared.scratch import Scratch
@@ -101,22 +92,11 @@ async def start(runtime: Runtime) -> None:
     queries = Queries(pool=runtime.pool, bus=runtime.bus)
     runtime.tasks.create_task(queries.warm_up(), name="indexer warm up")
 
-    await runtime.serve(RequestIndex, commands.request_index)
-    await runtime.serve(ListJobs, commands.list_jobs)
-    await runtime.serve(GetJob, commands.get_job)
-    await runtime.serve(CancelJob, commands.cancel_job)
-    await runtime.serve(RetryJob, commands.retry_job)
-    for request_type, fetch in PAGED.items():
-        await runtime.serve(request_type, queries.paged(fetch))
     people = PeopleRequests(pool=runtime.pool, bus=runtime.bus)
-    for request_type, answer in PLAIN.items():
-        await runtime.serve(request_type, people.plain(answer))
-    await runtime.serve(GetPerson, people.get_person)
-    await runtime.serve(Search, queries.search)
-    await runtime.serve(ListKinds, queries.list_kinds)
-    await runtime.serve(GetIndexStates, queries.get_index_states)
-    await runtime.serve(LocateAttachment, queries.locate_attachment)
-    await runtime.serve(LocateThumbnail, queries.locate_thumbnail)
+    notes = LockedNotes(pool=runtime.pool, bus=runtime.bus, scratch=scratch)
+    for part in (commands, queries, people, notes):
+        for request_type, answer in part.answers().items():
+            await runtime.serve(request_type, answer)
     runtime.consume(
         {
             IndexRequested: on_index_requested,

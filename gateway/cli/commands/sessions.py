@@ -44,7 +44,7 @@ def unlock(
     if passphrase_fd is not None:
         passphrase = read_secret(passphrase_fd)
     elif found["encrypted"]:
-        passphrase = _ask_passphrase(found["name"] or found["id"])
+        passphrase = ask_passphrase(found["name"] or found["id"])
     with console(error=True).status("Deriving the key…"):
         opened = client.request(
             "POST",
@@ -92,7 +92,8 @@ def lock(context: click.Context, *, backup: str | None, everything: bool, as_jso
         say(f"Locked ({closed} open session{'s' if closed != 1 else ''}).")
 
 
-def _ask_passphrase(name: str) -> str:
+def ask_passphrase(name: str) -> str:
+    """Return what a person types, unseen; without a terminal there is nobody to ask."""
     if not sys.stdin.isatty():
         raise Failure(
             "There is no terminal to ask for the passphrase.", "Use --passphrase-fd.", exit_code=2

@@ -18,7 +18,7 @@ class NoteParser(KindParser):
     note = (
         "Notes of all accounts with folders, lists, checklists, tables, links, tags and files. "
         "Drawings and scans are shown as the pictures that the phone made of them. Locked notes "
-        "are listed by title and folder only: what is in them is never read."
+        "are listed by title and folder only; `keepsake note` shows one to who has its passphrase."
     )
     version = 1
     files = (

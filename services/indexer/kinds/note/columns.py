@@ -49,3 +49,10 @@ PREVIEW = {
     "key": "ZIDENTIFIER", "attachment": "ZATTACHMENT#", "generation": "ZGENERATION#",
     "width": "ZWIDTH", "height": "ZHEIGHT", "scale": "ZSCALE",
 }  # fmt: skip
+#: What a lock is made of: columns of the note, and of its content where that has one of its own.
+SEALED = {
+    "salt": "ZCRYPTOSALT",
+    "wrapped_key": "ZCRYPTOWRAPPEDKEY",
+    "vector": "ZCRYPTOINITIALIZATIONVECTOR",
+    "tag": "ZCRYPTOTAG",
+}

@@ -1,7 +1,8 @@
 """Opening a note that is locked with a password of its own, by those who know that password.
 
 Nothing calls this while notes are indexed: what is locked stays locked. It is for somebody who
-asks for one note and gives its password, and what it returns is for that person alone.
+asks for one note and gives its password (``opening``), and what it returns is for that person
+alone.
 Notes that are locked with the code of the phone have their key elsewhere and cannot be opened.
 """
 

@@ -24,6 +24,7 @@ from services.indexer.kinds.note.columns import (
     MEDIA,
     NOTE,
     PREVIEW,
+    SEALED,
 )
 from services.indexer.kinds.protocol import Tally, UnsupportedStoreError
 from services.indexer.kinds.records import Record, note_damage
@@ -200,6 +201,31 @@ class NoteStore:
                     found[note] = Content(number, length, data, bool(is_encrypted))
         except sqlite3.Error:
             note_damage(self.tally)
+        return found
+
+    def numbered(self, key: str) -> list[int]:
+        """Return the numbers of the notes with an identity; there should be one."""
+        statement = (
+            f"select Z_PK from {TABLE} where {self.notes.where} and ZIDENTIFIER = ?"  # noqa: S608 -- as above
+            " order by Z_PK limit 10"
+        )
+        return [row[0] for row in self.database.rows(statement, (key,)) if type(row[0]) is int]
+
+    def sealed(self, number: int, content: int) -> dict[str, object]:
+        """Return what a note's lock is made of; the content's own values go before the note's."""
+        found: dict[str, object] = {}
+        for table, row in ((TABLE, number), (DATA, content)):
+            there = {
+                name: column
+                for name, column in SEALED.items()
+                if column in self.database.columns(table)
+            }
+            if not there:
+                continue
+            statement = f"select {', '.join(there.values())} from {table} where Z_PK = ?"  # noqa: S608 -- as above
+            for values in self.database.rows(statement, (row,)):
+                given = zip(there, values, strict=True)
+                found |= {name: value for name, value in given if value is not None}
         return found
 
     def body(self, number: int) -> bytes | None:
