@@ -21,7 +21,12 @@ import msgspec
 from services.indexer import frames
 from services.indexer.errors import WorkerError
 from services.indexer.frames import WorkerRequest
-from services.indexer.staging import COPY_HEADER, COPY_TRAILER, StagedThread
+from services.indexer.staging import (
+    COPY_HEADER,
+    COPY_TRAILER,
+    TOO_MANY_THREADS,
+    StagedThread,
+)
 from shared.contracts.indexer import KindReport
 
 WORKER_COMMAND = (sys.executable, "-m", "services.indexer.caged_worker", str(os.getpid()))
@@ -127,7 +132,7 @@ class Parsing:
         if kind == frames.THREADS:
             self.threads.extend(_decode(body, list[StagedThread]))
             if len(self.threads) > _MOST_THREADS:
-                raise WorkerError("The store claims to hold more threads than a phone can.")
+                raise WorkerError(TOO_MANY_THREADS)
         elif kind == frames.LAPSED:
             self.lapsed = body
         elif kind == frames.REMEMBERED:

@@ -83,6 +83,10 @@ class StagedThread(msgspec.Struct, frozen=True, kw_only=True):
     raw_keys: list[str]
 
 
+#: What is said of a store with more threads than the history takes.
+TOO_MANY_THREADS = "The store claims to hold more threads than a phone can."
+
+
 class StagedArtifact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One artifact as a parser yields it."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.protocol import Sink, Tally
-from services.indexer.staging import StagedArtifact
+from services.indexer.staging import TOO_MANY_THREADS, StagedArtifact
 
 Record = dict[str, Any]
 
@@ -71,6 +71,16 @@ def note_too_many_parts(tally: Tally) -> None:
     tally.note("A record claims to have more parts than any has.")
 
 
+def note_too_many_threads(tally: Tally) -> None:
+    """Say that a list, folder or album was left out, for no phone has so many."""
+    tally.note(TOO_MANY_THREADS)
+
+
+def note_too_many_records(tally: Tally) -> None:
+    """Say that records were left out, for no phone has so many."""
+    tally.note("The store claims to hold more records than a phone can.")
+
+
 def fields_of(there: Container[str], columns: Sequence[str]) -> str:
     """Return what stands behind ``select`` for *columns*; those that are not *there* are null."""
     return ", ".join(
@@ -116,7 +126,7 @@ def by_number(
     found: dict[int, Record] = {}
     for row in walk(database, table, (key, *columns), tally):
         if most is not None and len(found) >= most:
-            tally.note("The store claims to hold more threads than a phone can.")
+            note_too_many_threads(tally)
             break
         if isinstance(row[key], int):
             found[row[key]] = row

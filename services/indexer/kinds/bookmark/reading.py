@@ -27,7 +27,7 @@ from services.indexer.kinds.database import Database
 from services.indexer.kinds.keyed_archive import load_plist
 from services.indexer.kinds.phone_time import unix_microseconds, utc
 from services.indexer.kinds.protocol import ParserInputs, Sink, Tally, UnsupportedStoreError
-from services.indexer.kinds.records import Record, Records, key_of, walk
+from services.indexer.kinds.records import Record, Records, key_of, note_too_many_threads, walk
 from services.indexer.kinds.rows_by_number import rows_by_number
 from services.indexer.kinds.rows_in_order import rows_in_order
 from services.indexer.kinds.safari_attributes import added_microseconds, read_attributes
@@ -99,7 +99,7 @@ def _read_folders(database: Database, threads: dict[str, StagedThread], tally: T
         if isinstance(row["id"], int)
     }
     if len(rows) > MOST_FOLDERS:
-        tally.note("The store claims to hold more threads than a phone can.")
+        note_too_many_threads(tally)
     folders = Folders(rows)
     threads.setdefault(TOP.key, TOP.thread)
     for number in rows:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from services.indexer.kinds.named_place import Place
 from services.indexer.kinds.recurrence import Recurrence
 
 #: ``invitation``: one to share a calendar, or an answer, in the phone's inbox of the calendar.
@@ -33,16 +34,6 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_published: bool = False
     #: Where it is subscribed from, or published at.
     url: str | None = None
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A place by its name and address, in degrees where the phone found it."""
-
-    title: str | None = None
-    address: str | None = None
-    latitude: float | None = None
-    longitude: float | None = None
-    radius_metres: float | None = None
 
 
 class Guest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

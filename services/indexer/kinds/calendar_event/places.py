@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.indexer.kinds.batched_rows import BatchedRows
-from services.indexer.kinds.calendar_event.payload import Place
 from services.indexer.kinds.database import Database
+from services.indexer.kinds.named_place import Place, named_place
 from services.indexer.kinds.protocol import Tally
 from services.indexer.kinds.records import Record
-from services.indexer.kinds.values import coordinates_of, float_of, text_of
 
 _COLUMNS = ("title", "address", "latitude", "longitude", "radius")
-_LONGEST = 4000
-#: No alarm is about a circle that is larger than Earth.
-_LARGEST_RADIUS = 40_000_000
 
 
 class Places:
@@ -36,15 +32,10 @@ class Places:
 
 def place_of(row: Record) -> Place | None:
     """Return the place in a row, or None for an empty one."""
-    title, address = text_of(row["title"]), text_of(row["address"])
-    at = coordinates_of(row["latitude"], row["longitude"])
-    if not (title or address or at):
-        return None
-    radius = float_of(row["radius"])
-    return Place(
-        title=None if title is None else title[:_LONGEST],
-        address=None if address is None else address[:_LONGEST],
-        latitude=None if at is None else at[0],
-        longitude=None if at is None else at[1],
-        radius_metres=radius if radius and 0 < radius <= _LARGEST_RADIUS else None,
+    return named_place(
+        title=row["title"],
+        address=row["address"],
+        latitude=row["latitude"],
+        longitude=row["longitude"],
+        radius=row["radius"],
     )

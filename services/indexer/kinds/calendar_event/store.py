@@ -14,12 +14,12 @@ import msgspec
 
 from services.indexer.kinds.batched_rows import BatchedRows, Parts, numbers_in
 from services.indexer.kinds.calendar_event.calendars import MOST_CALENDARS, Calendars, Identities
-from services.indexer.kinds.calendar_event.payload import Place
 from services.indexer.kinds.calendar_event.people import COLUMNS as GUEST_COLUMNS
 from services.indexer.kinds.calendar_event.people import Guests
 from services.indexer.kinds.calendar_event.places import Places, place_of
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
+from services.indexer.kinds.named_place import Place
 from services.indexer.kinds.protocol import Tally
 from services.indexer.kinds.records import Record, by_number
 from services.indexer.kinds.values import text_of

@@ -25,7 +25,7 @@ from services.indexer.kinds.protocol import (
     Tally,
     UnsupportedStoreError,
 )
-from services.indexer.kinds.records import Records, key_of
+from services.indexer.kinds.records import Records, key_of, note_too_many_records
 from services.indexer.kinds.values import text_of
 from services.indexer.staging import StagedArtifact
 from shared.ios_backup.errors import DamagedPropertyList
@@ -53,7 +53,7 @@ def parse_apps(inputs: ParserInputs, sink: Sink) -> None:
     bundles = sums.keys() | listed
     if len(bundles) > _MOST_APPS:
         tally.skipped += len(bundles) - _MOST_APPS
-        tally.note("The store claims to hold more records than a phone can.")
+        note_too_many_records(tally)
     records = Records(sink, total=len(bundles))
     # Icons are read when their turn has come: all at once they are some tens of megabytes.
     for _, bundle in sorted((reader.moment(one), one) for one in sorted(bundles)[:_MOST_APPS]):

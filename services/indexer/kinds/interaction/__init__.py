@@ -15,7 +15,7 @@ class InteractionParser(KindParser):
         "which app, deleted conversations among them, and totals for each person. It holds no "
         "content, and the phone forgets single entries after some weeks."
     )
-    version = 1
+    version = 2
     needs_apps = True
     files = (
         NeededFile(domain="HomeDomain", relative_path="Library/CoreDuet/People/interactionC.db"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial
 from itertools import islice
 
+from services.indexer.kinds.app_names import AppNames
 from services.indexer.kinds.core_data import find_join
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
@@ -40,17 +41,8 @@ _LONGEST_TEXT = 4_000
 #: Longer than a day is no call.
 _LONGEST_SECONDS = 86_400
 _DIRECTIONS = {0: "incoming", 1: "outgoing"}
-#: Apps of the phone itself, which backups do not list.
-_OWN_APPS = {
-    "com.apple.MobileSMS": "Messages",
-    "com.apple.mobilephone": "Phone",
-    "com.apple.InCallService": "Phone",
-    "com.apple.facetime": "FaceTime",
-    "com.apple.mobilemail": "Mail",
-    "com.apple.mobilecal": "Calendar",
-    "com.apple.mobilenotes": "Notes",
-    "com.apple.mobileslideshow": "Photos",
-}
+#: Calls are noted under the screen that shows them.
+_SCREENS = {"com.apple.InCallService": "com.apple.mobilephone"}
 
 
 def parse_interactions(inputs: ParserInputs, sink: Sink) -> None:
@@ -69,7 +61,7 @@ class _Reader:
         self._database = database
         self._sink = sink
         self._people = People(database, Handles(inputs.region), sink.tally)
-        self._names = {app.bundle_id: app.name for app in islice(inputs.apps(), _MOST_APPS)}
+        self._names = AppNames(inputs)
         self._attached = find_join(database, "Z_#INTERACTIONS", "Z_#INTERACTIONS", "Z_#ATTACHMENTS")
         self._apps: set[str] = set()
         self._said: dict[str, int] = {}
@@ -189,7 +181,7 @@ class _Reader:
         return f"person:{said}" if count == 1 else f"person:{said}#{count}"
 
     def _name(self, app: str | None) -> str | None:
-        return None if app is None else self._names.get(app) or _OWN_APPS.get(app)
+        return None if app is None else self._names.name(_SCREENS.get(app, app))
 
     def _thread(self, app: str | None) -> str | None:
         if app is not None and app not in self._apps and len(self._apps) < _MOST_APPS:

@@ -10,7 +10,7 @@ from services.indexer.kinds.photo.payload import Album
 from services.indexer.kinds.photo.times import moment_us
 from services.indexer.kinds.photo.vocabulary import SHARED_ALBUM, USER_ALBUM, USER_FOLDER
 from services.indexer.kinds.protocol import Tally
-from services.indexer.kinds.records import Record, by_number, key_of
+from services.indexer.kinds.records import Record, by_number, key_of, note_too_many_threads
 from services.indexer.kinds.values import flag_of, text_of
 from services.indexer.staging import StagedThread
 
@@ -22,7 +22,6 @@ _COLUMNS = (
 _DEEPEST_FOLDER = 20
 #: A phone has thousands of albums at most.
 _MOST_ALBUMS = 50_000
-_TOO_MANY = "The store claims to hold more threads than a phone can."
 
 
 class Albums:
@@ -38,7 +37,7 @@ class Albums:
             if row["ZKIND"] in (USER_ALBUM, SHARED_ALBUM) and not flag_of(row["ZTRASHEDSTATE"])
         ]
         if len(shown) > _MOST_ALBUMS:
-            tally.note(_TOO_MANY)
+            note_too_many_threads(tally)
             del shown[_MOST_ALBUMS:]
         # The first album of a photo is the oldest one, whichever row number it has.
         shown.sort(key=lambda one: (_made_us(one[1]), _key(*one)))

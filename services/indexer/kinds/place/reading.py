@@ -22,7 +22,7 @@ from services.indexer.kinds.place.assembly import (
 )
 from services.indexer.kinds.place.guides import read_guides
 from services.indexer.kinds.protocol import Sink, UnsupportedStoreError
-from services.indexer.kinds.records import Record, Records, by_number, walk
+from services.indexer.kinds.records import Record, Records, by_number, note_too_many_records, walk
 from services.indexer.kinds.values import text_of
 from services.indexer.staging import StagedArtifact
 
@@ -113,7 +113,7 @@ class _Reader:
         rest = f"limit {_MOST_ROWS + 1}"
         for row in walk(self._database, table, ("Z_PK", when), self._sink.tally, rest=rest):
             if len(found) >= _MOST_ROWS:
-                self._sink.tally.note("The store claims to hold more records than a phone can.")
+                note_too_many_records(self._sink.tally)
                 break
             if isinstance(row["Z_PK"], int):
                 found.append((cocoa_microseconds(row[when]) or 0, row["Z_PK"]))

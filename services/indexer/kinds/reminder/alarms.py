@@ -9,9 +9,10 @@ import msgspec
 
 from services.indexer.kinds.calendar_time import moment, zone_of
 from services.indexer.kinds.keyed_archive import load_archive
+from services.indexer.kinds.named_place import named_place
 from services.indexer.kinds.records import Record
-from services.indexer.kinds.reminder.payload import Alarm, Place
-from services.indexer.kinds.values import coordinates_of, flag_of, float_of, int_of, text_of
+from services.indexer.kinds.reminder.payload import Alarm
+from services.indexer.kinds.values import flag_of, float_of, int_of
 
 _PROXIMITIES = {1: "arrive", 2: "leave"}
 _CAR = {1: "car_connected", 2: "car_disconnected"}
@@ -21,8 +22,6 @@ _MONTH = 4
 _MOST_ALARMS = 100
 _LONGEST_OFFSET_SECONDS = 10 * 366 * 86_400
 _LARGEST_JSON = 64 * 1024
-_LARGEST_RADIUS = 40_000_000
-_LONGEST = 4000
 
 
 class _Delta(msgspec.Struct):
@@ -41,18 +40,13 @@ def alarm_of(row: Record, trigger: Record | None) -> Alarm | None:
     raw: dict[str, int] = {}
     offset = float_of(trigger["ZTIMEINTERVAL"])
     local, zone = clock_of(trigger["ZDATECOMPONENTSDATA"])
-    at = coordinates_of(trigger["ZLATITUDE"], trigger["ZLONGITUDE"])
-    title, address = text_of(trigger["ZTITLE"]), text_of(trigger["ZADDRESS"])
-    radius = float_of(trigger["ZRADIUS"])
-    place = None
-    if at or title or address:
-        place = Place(
-            title=None if title is None else title[:_LONGEST],
-            address=None if address is None else address[:_LONGEST],
-            latitude=None if at is None else at[0],
-            longitude=None if at is None else at[1],
-            radius_metres=radius if radius and 0 < radius <= _LARGEST_RADIUS else None,
-        )
+    place = named_place(
+        title=trigger["ZTITLE"],
+        address=trigger["ZADDRESS"],
+        latitude=trigger["ZLATITUDE"],
+        longitude=trigger["ZLONGITUDE"],
+        radius=trigger["ZRADIUS"],
+    )
     proximity = None
     number = int_of(trigger["ZPROXIMITY"])
     if place is not None:

@@ -13,7 +13,7 @@ from services.indexer.kinds.database import Database
 from services.indexer.kinds.handles import Handles
 from services.indexer.kinds.keyed_archive import load_archive
 from services.indexer.kinds.protocol import Sink, Tally
-from services.indexer.kinds.records import Record, key_of, walk
+from services.indexer.kinds.records import Record, key_of, note_too_many_threads, walk
 from services.indexer.kinds.reminder.objects import OBJECTS, columns_by_name, merged
 from services.indexer.kinds.reminder.payload import ReminderList
 from services.indexer.kinds.values import flag_of, int_of, text_of, uuid_of
@@ -123,7 +123,7 @@ class Lists:
             found: list[tuple[int, Record]] = []
             for row in walk(database, table, names, tally, rest=rest):
                 if len(found) == _MOST_LISTS:
-                    tally.note("The store claims to hold more threads than a phone can.")
+                    note_too_many_threads(tally)
                     break
                 if isinstance(row["Z_PK"], int):
                     found.append((row["Z_PK"], merged(row, columns) | {"Z_ENT": row["Z_ENT"]}))

@@ -12,7 +12,7 @@ from services.indexer.kinds.calendar_event.store import Item
 from services.indexer.kinds.calendar_time import FLOATING, moment, moment_us, nearest_day, zone_of
 from services.indexer.kinds.records import Record, key_of
 from services.indexer.kinds.reminder.assembly import artifact_of, priority_of, text
-from services.indexer.kinds.reminder.payload import Alarm, Place, ReminderList, ReminderPayload
+from services.indexer.kinds.reminder.payload import Alarm, ReminderList, ReminderPayload
 from services.indexer.kinds.values import flag_of, text_of
 from services.indexer.staging import StagedArtifact
 
@@ -71,20 +71,11 @@ def _list(calendar: Calendar) -> ReminderList:
 
 
 def _alarm(alarm: EventAlarm) -> Alarm:
-    place = alarm.place
     return Alarm(
         offset_seconds=alarm.offset_seconds,
         at=alarm.at,
         proximity=alarm.proximity,
-        place=None
-        if place is None
-        else Place(
-            title=place.title,
-            address=place.address,
-            latitude=place.latitude,
-            longitude=place.longitude,
-            radius_metres=place.radius_metres,
-        ),
+        place=alarm.place,
         is_off=alarm.is_off,
         acknowledged_at=alarm.acknowledged_at,
         raw=alarm.raw,

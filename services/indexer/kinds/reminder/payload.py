@@ -6,6 +6,7 @@ import datetime as dt
 
 import msgspec
 
+from services.indexer.kinds.named_place import Place
 from services.indexer.kinds.recurrence import Recurrence
 
 
@@ -24,16 +25,6 @@ class ReminderList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     emblem: str | None = None
     #: ``#RRGGBB``.
     colour: str | None = None
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A place by its name and address, in degrees."""
-
-    title: str | None = None
-    address: str | None = None
-    latitude: float | None = None
-    longitude: float | None = None
-    radius_metres: float | None = None
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
