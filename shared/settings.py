@@ -118,6 +118,20 @@ class IndexerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     nightly_at: ClockTime = "03:30"
 
 
+class ExportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long exports are kept, how many and how large, and the bounds of their process."""
+
+    #: Null means as long as a session lives.
+    ttl_seconds: Positive | None = None
+    most: Positive = 10
+    #: Of all exports together.
+    most_bytes: Positive = 100 << 30
+    #: What is left free on the disk that they share with the database.
+    spare_bytes: Annotated[int, Meta(ge=0)] = 512 << 20
+    worker_memory_bytes: Positive = 1 << 30
+    worker_cpu_seconds: Positive = 6 * 3600
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every setting, complete: paths are absolute, defaults filled in."""
 
@@ -136,6 +150,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     discovery: DiscoverySettings = DiscoverySettings()
     unlock: UnlockSettings = UnlockSettings()
     indexer: IndexerSettings = IndexerSettings()
+    exports: ExportSettings = ExportSettings()
     #: Dotted names that somebody set, in contrast to defaults.
     explicit: frozenset[str] = frozenset()
 

@@ -14,10 +14,8 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from services.indexer.storage_jobs import UNDER_WAY
+from services.indexer.storage_jobs import UNDER_WAY, export_lock, requested_again, to_run
 from shared.bus import publish
-from shared.contracts.events import IndexRequested
-from shared.contracts.identifiers import BackupId, JobId, SessionId
 from shared.postgres import is_away
 
 if TYPE_CHECKING:
@@ -60,25 +58,20 @@ async def ask_again(pool: asyncpg.Pool[Any], *, older_than_seconds: float) -> li
             age,
             max(older_than_seconds, 1.0),
         ):
-            if row["device"] is not None and not await connection.fetchval(
+            held = export_lock(str(row["id"])) if row["kind"] == "export" else row["device"]
+            if held is not None and not await connection.fetchval(
                 "select pg_try_advisory_xact_lock(hashtextextended($1, 1))",
-                f"indexer:{row['device']}",
+                f"indexer:{held}",
             ):
-                # A run of this device is going on, maybe this one.
+                # A run of this device, or of this export, is going on, maybe this one.
                 continue
             event_id = uuid5(row["id"], f"asked again {row['slot']}")
             if await _was_published(connection, event_id):
                 continue
+            job = to_run(row)
             await publish(
                 connection,
-                IndexRequested(
-                    job_id=JobId(str(row["id"])),
-                    backup_id=BackupId(str(row["backup_id"])),
-                    session_id=None
-                    if row["session_id"] is None
-                    else SessionId(str(row["session_id"])),
-                    kinds=row["kinds"],
-                ),
+                requested_again(job, job.session_id),
                 service="indexer",
                 event_id=event_id,
             )

@@ -8,21 +8,26 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from services.indexer.exports.request import is_held
 from services.indexer.index_run import readable_revision
 from services.indexer.kinds import PARSERS
 from services.indexer.session_files import SessionFiles
 from services.indexer.storage_jobs import (
+    UNDER_WAY,
+    ExportJob,
+    IndexJob,
     create_job,
     find_job,
     get_job,
     list_jobs,
     request_cancel,
+    requested_again,
     reset_job,
 )
 from shared.bus import Bus, RequestContext, publish
 from shared.contracts.discovery import LocateBackup
 from shared.contracts.events import IndexRequested
-from shared.contracts.identifiers import BackupId, JobId, SessionId
+from shared.contracts.identifiers import BackupId, JobId
 from shared.contracts.indexer import JobAccepted, RequestIndex
 from shared.contracts.jobs import CancelJob, GetJob, Job, ListJobs, RetryJob
 from shared.contracts.problems import ProblemError, bad_request, locked, not_found, problem
@@ -93,30 +98,34 @@ class Commands:
         if job is None:
             raise not_found("job")
         session_id = request.session_id or job.session_id
-        if job.state not in ("interrupted", "failed", "cancelled"):
-            raise _not_retried()
-        await self._check_readable(
-            job.backup_id, session_id, may_refer=job.origin != "person" and session_id is None
-        )
+        await self._check_retry(job, session_id)
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                reset = await reset_job(connection, job.id, session_id=session_id)
-                if reset is None:
+                if not await reset_job(connection, job.id, session_id=session_id):
                     raise _not_retried()
                 await publish(
                     connection,
-                    IndexRequested(
-                        job_id=job.id,
-                        backup_id=BackupId(job.backup_id),
-                        session_id=None if session_id is None else SessionId(session_id),
-                        kinds=job.kinds,
-                    ),
+                    requested_again(job, session_id),
                     service="indexer",
                     traceparent=context.traceparent,
                 )
         except asyncpg.UniqueViolationError:
             raise _not_retried() from None
         return await get_job(self._pool, job.id)
+
+    async def _check_retry(self, job: IndexJob | ExportJob, session_id: str | None) -> None:
+        if isinstance(job, ExportJob):
+            # One that is completed passes away with the indexer that made it.
+            if job.state in UNDER_WAY or (
+                job.state == "completed" and await is_held(self._bus, job.id)
+            ):
+                raise _not_retried()
+            return
+        if job.state not in ("interrupted", "failed", "cancelled"):
+            raise _not_retried()
+        await self._check_readable(
+            job.backup_id, session_id, may_refer=job.origin != "person" and session_id is None
+        )
 
     async def _check_readable(
         self, backup_id: str, session_id: str | None, *, may_refer: bool = False
@@ -148,5 +157,6 @@ def _not_retried() -> ProblemError:
         "conflict",
         "The job cannot be run again now.",
         409,
-        "Only jobs that were interrupted, failed or cancelled are run again, one per backup.",
+        "Only jobs that were interrupted, failed or cancelled are run again, one per backup; and"
+        " exports that are not there any more.",
     )

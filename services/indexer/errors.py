@@ -1,8 +1,9 @@
 """Errors of the indexer.
 
 IndexerError
-├── WorkerError       a parser process crashed, hung, or said something that is not a frame
+├── WorkerError        a process of ours crashed, hung, or said something that is not a frame
 ├── BackupChangedError the backup is not the revision that the run began with
+├── JobIsOverError     somebody else ended the job while it waited for its turn
 └── RunCancelledError  a person asked for the run to stop
 """
 
@@ -56,3 +57,7 @@ def no_space() -> ProblemError:
 
 class RunCancelledError(IndexerError):
     """The job was cancelled while the run was going on."""
+
+
+class JobIsOverError(IndexerError):
+    """Somebody else ended the job while it waited for its turn."""

@@ -11,21 +11,23 @@ import structlog
 
 from services.indexer.errors import (
     BackupChangedError,
+    JobIsOverError,
     RunCancelledError,
     backup_changed,
     is_no_space,
     no_space,
 )
-from services.indexer.index_run import IndexRunner, JobIsOverError, RunResult
+from services.indexer.index_run import IndexRunner, RunResult
+from services.indexer.job_endings import PASSING, broken, can_be_retried, later
 from services.indexer.metrics import JOBS
-from services.indexer.storage_jobs import UNDER_WAY, IndexJob, create_job, finish_job
+from services.indexer.storage_jobs import UNDER_WAY, IndexJob, Report, create_job, finish_job
 from services.indexer.storage_merge import forget_moment
 from services.indexer.storage_names import rebuild_address_book
 from services.indexer.storage_people import refresh_people
 from services.indexer.storage_seen import read_cards, reread_seen
 from services.indexer.storage_shards import drop_empty
 from services.indexer.storage_timeline import devices_of, moments_only_of, release_backup
-from shared.bus import Bus, Delivery, Reject, Retry
+from shared.bus import Bus, Delivery, Reject
 from shared.contracts.events import BackupRemoved, IndexCompleted, IndexFailed, IndexRequested
 from shared.contracts.identifiers import BackupId, Udid
 from shared.contracts.indexer import KindReport
@@ -33,12 +35,6 @@ from shared.contracts.jobs import JobProgress, JobState
 from shared.contracts.problems import Problem, ProblemError, problem
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-#: Somebody who did not answer is asked again; the run has lost nothing.
-_PASSING = (503, 504)
-#: Ten tries of 3, 6, 12 … 300 seconds: a quarter of an hour, longer than the longest run.
-_RETRY_SECONDS = 3.0
-_LONGEST_RETRY_SECONDS = 300.0
 
 
 class EventHandlers:
@@ -84,9 +80,9 @@ class EventHandlers:
             async with delivery.transaction():
                 return
         except ProblemError as error:
-            if error.problem.status in _PASSING and not delivery.is_last_attempt:
-                raise _later(delivery) from error
-            state: JobState = "interrupted" if _can_be_retried(error.problem) else "failed"
+            if error.problem.status in PASSING and not delivery.is_last_attempt:
+                raise later(delivery) from error
+            state: JobState = "interrupted" if can_be_retried(error.problem) else "failed"
             await self._end(delivery, job, state, error.problem)
         except Exception as error:
             if is_no_space(error):
@@ -97,7 +93,7 @@ class EventHandlers:
             if not delivery.is_last_attempt:
                 raise
             log.error("index_run_broken", error=type(error).__name__)  # noqa: TRY400 -- no content
-            await self._end(delivery, job, "failed", _broken())
+            await self._end(delivery, job, "failed", broken())
         else:
             await self._complete(delivery, job, result)
 
@@ -112,7 +108,7 @@ class EventHandlers:
                     f"indexer:{device}",
                 ):
                     # A run of this device is going on; its rows are not ours to move now.
-                    raise _later(delivery)
+                    raise later(delivery)
             moments = await moments_only_of(connection, event.backup_id)
             await release_backup(connection, event.backup_id)
             for moment in moments:
@@ -146,7 +142,11 @@ class EventHandlers:
             return
         async with delivery.transaction() as connection:
             if not await finish_job(
-                connection, job.id, state="completed", reports=reports, revision=result.revision
+                connection,
+                job.id,
+                state="completed",
+                report=_report(reports),
+                revision=result.revision,
             ):
                 return
             await delivery.publish(
@@ -177,7 +177,13 @@ class EventHandlers:
             # Kinds that were finished have brought people.
             await refresh_people(connection)
         async with delivery.transaction() as connection:
-            if not await finish_job(connection, job.id, state=state, error=error, reports=reports):
+            if not await finish_job(
+                connection,
+                job.id,
+                state=state,
+                error=error,
+                report=None if reports is None else _report(reports),
+            ):
                 return
             if error is not None:
                 await delivery.publish(connection, _failed(job, error))
@@ -189,13 +195,8 @@ class EventHandlers:
         await self._bus.send_progress(JobProgress(job_id=job.id, state=state, progress=None))
 
 
-def _later(delivery: Delivery) -> Retry:
-    return Retry(min(_RETRY_SECONDS * 2.0 ** (delivery.attempt - 1), _LONGEST_RETRY_SECONDS))
-
-
-def _can_be_retried(error: Problem) -> bool:
-    """Whether it is a matter of when and with which session, not of what is in the backup."""
-    return error.status in (423, 507, *_PASSING) or error.type == backup_changed().problem.type
+def _report(reports: Mapping[str, KindReport]) -> Report:
+    return {"kinds": list(reports.values())}
 
 
 def _failed(job: IndexJob, error: Problem) -> IndexFailed:
@@ -213,13 +214,4 @@ def _nothing_read() -> Problem:
         "Nothing in the backup could be read.",
         422,
         "The report says why for each kind.",
-    ).problem
-
-
-def _broken() -> Problem:
-    return problem(
-        "internal",
-        "Something went wrong inside Keepsake.",
-        500,
-        "It was logged; trying again may help.",
     ).problem

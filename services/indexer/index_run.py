@@ -7,14 +7,15 @@ done stays done: a run that is delivered again goes on where it was. Runs of one
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from services.indexer.errors import BackupChangedError, RunCancelledError
+from services.indexer.cancelling import until_cancelled
+from services.indexer.errors import BackupChangedError, JobIsOverError
 from services.indexer.isolation import WORKER_COMMAND, Bounds
 from services.indexer.kind_files import KindFiles
 from services.indexer.kind_reading import KindReading
@@ -22,7 +23,7 @@ from services.indexer.kind_run import KindRun
 from services.indexer.kinds import PARSERS
 from services.indexer.progress import ProgressReporter
 from services.indexer.session_files import SessionFiles
-from services.indexer.storage_jobs import IndexJob, is_cancel_requested, start_job
+from services.indexer.storage_jobs import IndexJob, start_job
 from services.indexer.storage_people import refresh_people
 from services.indexer.storage_shards import DEVICE_LOCK, SMALL_BYTES, drop_abandoned
 from services.indexer.storage_timeline import (
@@ -46,11 +47,8 @@ if TYPE_CHECKING:
 
     from services.indexer.storage_shards import Connect
 
-T = TypeVar("T")
-
 #: Runs that read at the same time; more wait. Parsing is bound by the processor.
 _RUNS = 2
-_CANCEL_POLL_SECONDS = 0.4
 _TURN_POLL_SECONDS = 0.3
 _OPEN_TIMEOUT_SECONDS = 60.0
 #: What changes whenever a run of the phone's backup touches the folder.
@@ -89,10 +87,6 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         return [kind for kind, report in self.reports.items() if report.state == "failed"]
 
 
-class JobIsOverError(Exception):
-    """Somebody else ended the job while this run waited for its turn."""
-
-
 class IndexRunner:
     """Carries out index runs for one process of the indexer."""
 
@@ -125,7 +119,7 @@ class IndexRunner:
         ``BackupChangedError`` or ``RunCancelledError``. When cancelled, nothing is left behind but
         the kinds that were finished.
         """
-        return await self._until_cancelled(job.id, self._run(job))
+        return await until_cancelled(self._pool, job.id, self._run(job))
 
     async def _run(self, job: IndexJob) -> RunResult:
         revision = await self.read_revision(job.backup_id)
@@ -150,7 +144,9 @@ class IndexRunner:
     ) -> RunResult:
         marks = await asyncio.to_thread(read_marks, revision.path)
         reports: dict[str, KindReport] = {}
-        progress = ProgressReporter(self._bus, self._pool, job.id, reports)
+        progress = ProgressReporter(
+            self._bus, self._pool, job.id, lambda: {"kinds": list(reports.values())}
+        )
         kinds = [kind for kind in PARSERS if job.kinds is None or kind in job.kinds]
 
         async def check() -> None:
@@ -286,27 +282,6 @@ class IndexRunner:
             raise
         if now.digest != revision.digest:
             raise BackupChangedError
-
-    async def _until_cancelled(self, job_id: str, work: Awaitable[T]) -> T:
-        running: asyncio.Task[T] = asyncio.ensure_future(work)
-        watching = asyncio.create_task(self._watch(job_id), name=f"cancel watch {job_id}")
-        try:
-            await asyncio.wait({running, watching}, return_when=asyncio.FIRST_COMPLETED)
-            if running.done():
-                return running.result()
-            watching.result()
-            raise RunCancelledError
-        finally:
-            running.cancel()
-            watching.cancel()
-            await asyncio.gather(running, watching, return_exceptions=True)
-
-    async def _watch(self, job_id: str) -> None:
-        """Return when a person, asking any replica, wants the job to stop."""
-        while True:
-            if await is_cancel_requested(self._pool, job_id):
-                return
-            await asyncio.sleep(_CANCEL_POLL_SECONDS)
 
 
 def readable_revision(location: Location) -> Revision:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from services.indexer.storage_jobs import record_progress
+from services.indexer.storage_jobs import Report, record_progress
 from shared.bus import Bus
 from shared.contracts.identifiers import JobId
-from shared.contracts.indexer import KindReport
 from shared.contracts.jobs import JobProgress, Progress
 
 if TYPE_CHECKING:
@@ -27,12 +26,13 @@ class ProgressReporter:
         bus: Bus,
         pool: asyncpg.Pool[Any],
         job_id: JobId,
-        reports: Mapping[str, KindReport],
+        report: Callable[[], Report],
     ) -> None:
+        """Tell what *report* returns at that time beside how far it is."""
         self._bus = bus
         self._pool = pool
         self._job_id = job_id
-        self._reports = reports
+        self._report = report
         self._step = ""
         self._step_began = self._sent = self._stored = 0.0
 
@@ -56,5 +56,5 @@ class ProgressReporter:
         if is_new or now - self._stored >= _STORED_SECONDS:
             self._stored = now
             await record_progress(
-                self._pool, self._job_id, progress=progress, reports=self._reports
+                self._pool, self._job_id, progress=progress, report=self._report()
             )

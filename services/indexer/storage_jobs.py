@@ -1,4 +1,4 @@
-"""The table ``job``: one row per index run, its truth from request to report."""
+"""The table ``job``: a row per index run and per export, its truth from request to report."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from uuid import UUID
 import msgspec
 
 from services.indexer.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
-from shared.contracts.identifiers import JobId
-from shared.contracts.indexer import KindReport
+from shared.contracts.events import ExportRequested, IndexRequested
+from shared.contracts.exports import ExportWish
+from shared.contracts.identifiers import BackupId, JobId, SessionId
 from shared.contracts.jobs import Job, JobOrigin, JobState, JobSubject, ListJobs, Progress
 from shared.contracts.problems import Problem, bad_request, not_found
 from shared.contracts.requests import Page
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
 UNDER_WAY = ("pending", "running")
 
 
+#: What a job says of itself; its words depend on the kind.
+Report = Mapping[str, Any]
+
+
 class IndexJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run needs to know of its row."""
+    """What an index run needs to know of its row."""
 
     id: JobId
     state: JobState
@@ -38,6 +43,15 @@ class IndexJob(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     report: dict[str, Any]
     origin: JobOrigin
+
+
+class ExportJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What an export needs to know of its row."""
+
+    id: JobId
+    state: JobState
+    session_id: str | None
+    wish: ExportWish
 
 
 async def create_job(
@@ -74,13 +88,44 @@ async def create_job(
             return _to_index_job(existing)
 
 
-async def find_job(connection: Connection, job_id: str) -> IndexJob | None:
+async def create_export(
+    connection: Connection,
+    *,
+    job_id: str,
+    session_id: str | None,
+    wish: ExportWish,
+    at_most: int,
+) -> bool:
+    """Create a pending export; False when *at_most* are under way. Inside a transaction."""
+    # Two that begin at the same time would not see each other.
+    await connection.execute("select pg_advisory_xact_lock(hashtextextended('exports', 3))")
+    under_way = await connection.fetchval(
+        "select count(*) from job where kind = 'export' and state in ('pending', 'running')"
+    )
+    if under_way >= at_most:
+        return False
+    await connection.execute(
+        "insert into job (id, kind, state, session_id, request)"
+        " values ($1, 'export', 'pending', $2, $3)",
+        UUID(job_id),
+        None if session_id is None else UUID(session_id),
+        msgspec.to_builtins(wish),
+    )
+    return True
+
+
+def export_lock(job_id: str) -> str:
+    """Return what stands for the device in the lock of whoever runs an export."""
+    return f"export {job_id}"
+
+
+async def find_job(connection: Connection, job_id: str) -> IndexJob | ExportJob | None:
     """Return a job for a run, or None."""
     row = await connection.fetchrow("select * from job where id = $1", UUID(job_id))
-    return None if row is None else _to_index_job(row)
+    return None if row is None else to_run(row)
 
 
-async def start_job(connection: Connection, job_id: str, *, device: str) -> bool:
+async def start_job(connection: Connection, job_id: str, *, device: str | None) -> bool:
     """Mark a pending or running job as running now; False when it is over."""
     row = await connection.fetchval(
         "update job set state = 'running', device = $2, attempts = attempts + 1,"
@@ -97,14 +142,14 @@ async def record_progress(
     job_id: str,
     *,
     progress: Progress,
-    reports: Mapping[str, KindReport],
+    report: Report,
 ) -> None:
     """Remember how far a running job is, for those who ask instead of listening."""
     await connection.execute(
         "update job set progress = $2, report = $3 where id = $1 and state = 'running'",
         UUID(job_id),
         msgspec.to_builtins(progress),
-        {"kinds": msgspec.to_builtins(list(reports.values()))},
+        msgspec.to_builtins(report),
     )
 
 
@@ -114,7 +159,7 @@ async def finish_job(
     *,
     state: JobState,
     error: Problem | None = None,
-    reports: Mapping[str, KindReport] | None = None,
+    report: Report | None = None,
     revision: str | None = None,
 ) -> bool:
     """End a job that is under way; False when it was over already."""
@@ -126,7 +171,7 @@ async def finish_job(
         UUID(job_id),
         state,
         None if error is None else msgspec.to_builtins(error),
-        None if reports is None else {"kinds": msgspec.to_builtins(list(reports.values()))},
+        None if report is None else msgspec.to_builtins(report),
         revision,
     )
     return row is not None
@@ -152,19 +197,36 @@ async def is_cancel_requested(connection: Connection, job_id: str) -> bool:
     return bool(found)
 
 
-async def reset_job(
-    connection: Connection, job_id: str, *, session_id: str | None
-) -> IndexJob | None:
-    """Make an ended job pending again; None when it is in a state that is not retried."""
-    row = await connection.fetchrow(
+async def reset_job(connection: Connection, job_id: str, *, session_id: str | None) -> bool:
+    """Make an ended job pending again; False when it is in a state that is not retried.
+
+    Of completed jobs only exports are, which pass away.
+    """
+    row = await connection.fetchval(
         "update job set state = 'pending', cancel_requested = false, error = null,"
         " finished_at = null, started_at = null, progress = null,"
+        " report = case kind when 'export' then '{}' else report end,"
         " session_id = coalesce($2, session_id)"
-        " where id = $1 and state in ('interrupted', 'failed', 'cancelled') returning *",
+        " where id = $1 and (state in ('interrupted', 'failed', 'cancelled')"
+        " or (kind = 'export' and state = 'completed')) returning id",
         _uuid(job_id),
         None if session_id is None else _uuid(session_id),
     )
-    return None if row is None else _to_index_job(row)
+    return row is not None
+
+
+def requested_again(
+    job: IndexJob | ExportJob, session_id: str | None
+) -> IndexRequested | ExportRequested:
+    """Return the event that has *job* run once more, with that session."""
+    if isinstance(job, ExportJob):
+        return ExportRequested(job_id=job.id)
+    return IndexRequested(
+        job_id=job.id,
+        backup_id=BackupId(job.backup_id),
+        session_id=None if session_id is None else SessionId(session_id),
+        kinds=job.kinds,
+    )
 
 
 async def get_job(connection: Connection, job_id: str) -> Job:
@@ -217,13 +279,29 @@ def _to_index_job(row: Any) -> IndexJob:
     )
 
 
+def to_run(row: Any) -> IndexJob | ExportJob:
+    """Return a row for whoever runs it."""
+    if row["kind"] != "export":
+        return _to_index_job(row)
+    return ExportJob(
+        id=JobId(str(row["id"])),
+        state=row["state"],
+        session_id=None if row["session_id"] is None else str(row["session_id"]),
+        wish=msgspec.convert(row["request"], ExportWish),
+    )
+
+
 def _to_job(row: Any) -> Job:
     started: dt.datetime | None = row["started_at"]
+    if row["kind"] == "export":
+        subject = JobSubject(type="export", id=str(row["id"]))
+    else:
+        subject = JobSubject(type="backup", id=str(row["backup_id"]))
     return Job(
         id=JobId(str(row["id"])),
         kind=row["kind"],
         state=row["state"],
-        subject=JobSubject(type="backup", id=str(row["backup_id"])),
+        subject=subject,
         progress=None if row["progress"] is None else msgspec.convert(row["progress"], Progress),
         attempts=row["attempts"],
         created_at=row["created_at"],

@@ -24,6 +24,7 @@ from shared.contracts.problems import (
     ProblemError,
     bad_request,
     database_full,
+    export_gone,
     locked,
     problem,
     unavailable,
@@ -221,6 +222,8 @@ def nobody_there(subject: str) -> ProblemError:
     first, second, *_ = subject.split(".")
     if (first, second) == ("unlock", "session"):
         return locked()
+    if (first, second) == ("indexer", "export"):
+        return export_gone()
     return unavailable(second)
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from shared.contracts import (
     discovery,
+    exports,
     health,
     index_rules,
     indexer,
@@ -38,6 +39,7 @@ _MODULES: tuple[ModuleType, ...] = (
     indexer,
     index_rules,
     people,
+    exports,
     jobs,
     health,
 )
@@ -67,6 +69,8 @@ def request_address(request: type[Request[Any]]) -> str:
         return request.subject
     if request.subject == "health":
         return "cmd.{service}.health"
+    if request in exports.OF_AN_EXPORT:
+        return f"indexer.export.{{export_id}}.{request.subject}"
     return f"unlock.session.{{session_id}}.{request.subject}"
 
 

@@ -134,6 +134,36 @@ class IndexFailed(Event, frozen=True, kw_only=True):
     title: str
 
 
+class ExportRequested(Event, frozen=True, kw_only=True):
+    """Somebody wants things out. What they are, the job's row says."""
+
+    subject: ClassVar[str] = "export.requested"
+    producers: ClassVar[tuple[str, ...]] = ("indexer",)
+    job_id: JobId
+
+
+class ExportCompleted(Event, frozen=True, kw_only=True):
+    """An export is ready, for as long as it is kept."""
+
+    subject: ClassVar[str] = "export.completed"
+    producers: ClassVar[tuple[str, ...]] = ("indexer",)
+    job_id: JobId
+    format: str
+    size_bytes: int
+    expires_at: dt.datetime
+
+
+class ExportFailed(Event, frozen=True, kw_only=True):
+    """An export was given up; nothing of it is left."""
+
+    subject: ClassVar[str] = "export.failed"
+    producers: ClassVar[tuple[str, ...]] = ("indexer",)
+    job_id: JobId
+    #: A problem type such as ``/problems/no-space``.
+    problem_type: str
+    title: str
+
+
 EVENTS: tuple[type[Event], ...] = (
     BackupDiscovered,
     BackupChanged,
@@ -144,4 +174,7 @@ EVENTS: tuple[type[Event], ...] = (
     IndexRequested,
     IndexCompleted,
     IndexFailed,
+    ExportRequested,
+    ExportCompleted,
+    ExportFailed,
 )

@@ -69,6 +69,17 @@ def locked(detail: str = "Unlock the backup and send its session token.") -> Pro
     return problem("locked", "The backup is locked.", 423, detail)
 
 
+def export_gone() -> ProblemError:
+    """Nobody holds the export any more: removed, out of time, or lost with the indexer."""
+    return problem(
+        "export-gone",
+        "The export is not there any more.",
+        410,
+        "Exports are kept for a while, and until Keepsake is restarted. Make it again: retry its"
+        " job.",
+    )
+
+
 def database_full() -> ProblemError:
     """Nothing can be written down; what was, is safe."""
     return problem(

@@ -34,7 +34,13 @@ _ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER"
 
 #: Which events each durable consumer receives; a consumer has its service's name.
 CONSUMES: dict[str, tuple[type[Event], ...]] = {
-    "indexer": (IndexRequested, BackupRemoved, BackupDiscovered, BackupChanged, SessionOpened),
+    "indexer": (
+        IndexRequested,
+        BackupRemoved,
+        BackupDiscovered,
+        BackupChanged,
+        SessionOpened,
+    ),
     "unlock": (BackupRemoved,),
 }
 
@@ -50,6 +56,8 @@ MAY_REQUEST: dict[str, tuple[str, ...]] = {
         "cmd.unlock.list_sessions",
         "cmd.unlock.list_passphrase_references",
         "unlock.session.>",
+        # One replica asks the others whether an export is still there.
+        "indexer.export.>",
     ),
     "gateway": (
         "cmd.discovery.>",
@@ -61,11 +69,15 @@ MAY_REQUEST: dict[str, tuple[str, ...]] = {
         "cmd.unlock.list_passphrase_references",
         "cmd.indexer.>",
         "unlock.session.>",
+        "indexer.export.>",
     ),
 }
 
 #: What a service answers besides ``cmd.<service>.>``.
-ALSO_ANSWERS: dict[str, tuple[str, ...]] = {"unlock": ("unlock.session.>",)}
+ALSO_ANSWERS: dict[str, tuple[str, ...]] = {
+    "unlock": ("unlock.session.>",),
+    "indexer": ("indexer.export.>",),
+}
 
 #: The one service that follows every event, hears all progress and tends dead letters.
 FOLLOWER = "gateway"

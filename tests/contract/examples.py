@@ -62,4 +62,13 @@ EXAMPLES: tuple[events.Event, ...] = (
         problem_type="/problems/locked",
         title="The backup is locked.",
     ),
+    events.ExportRequested(job_id=_JOB),
+    events.ExportCompleted(
+        job_id=_JOB, format="html", size_bytes=48_211_904, expires_at=OCCURRED_AT
+    ),
+    events.ExportFailed(
+        job_id=_JOB,
+        problem_type="/problems/no-space",
+        title="There is no room for the export.",
+    ),
 )

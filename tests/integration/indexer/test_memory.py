@@ -92,7 +92,7 @@ class Devices:
         try:
             copy = folder / "sms.db"
             shutil.copyfile(phone, copy)
-            progress = ProgressReporter(self._bus, self._pool, JobId(JOB), {})
+            progress = ProgressReporter(self._bus, self._pool, JobId(JOB), dict)
             reading = KindReading(
                 PARSERS["message"], folder=folder, settings=self._settings, region="DE",
                 command=WORKER_COMMAND, bounds=Bounds(), progress=progress, connect=self._connect,
