@@ -16,8 +16,8 @@ from deploy.demo.container import PhoneFile
 from services.indexer.kinds.backup_files import file_id_of
 from services.indexer.kinds.call import DOMAIN, OLD_DOMAIN, OLD_STORE, STORE, TEMPORARY_STORE
 from tests.hostile import seeds
-from tests.hostile.mutations import mutate, property_list_spots, sqlite_spots
-from tests.hostile.rows import disturb
+from tests.hostile.mutations import mutate, property_list_spots
+from tests.hostile.rows import hurt_database
 from tests.hostile.workers import Stores
 
 _AT = dt.datetime(2021, 1, 31, 14, 5, tzinfo=dt.UTC)
@@ -61,16 +61,16 @@ class Calls(Stores):
         ]
 
     def damage(self, chance: random.Random) -> dict[str, bytes]:
-        main = _damaged(chance.choice(self._seeds), chance, _CALL_TABLES, self._seeds)
+        main = hurt_database(chance.choice(self._seeds), chance, self._seeds, *_CALL_TABLES)
         draw = chance.random()
         if draw < 0.15:
-            return {_OLD: _damaged(self._old, chance, ("call",), self._seeds)}
+            return {_OLD: hurt_database(self._old, chance, self._seeds, "call")}
         stores = {_MAIN: main}
         if draw > 0.6:
             other = chance.choice(self._seeds)
-            stores[_TEMPORARY] = _damaged(other, chance, _CALL_TABLES, self._seeds)
+            stores[_TEMPORARY] = hurt_database(other, chance, self._seeds, *_CALL_TABLES)
         if draw > 0.8:
-            stores[_OLD] = _damaged(self._old, chance, ("call",), self._seeds)
+            stores[_OLD] = hurt_database(self._old, chance, self._seeds, "call")
         return stores
 
 
@@ -95,7 +95,7 @@ class _WithFiles(Stores):
         for name, content in self._stores.items():
             if name.endswith(".db"):
                 if chance.random() < 0.8:
-                    stores[name] = _damaged(content, chance, self.tables, databases)
+                    stores[name] = hurt_database(content, chance, databases, *self.tables)
             elif chance.random() < 0.5:
                 stores[name] = mutate(content, chance, spots=property_list_spots)
             if chance.random() < 0.05:
@@ -154,14 +154,3 @@ class VoiceMemos(_WithFiles):
 
     def open(self, folder: Path) -> None:
         self.take(voice_memos.demo_files(later=False))
-
-
-def _damaged(
-    content: bytes, chance: random.Random, tables: Sequence[str], others: Sequence[bytes]
-) -> bytes:
-    draw = chance.random()
-    if draw < 0.65:
-        content = disturb(content, chance, tables=tables)
-    if draw > 0.6:
-        content = mutate(content, chance, others=others, spots=sqlite_spots)
-    return content

@@ -12,8 +12,8 @@ from typing import Any
 
 from deploy.demo import accounts, data_usages, installed_apps, permissions, wifi_networks
 from tests.hostile import seeds
-from tests.hostile.mutations import mutate, property_list_spots, sqlite_spots
-from tests.hostile.rows import HOSTILE_TEXTS, disturb
+from tests.hostile.mutations import mutate, property_list_spots
+from tests.hostile.rows import HOSTILE_TEXTS, hurt_database
 from tests.hostile.workers import Stores
 
 _AT = dt.datetime(2020, 5, 1, 12, tzinfo=dt.UTC)
@@ -215,15 +215,3 @@ class DataUsages(Stores):
             chance.choice(self._seeds), chance, self._seeds, "ZPROCESS", "ZPROCESS", "ZLIVEUSAGE"
         )
         return {f"{data_usages.DOMAIN}/{data_usages.PATH}": content}
-
-
-def hurt_database(
-    content: bytes, chance: random.Random, others: list[bytes], *tables: str
-) -> bytes:
-    """Return a database that is wrong in what *tables* say, or in its bytes, or in both."""
-    draw = chance.random()
-    if draw < 0.65:
-        content = disturb(content, chance, tables=tables)
-    if draw > 0.6:
-        content = mutate(content, chance, others=others, spots=sqlite_spots)
-    return content

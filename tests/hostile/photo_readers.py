@@ -18,9 +18,9 @@ from deploy.demo.photos_schema import Form
 from gateway.picture_worker import SIDE, make_apart
 from services.indexer.kinds.backup_files import file_id_of
 from tests.hostile import seeds
-from tests.hostile.mutations import anywhere, mutate, property_list_spots, sqlite_spots
+from tests.hostile.mutations import anywhere, mutate, property_list_spots
 from tests.hostile.reader import Reader
-from tests.hostile.rows import disturb
+from tests.hostile.rows import hurt_database
 from tests.hostile.workers import Stores
 
 _STORE = f"CameraRollDomain/{LIBRARY}"
@@ -58,11 +58,7 @@ class Photos(Stores):
         if chance.random() < 0.2:
             return {_LISTING: lines}
         content = chance.choice(self._seeds)
-        draw = chance.random()
-        if draw < 0.65:
-            content = disturb(content, chance, tables=_TABLES)
-        if draw > 0.6:
-            content = mutate(content, chance, others=self._seeds, spots=sqlite_spots)
+        content = hurt_database(content, chance, self._seeds, *_TABLES)
         return {_STORE: content, _LISTING: lines}
 
     def read(self, damaged: Any, scratch: Path) -> None:

@@ -8,7 +8,7 @@ import random
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from tests.hostile.mutations import mutate
+from tests.hostile.mutations import mutate, sqlite_spots
 
 Value = None | int | float | str | bytes
 
@@ -126,3 +126,15 @@ _SOME_PLIST = plistlib.dumps(
     {"$top": {"root": plistlib.UID(1)}, "$objects": ["$null", {"NS.objects": [plistlib.UID(1)]}]},
     fmt=plistlib.FMT_BINARY,
 )
+
+
+def hurt_database(
+    content: bytes, chance: random.Random, others: Sequence[bytes], *tables: str
+) -> bytes:
+    """Return a database that is wrong in what *tables* say, or in its bytes, or in both."""
+    draw = chance.random()
+    if draw < 0.65:
+        content = disturb(content, chance, tables=tables)
+    if draw > 0.6:
+        content = mutate(content, chance, others=others, spots=sqlite_spots)
+    return content

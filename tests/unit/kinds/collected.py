@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,17 @@ def parse(
     )
     PARSERS[kind].parse(inputs, found)
     return found
+
+
+def store(folder: Path, *statements: str) -> Path:
+    """Make a database of one's own by *statements*."""
+    path = folder / "store.db"
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+    return path
 
 
 def _lines(entries: list[dict[str, Any]] | None, path: Path) -> Path | None:

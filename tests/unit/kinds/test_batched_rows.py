@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,9 @@ from services.indexer.kinds import batched_rows
 from services.indexer.kinds.batched_rows import BatchedRows, Parts, ordered_numbers
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.protocol import Tally
+from tests.unit.kinds.collected import store
 
 _COUNT = "with recursive n(x) as (select 1 union all select x + 1 from n where x < {}) "
-
-
-def store(folder: Path, *statements: str) -> Path:
-    path = folder / "store.db"
-    connection = sqlite3.connect(path)
-    for statement in statements:
-        connection.execute(statement)
-    connection.commit()
-    connection.close()
-    return path
 
 
 def test_a_damaged_table_is_read_from_both_ends(tmp_path: Path) -> None:

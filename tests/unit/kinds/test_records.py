@@ -1,6 +1,5 @@
 """What all kinds read with: values of any type, records of any quality, stores of Core Data."""
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from services.indexer.kinds.protocol import Tally
 from services.indexer.kinds.records import Records, by_number, key_of, walk
 from services.indexer.kinds.values import coordinates_of, float_of, int_of, text_of, uuid_of
 from services.indexer.staging import StagedArtifact
-from tests.unit.kinds.collected import Collected
+from tests.unit.kinds.collected import Collected, store
 
 
 class Nothing(msgspec.Struct):
@@ -22,16 +21,6 @@ class Nothing(msgspec.Struct):
 
 def artifact(key: str) -> StagedArtifact:
     return StagedArtifact(key=key, payload=Nothing())
-
-
-def store(folder: Path, *statements: str) -> Path:
-    path = folder / "store.db"
-    connection = sqlite3.connect(path)
-    for statement in statements:
-        connection.execute(statement)
-    connection.commit()
-    connection.close()
-    return path
 
 
 def test_a_bad_record_costs_one_record() -> None:
