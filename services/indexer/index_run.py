@@ -21,9 +21,11 @@ from services.indexer.kind_files import KindFiles
 from services.indexer.kind_reading import KindReading
 from services.indexer.kind_run import KindRun
 from services.indexer.kinds import PARSERS
+from services.indexer.product_types import ProductTypes
 from services.indexer.progress import ProgressReporter
 from services.indexer.session_files import SessionFiles
 from services.indexer.storage_jobs import IndexJob, start_job
+from services.indexer.storage_lineage_offers import look_for_lineages
 from services.indexer.storage_people import refresh_people
 from services.indexer.storage_shards import DEVICE_LOCK, SMALL_BYTES, drop_abandoned
 from services.indexer.storage_timeline import (
@@ -201,6 +203,7 @@ class IndexRunner:
                 await asyncio.shield(asyncio.to_thread(self._scratch.remove, folder))
         # Once, not after each kind. Also what a run that was broken off has left to do.
         await refresh_people(connection)
+        await look_for_lineages(connection, revision.udid, ProductTypes(self._bus).find)
         return RunResult(device=revision.udid, revision=revision.digest, reports=reports)
 
     async def _plan(

@@ -10,6 +10,7 @@ from services.indexer import abandoned
 from services.indexer.commands import Commands
 from services.indexer.handlers import EventHandlers
 from services.indexer.index_run import IndexRunner
+from services.indexer.lineage_requests import LineageRequests
 from services.indexer.locked_notes import LockedNotes
 from services.indexer.nightly import read_clock
 from services.indexer.people_requests import PeopleRequests
@@ -58,6 +59,12 @@ async def start(runtime: Runtime) -> None:
 
     runtime.tasks.create_task(read_people(), name="indexer people")
 
+    async def look_at_lineages() -> None:
+        with contextlib.suppress(*FAILED):
+            await LineageRequests(pool=runtime.pool, bus=runtime.bus).look_at_all()
+
+    runtime.tasks.create_task(look_at_lineages(), name="indexer lineages")
+
     upkeep = TableUpkeep(pool=runtime.pool, connect=runtime.connect)
     runtime.tasks.create_task(upkeep.run(), name="indexer table upkeep")
 
@@ -94,7 +101,8 @@ async def start(runtime: Runtime) -> None:
 
     people = PeopleRequests(pool=runtime.pool, bus=runtime.bus)
     notes = LockedNotes(pool=runtime.pool, bus=runtime.bus, scratch=scratch)
-    for part in (commands, queries, people, notes):
+    lineages = LineageRequests(pool=runtime.pool, bus=runtime.bus)
+    for part in (commands, queries, people, notes, lineages):
         for request_type, answer in part.answers().items():
             await runtime.serve(request_type, answer)
     runtime.consume(

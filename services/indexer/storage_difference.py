@@ -15,6 +15,7 @@ from services.indexer.memory import FINGERPRINT_BYTES, timeline_number
 from services.indexer.sql import statement
 from services.indexer.staging import StagedThread
 from services.indexer.storage_counts import count_moment
+from services.indexer.storage_lineage import begin_change, end_change, note_written
 from services.indexer.storage_memory import add_groups
 from services.indexer.storage_merge import make_tables, name_threads, use_threads
 from services.indexer.storage_timeline import Moment, record_kind
@@ -62,16 +63,20 @@ async def merge_difference(
     if await connection.fetchval(statement("merge", "has_doubles")):
         raise DoubtError
     await connection.execute(statement("difference", "drop_unchanged"))
+    change = await begin_change(connection, at.device, kind)
     await connection.execute("analyze stage, lapsed")
     await connection.execute(statement("difference", "find_gone"), *place)
     await connection.execute(statement("merge", "find_fresh"), *place, None)
     if await connection.fetchval(statement("difference", "has_lost_count")):
         raise DoubtError
     await connection.execute("analyze gone, fresh")
+    await note_written(connection, change)
     await connection.execute(statement("merge", "close_gone"), at.taken_at, None)
     await connection.execute(statement("merge", "open_fresh"), *place, None)
     await use_threads(connection, at, kind, threads)
     await name_threads(connection, at, kind, threads)
     await record_kind(connection, at, report, parser_version, job_id)
     await add_groups(connection, at, kind, parser_version, groups)
-    return await count_moment(connection, at, report, None)
+    counted = await count_moment(connection, at, report, None)
+    await end_change(connection, change, is_whole=False)
+    return counted

@@ -23,6 +23,8 @@ from services.indexer.staging import (
     thread_number,
 )
 from services.indexer.storage_counts import count_all, count_moment
+from services.indexer.storage_inputs import forget_inputs
+from services.indexer.storage_lineage import Change, begin_change, end_change, note_written
 from services.indexer.storage_memory import forget_memory
 from services.indexer.storage_timeline import (
     Moment,
@@ -78,14 +80,18 @@ async def merge_stage(
         "insert into used_thread select distinct thread_id from stage where thread_id is not null"
     )
     await name_threads(connection, at, kind, threads)
-    if await has_no_history(connection, at.device, kind):
+    change = await begin_change(connection, at.device, kind)
+    is_first = await has_no_history(connection, at.device, kind)
+    if is_first:
         await connection.execute(statement("merge", "load_first"), at.device, kind, at.taken_at)
         await connection.execute(statement("merge", "touch_all"), at.device, kind)
     else:
-        await _merge_differences(connection, at, kind, following)
+        await _merge_differences(connection, at, kind, following, change)
     report = _without(report, dropped)
     await record_kind(connection, at, report, parser_version, job_id)
-    return await count_moment(connection, at, report, following)
+    counted = await count_moment(connection, at, report, following)
+    await end_change(connection, change, is_whole=is_first)
+    return counted
 
 
 async def count_first(
@@ -100,6 +106,7 @@ async def count_first(
     """Take rows that were attached in this transaction for what the kind's first moment holds."""
     kind = report.kind
     dropped = 0
+    change = await begin_change(connection, at.device, kind)
     # Sorted by index and read in that order: a million keys need no memory.
     await connection.execute("set local enable_hashagg = off")
     if await connection.fetchval(statement("merge", "has_double_rows"), at.device, kind):
@@ -114,7 +121,9 @@ async def count_first(
     following = await find_following(connection, at, kind)
     report = _without(report, dropped)
     await record_kind(connection, at, report, parser_version, job_id)
-    return await count_moment(connection, at, report, following)
+    counted = await count_moment(connection, at, report, following)
+    await end_change(connection, change, is_whole=True)
+    return counted
 
 
 def _without(report: KindReport, dropped: int) -> KindReport:
@@ -153,6 +162,7 @@ async def forget_moment(connection: Connection, at: Moment) -> None:
     for row in kinds:
         kind = row["kind"]
         following = await find_following(connection, at, kind)
+        change = await begin_change(connection, at.device, kind)
         await connection.execute("drop table if exists pg_temp.touched")
         await connection.execute(statement("merge", "make_touched"))
         place = (at.device, kind, at.taken_at, following)
@@ -162,6 +172,7 @@ async def forget_moment(connection: Connection, at: Moment) -> None:
             "delete from kind_index where device = $1 and kind = $2 and taken_at = $3", *place[:3]
         )
         await count_all(connection, at, kind, following)
+        await end_change(connection, change, is_whole=True)
     await forget_memory(connection, at)
     await forget_words(connection, at.device)
     await connection.execute(
@@ -170,7 +181,11 @@ async def forget_moment(connection: Connection, at: Moment) -> None:
 
 
 async def _merge_differences(
-    connection: Connection, at: Moment, kind: str, following: dt.datetime | None
+    connection: Connection,
+    at: Moment,
+    kind: str,
+    following: dt.datetime | None,
+    change: Change | None,
 ) -> None:
     place = (at.device, kind, at.taken_at, following)
     for name in ("make_gone", "make_fresh"):
@@ -183,6 +198,7 @@ async def _merge_differences(
     await connection.execute("set local enable_nestloop = on")
     await connection.execute("analyze gone, fresh")
     await connection.execute(statement("merge", "close_gone"), at.taken_at, following)
+    await note_written(connection, change)
     await connection.execute(statement("merge", "open_fresh"), *place)
 
 

@@ -1,0 +1,61 @@
+"""Requests about lineages, and looking at start for offers that runs did not get to."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import asyncpg
+
+from services.indexer.product_types import ProductTypes
+from services.indexer.storage_lineage_links import (
+    confirm_lineage,
+    decline_lineage,
+    get_device_lineage,
+    list_lineages,
+    undo_lineage,
+)
+from services.indexer.storage_lineage_offers import find_unlooked, look_for_lineages
+from shared.bus import Bus, RequestContext
+from shared.contracts.lineage import (
+    ConfirmLineage,
+    DeclineLineage,
+    GetDeviceLineage,
+    ListLineages,
+    UndoLineage,
+)
+
+_ANSWERS: dict[type[Any], Callable[[Any, Any], Awaitable[Any]]] = {
+    ListLineages: list_lineages,
+    GetDeviceLineage: get_device_lineage,
+    ConfirmLineage: confirm_lineage,
+    DeclineLineage: decline_lineage,
+    UndoLineage: undo_lineage,
+}
+
+
+class LineageRequests:
+    """Answers about lineages."""
+
+    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus) -> None:
+        self._pool = pool
+        self._bus = bus
+
+    def answers(self) -> dict[type[Any], Callable[[Any, RequestContext], Awaitable[Any]]]:
+        """Return what answers which request."""
+        return {asked: self._handler(answer) for asked, answer in _ANSWERS.items()}
+
+    def _handler(
+        self, answer: Callable[[Any, Any], Awaitable[Any]]
+    ) -> Callable[[Any, RequestContext], Awaitable[Any]]:
+        async def handle(request: Any, _context: RequestContext) -> Any:
+            async with self._pool.acquire() as connection:
+                return await answer(connection, request)
+
+        return handle
+
+    async def look_at_all(self) -> None:
+        """Look for offers of devices that runs before did not get to."""
+        async with self._pool.acquire() as connection:
+            for device in await find_unlooked(connection):
+                await look_for_lineages(connection, device, ProductTypes(self._bus).find)

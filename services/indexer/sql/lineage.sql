@@ -1,0 +1,231 @@
+-- One history over devices that follow each other, see lineage.py: rows that newer devices have as
+-- well are marked in `superseded`, and threads are stitched. The rows themselves stay as they are.
+
+-- name: members
+select device, place from lineage_device where lineage = $1 order by place
+
+-- name: kinds
+-- The kinds of which devices $1 have anything.
+select distinct kind from kind_index where device = any($1::text[])
+
+-- name: shards
+-- The tables that may hold rows of devices $1 and kind $2.
+select shard from artifact_shard
+where state = 'attached' and coalesce(device = any($1::text[]), true) and coalesce(kind = $2, true)
+
+-- name: unmark
+-- $1 timelines.
+delete from superseded where timeline = any($1::bigint[])
+
+-- name: mark_all
+-- $1 lineage, $2 kind, $3 devices with $4 their timelines, $5 tables. The moment from which on a newer
+-- device has a key is the first one of any of them. Run without nested loops.
+with held as (
+    select a.id, a.key, m.place, a.added_at, m.device
+    from artifact a join lineage_device m on m.device = a.device
+    where m.lineage = $1 and a.device = any($3::text[]) and a.kind = $2 and a.shard = any($5::int[])
+), firsts as (
+    select key, place, min(added_at) as added_at from held group by key, place
+)
+insert into superseded (artifact_id, since, timeline)
+select h.id, min(f.added_at), min(t.timeline)
+from held h
+join firsts f on f.key = h.key and f.place > h.place
+join unnest($3::text[], $4::bigint[]) t (device, timeline) on t.device = h.device
+group by h.id
+
+-- name: make_changed
+create temporary table changed (key text) on commit drop
+
+-- name: note_changed
+-- The keys that a merge is about to write rows of.
+insert into changed
+select key from fresh union select a.key from gone g join artifact a on a.id = g.id
+
+-- name: unmark_written
+-- The rows that a merge may remove; those that stay are marked anew by their keys.
+delete from superseded s using (
+    select id from gone union all select right_id from fresh where right_id is not null
+) w
+where s.artifact_id = w.id
+
+-- name: make_held
+create temporary table held (
+    id bigint, key text, place integer, added_at timestamptz, thread_id bigint, timeline bigint
+) on commit drop
+
+-- name: find_held
+-- All rows of `changed` keys: $1 lineage, $2 kind, $3 devices with $4 their timelines, $5 tables.
+insert into held
+select a.id, a.key, m.place, a.added_at, a.thread_id, t.timeline
+from changed c
+join artifact a on a.key = c.key and a.kind = $2 and a.device = any($3::text[])
+    and a.shard = any($5::int[])
+join lineage_device m on m.device = a.device and m.lineage = $1
+join unnest($3::text[], $4::bigint[]) t (device, timeline) on t.device = a.device
+
+-- name: unmark_held
+delete from superseded s using held h where s.artifact_id = h.id
+
+-- name: mark_held
+insert into superseded (artifact_id, since, timeline)
+select h.id, min(n.added_at), min(h.timeline)
+from held h join held n on n.key = h.key and n.place > h.place
+group by h.id
+
+-- name: parts
+-- The threads of a kind $2 of devices $1.
+select t.id, t.device, t.key, t.is_group, t.participants from thread t
+where t.device = any($1::text[]) and t.kind = $2
+
+-- name: drop_stitched
+delete from stitched_thread where id = any($1::bigint[])
+
+-- name: describe_stitched
+-- $1 lineage, $2 stitched threads.
+insert into stitched_thread
+    (id, lineage, device, kind, key, title, folded, is_group, participants, services)
+select t.id, $1, t.device, t.kind, t.key, t.title, t.folded, t.is_group, t.participants, t.services
+from thread t where t.id = any($2::bigint[])
+
+-- name: redescribe_stitched
+-- $1 lineage, $2 kind: the newest thread may have got other words.
+update stitched_thread s
+set title = t.title, folded = t.folded, is_group = t.is_group, participants = t.participants,
+    services = t.services
+from thread t
+where s.lineage = $1 and s.kind = $2 and t.id = s.id
+  and (t.title, t.folded, t.is_group, t.participants, t.services)
+      is distinct from (s.title, s.folded, s.is_group, s.participants, s.services)
+
+-- name: add_part
+insert into stitched_part (thread_id, stitched_id, place) values ($1, $2, $3)
+
+-- name: clear_stitched
+update stitched_thread
+set artifact_count = 0, removed_count = 0, first_at = null, last_at = null, last_text = null,
+    sort_at = '1900-01-01 00:00:00+00'
+where id = any($1::bigint[])
+
+-- name: count_stitched
+-- $1 stitched threads, $2 tables: figures like those of count_threads, of what is not superseded.
+with figures as (
+    select p.stitched_id,
+           count(*) filter (where a.removed_at is null) as current,
+           count(*) filter (where a.removed_at is not null) as removed,
+           nullif(coalesce(
+               min(a.sort_at) filter (where a.removed_at is null and a.sort_at > '1900-01-01 00:00:00+00'),
+               min(a.sort_at) filter (where a.sort_at > '1900-01-01 00:00:00+00')
+           ), '1900-01-01 00:00:00+00') as first_at,
+           nullif(coalesce(
+               max(a.sort_at) filter (where a.removed_at is null and a.sort_at > '1900-01-01 00:00:00+00'),
+               max(a.sort_at)
+           ), '1900-01-01 00:00:00+00') as last_at
+    from stitched_part p
+    join artifact a on a.thread_id = p.thread_id and a.shard = any($2::int[])
+    where p.stitched_id = any($1::bigint[])
+      and not exists (select 1 from superseded s where s.artifact_id = a.id)
+    group by p.stitched_id
+)
+update stitched_thread t
+set artifact_count = f.current, removed_count = f.removed, first_at = f.first_at,
+    last_at = f.last_at, sort_at = coalesce(f.last_at, '1900-01-01 00:00:00+00'),
+    last_text = (
+        select l.said from stitched_part p
+        cross join lateral (
+            select left(case when a.kind = 'message' then coalesce(a.text, a.title)
+                             else coalesce(a.title, a.text) end, 300) as said, a.sort_at, a.id
+            from artifact a
+            -- A range of one, as in count_threads.
+            where a.thread_id between p.thread_id and p.thread_id and a.shard = any($2::int[])
+              and (a.removed_at is null or f.current = 0) and coalesce(a.text, a.title) is not null
+              and (select s.since from superseded s where s.artifact_id = a.id) is null
+            order by a.thread_id desc, a.sort_at desc, a.id desc limit 1
+        ) l
+        where p.stitched_id = t.id
+        order by l.sort_at desc, l.id desc limit 1
+    )
+from figures f where t.id = f.stitched_id
+
+-- name: anchor_stitched
+-- $1 stitched threads, $2 tables.
+insert into stitched_anchor (stitched_id, position, sort_at, artifact_id)
+select stitched_id, position, sort_at, id
+from (
+    select p.stitched_id, a.sort_at, a.id,
+           row_number() over (partition by p.stitched_id order by a.sort_at, a.id) - 1 as position
+    from stitched_part p
+    join artifact a on a.thread_id = p.thread_id and a.shard = any($2::int[])
+    where p.stitched_id = any($1::bigint[]) and a.removed_at is null
+      and not exists (select 1 from superseded s where s.artifact_id = a.id)
+) numbered
+where position > 0 and position % 64 = 0
+
+-- name: links
+-- $1 state, $2 device, $3 id, each or null. Offers of devices of which nothing is indexed wait.
+select l.*, case when l.state = 'confirmed' then array(
+           select m.device from lineage_device d join lineage_device m on m.lineage = d.lineage
+           where d.device = l.earlier order by m.place
+       ) else '{}' end as devices
+from lineage_link l
+where ($1::text is null or l.state = $1)
+  and ($2::text is null or $2 in (l.earlier, l.later))
+  and ($3::uuid is null or l.id = $3)
+  and (l.state <> 'offered' or (
+      exists (select 1 from revision r where r.device = l.earlier)
+      and exists (select 1 from revision r where r.device = l.later)
+  ))
+order by l.state <> 'offered', l.decided_at desc, l.number desc
+
+-- name: offer
+-- $1 id, $2 the earlier device, $3 the later one, $4 whether that is certain, $5 why.
+insert into lineage_link as l (id, earlier, later, state, is_directed, evidence)
+values ($1, $2, $3, 'offered', $4, $5)
+on conflict (least(earlier, later), greatest(earlier, later)) do update
+set earlier = excluded.earlier, later = excluded.later, is_directed = excluded.is_directed,
+    evidence = excluded.evidence
+where l.state = 'offered'
+
+-- name: unlooked
+select k.device from kind_index k left join lineage_look l on l.device = k.device
+group by k.device, l.indexed_at
+having l.indexed_at is null or max(k.indexed_at) > l.indexed_at
+order by k.device
+
+-- name: looked
+insert into lineage_look (device, indexed_at) values ($1, $2)
+on conflict (device) do update set indexed_at = excluded.indexed_at
+
+-- name: sample_open
+-- Of the table that takes everything: $1 device, $2 kind, $3 whether only what the owner wrote, $4 rows
+-- to choose from, $5 how many. The choice follows from the keys, so the same ones are taken again.
+select s.key, s.is_me, hashtext(s.key) as place
+from (
+    select a.key, a.is_me from artifact_0 a
+    where a.device = $1 and a.kind = $2 and a.removed_at is null limit $4
+) s
+where (s.is_me or not $3)
+  and s.key ~* case when $2 = 'whatsapp' then '^whatsapp[a-z_]*:out:'
+               else '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}' end
+order by place limit $5
+
+-- name: sample_table
+-- Of one of the tables of a first run: some of its pages.
+select s.key, s.is_me, hashtext(s.key) as place
+from artifact_{shard} s tablesample system ({percent}) repeatable (1)
+where (s.is_me or not $1)
+  and s.key ~* case when $2 = 'whatsapp' then '^whatsapp[a-z_]*:out:'
+               else '[0-9a-f]{{8}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{12}}' end
+order by place limit {most}
+
+-- name: sampled_elsewhere
+-- On which devices keys $1 of kind $3 are, other than $4, or on $5; with $2 whether the owner wrote it.
+select a.device, count(distinct s.key) as found
+from unnest($1::text[], $2::boolean[]) as s (key, is_me)
+join artifact a on a.key = s.key and a.kind = $3 and a.is_me = s.is_me
+where a.device <> $4 and ($5::text is null or a.device = $5)
+  and a.shard = any(array(
+      select t.shard from artifact_shard t
+      where t.state = 'attached' and coalesce(t.kind = $3, true) and coalesce(t.device <> $4, true)
+  ))
+group by a.device
