@@ -19,6 +19,7 @@ from shared.ios_backup import extraction
 from shared.ios_backup.content import FileReader
 from shared.ios_backup.errors import DamagedFile, Locked, MissingFile
 from shared.ios_backup.extraction import extract_files
+from shared.ios_backup.extraction_worker import Copied
 from shared.ios_backup.stored_files import Copier
 
 MEDIA = "CameraRollDomain"
@@ -133,14 +134,7 @@ def die(copier, batch):
 worker.copy_batch = die
 """,
     )
-    done = extract_files(
-        backup.folder,
-        _files(backup),
-        backup.keys,
-        tmp_path / "copy",
-        processes=2,
-        on_progress=_until_any_in(marks),
-    )
+    done = _copied(backup, tmp_path, processes=2, on_progress=_until_any_in(marks))
     assert len(list(marks.iterdir())) == 1
     assert (done.file_count, done.failures) == (len(MANY), [])
     for entry in _files(backup):
@@ -162,14 +156,7 @@ with open({str(marks)!r} + "/seen", "w") as file:
     print(open("/proc/self/cmdline").read().split("\\0")[3:], sorted(os.environ), file=file)
 """,
     )
-    extract_files(
-        backup.folder,
-        _files(backup),
-        backup.keys,
-        tmp_path / "copy",
-        processes=2,
-        on_progress=_until_any_in(marks),
-    )
+    _copied(backup, tmp_path, processes=2, on_progress=_until_any_in(marks))
     told = [str(os.getpid()), ""]
     known = sorted({"LC_ALL", "PYTHONPATH", "PYTHONSAFEPATH"})
     assert (marks / "seen").read_text() == f"{told} {known}\n"
@@ -182,9 +169,7 @@ def test_a_disk_that_takes_no_more_ends_it_and_nothing_stays(
     backup = opened(files=MANY, passphrase="test")
     before = _children()
     with _files_of_at_most(300_000), pytest.raises(OSError, match="File too large"):
-        extract_files(
-            backup.folder, _files(backup), backup.keys, tmp_path / "copy", processes=processes
-        )
+        _copied(backup, tmp_path, processes=processes)
     assert not (tmp_path / "copy").exists()
     assert _children() == before
 
@@ -201,23 +186,9 @@ def test_locking_and_giving_up_end_it_and_nothing_stays(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        extract_files(
-            backup.folder,
-            _files(backup),
-            backup.keys,
-            tmp_path / "copy",
-            processes=processes,
-            on_progress=give_up,
-        )
+        _copied(backup, tmp_path, processes=processes, on_progress=give_up)
     with pytest.raises(Locked):
-        extract_files(
-            backup.folder,
-            _files(backup),
-            backup.keys,
-            tmp_path / "copy",
-            processes=processes,
-            on_progress=lambda *_: backup.keys.wipe(),
-        )
+        _copied(backup, tmp_path, processes=processes, on_progress=lambda *_: backup.keys.wipe())
     assert not (tmp_path / "copy").exists()
     assert (_children(), _descriptors()) == before
 
@@ -302,7 +273,7 @@ def test_a_disk_that_cannot_be_read_costs_the_file_and_not_the_rest(
         return preadv(descriptor, buffers, offset)
 
     monkeypatch.setattr(os, "preadv", fail)
-    done = extract_files(backup.folder, _files(backup), backup.keys, tmp_path / "copy", processes=1)
+    done = _copied(backup, tmp_path, processes=1)
     assert [one.file_id for one in done.failures] == [backup.entry(MEDIA, broken).file_id]
     assert len(list((tmp_path / "copy").iterdir())) == done.file_count == len(MANY) - 1
 
@@ -315,6 +286,10 @@ def test_a_stored_file_never_shows_its_key(opened: Callable[..., Any]) -> None:
     assert isinstance(
         backup.folder.open_file(backup.entry(MEDIA, "16.bin"), backup.keys), FileReader
     )
+
+
+def _copied(backup: Any, folder: Path, **options: Any) -> Copied:
+    return extract_files(backup.folder, _files(backup), backup.keys, folder / "copy", **options)
 
 
 def _files(backup: Any) -> list[Any]:
