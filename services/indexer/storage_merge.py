@@ -23,7 +23,6 @@ from services.indexer.staging import (
     thread_number,
 )
 from services.indexer.storage_counts import count_all, count_moment
-from services.indexer.storage_inputs import forget_inputs
 from services.indexer.storage_lineage import Change, begin_change, end_change, note_written
 from services.indexer.storage_memory import forget_memory
 from services.indexer.storage_timeline import (
