@@ -136,6 +136,13 @@ class Format(ABC):
         self.output = output
         self.about = about
 
+    @classmethod
+    def prepare(cls) -> None:
+        """Get ready what the worker may not do later: read fonts, start programs.
+
+        Called once, before the worker has read anything of a phone and gives its rights up.
+        """
+
     def place(
         self,
         group: Group,
