@@ -196,8 +196,8 @@ async def _merge_differences(
     await connection.execute(statement("merge", "find_fresh"), *place)
     await connection.execute("set local enable_nestloop = on")
     await connection.execute("analyze gone, fresh")
-    await connection.execute(statement("merge", "close_gone"), at.taken_at, following)
     await note_written(connection, change)
+    await connection.execute(statement("merge", "close_gone"), at.taken_at, following)
     await connection.execute(statement("merge", "open_fresh"), *place)
 
 
