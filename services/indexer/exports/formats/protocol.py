@@ -136,7 +136,7 @@ class Format(ABC):
         self.output = output
         self.about = about
 
-    @classmethod
+    @classmethod  # noqa: B027 -- most need nothing
     def prepare(cls) -> None:
         """Get ready what the worker may not do later: read fonts, start programs.
 
