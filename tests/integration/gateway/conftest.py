@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from deploy.demo.container import MintedBackup, PhoneFile, mint_backup
+from deploy.demo.phone import demo_phone
 from tests.stack import Stack
 
 PASSPHRASE = "lighthouse keeper"
@@ -103,5 +104,16 @@ async def house(stack: Stack) -> AsyncIterator[House]:
     }
     async with open_house(stack, "discovery", "unlock") as house:
         house.minted = minted
+        (await house.client.post("/api/backups/refresh")).raise_for_status()
+        yield house
+
+
+@pytest.fixture
+async def vault(stack: Stack) -> AsyncIterator[House]:
+    """A demo phone, encrypted, with everything running."""
+    backups = stack.folder / "backups"
+    backups.mkdir(exist_ok=True)
+    demo_phone(backups, passphrase=PASSPHRASE, device_name="Demo")
+    async with open_house(stack, "discovery", "unlock", "indexer") as house:
         (await house.client.post("/api/backups/refresh")).raise_for_status()
         yield house

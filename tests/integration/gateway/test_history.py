@@ -7,29 +7,12 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
-from deploy.demo.phone import demo_phone
-from tests.integration.gateway.conftest import BIG, House, open_house
-from tests.stack import Stack
-
-PASSPHRASE = "demo"
-
-
-@pytest.fixture
-async def vault(stack: Stack) -> AsyncIterator[House]:
-    """A demo phone, encrypted, with everything running."""
-    backups = stack.folder / "backups"
-    backups.mkdir(exist_ok=True)
-    demo_phone(backups, passphrase=PASSPHRASE, device_name="Demo")
-    async with open_house(stack, "discovery", "unlock", "indexer") as house:
-        (await house.client.post("/api/backups/refresh")).raise_for_status()
-        yield house
+from tests.integration.gateway.conftest import BIG, PASSPHRASE, House
 
 
 async def finished(client: httpx.AsyncClient, job_id: str) -> dict[str, Any]:

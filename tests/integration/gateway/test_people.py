@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deploy.demo.phone import demo_phone
-from tests.integration.gateway.conftest import House, open_house
-from tests.integration.gateway.test_history import PASSPHRASE, CommandLine, indexed
-from tests.stack import Stack
+from tests.integration.gateway.conftest import House
+from tests.integration.gateway.test_history import CommandLine, indexed
 
 
 @pytest.fixture
-async def vault(stack: Stack) -> AsyncIterator[House]:
+async def vault(vault: House) -> House:
     """A demo phone that is indexed."""
-    backups = stack.folder / "backups"
-    backups.mkdir(exist_ok=True)
-    demo_phone(backups, passphrase=PASSPHRASE, device_name="Demo")
-    async with open_house(stack, "discovery", "unlock", "indexer") as house:
-        (await house.client.post("/api/backups/refresh")).raise_for_status()
-        await indexed(house)
-        yield house
+    await indexed(vault)
+    return vault
 
 
 async def listed(house: House, **params: Any) -> list[dict[str, Any]]:

@@ -13,8 +13,10 @@ import pytest
 from shared import postgres
 from tests.stack import Stack
 
-# `staged` is shared by the files of this folder, which is no package.
+# `staged` and `phones` are shared by the files of this folder, which is no package.
 sys.path.insert(0, str(Path(__file__).parent))
+
+from phones import Vault, open_vault
 
 
 @pytest.fixture
@@ -45,3 +47,10 @@ def connect(stack: Stack, pool: Any) -> Callable[[], Awaitable[Any]]:
     """Opens connections beside the pool's, as a service does."""
     credentials = stack.credentials("indexer").postgres
     return lambda: postgres.connect(credentials, schema="indexer")
+
+
+@pytest.fixture
+async def vault(stack: Stack) -> AsyncIterator[Vault]:
+    """A vault with all three services at work."""
+    async with open_vault(stack) as vault:
+        yield vault

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from deploy.demo.contacts import ContactsDatabase
-from deploy.demo.container import PhoneFile, mint_backup
+from deploy.demo.container import MintedBackup, PhoneFile, mint_backup
 from deploy.demo.messages import MessagesDatabase
 from shared.bus import Bus
 from shared.contracts.discovery import RefreshBackups
@@ -59,11 +59,18 @@ class Vault:
         self.root = stack.folder / "backups"
 
     async def mint(self, texts: Sequence[str], *, name: str | None = "Anna", **options: Any) -> str:
-        """Write a backup and return its id."""
+        """Write a backup of one conversation and return its id."""
+        return await self.mint_files(phone_files(texts, name=name), **options)
+
+    async def mint_files(self, files: Sequence[PhoneFile], **options: Any) -> str:
+        """Write a backup of *files* and return its id."""
         minted = await asyncio.to_thread(
-            mint_backup, self.root, files=phone_files(texts, name=name), iterations=10, dpic=10,
-            **options,
-        )  # fmt: skip
+            mint_backup, self.root, files=files, iterations=10, dpic=10, **options
+        )
+        return await self.find(minted)
+
+    async def find(self, minted: MintedBackup) -> str:
+        """Have the backups looked for, and return the id of *minted*."""
         report = await self.bus.request(RefreshBackups(), timeout_seconds=20)
         return next(one.id for one in report.items if one.path == str(minted.path))
 

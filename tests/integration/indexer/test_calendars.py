@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
-import pytest
-from phones import PASSPHRASE, Vault, open_vault
+from phones import PASSPHRASE, Vault
 
 from deploy.demo import calendar_events, reminders
-from deploy.demo.container import PhoneFile, mint_backup
-from shared.contracts.discovery import RefreshBackups
+from deploy.demo.container import PhoneFile
 from shared.contracts.indexer import ListArtifacts, ListThreads
 from shared.contracts.jobs import Job
-from tests.stack import Stack
 
 FIRST = dt.datetime(2024, 8, 4, tzinfo=dt.UTC)
 LATER = dt.datetime(2024, 9, 1, tzinfo=dt.UTC)
 
 
-@pytest.fixture
-async def vault(stack: Stack) -> AsyncIterator[Vault]:
-    async with open_vault(stack) as vault:
-        yield vault
-
-
 async def indexed(vault: Vault, files: Sequence[PhoneFile], *, at: dt.datetime = FIRST) -> Job:
-    minted = await asyncio.to_thread(
-        mint_backup,
-        vault.root,
-        files=files,
-        iterations=10,
-        dpic=10,
-        taken_at=at,
-        passphrase=PASSPHRASE,
-    )
-    report = await vault.bus.request(RefreshBackups(), timeout_seconds=20)
-    backup_id = next(one.id for one in report.items if one.path == str(minted.path))
+    backup_id = await vault.mint_files(files, taken_at=at, passphrase=PASSPHRASE)
     session = await vault.unlock(backup_id)
     return await vault.index(backup_id, session_id=session.session_id)
 

@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator
 
-import pytest
-from phones import PASSPHRASE, Vault, open_vault
+from phones import PASSPHRASE, Vault
 
 from deploy.demo import calls, voice_memos, voicemails
-from deploy.demo.container import PhoneFile, mint_backup
-from shared.contracts.discovery import RefreshBackups
+from deploy.demo.container import PhoneFile
 from shared.contracts.indexer import ListArtifacts, ListThreads
 from shared.contracts.jobs import Job
-from tests.stack import Stack
 
 RUNS = (dt.datetime(2024, 8, 4, tzinfo=dt.UTC), dt.datetime(2024, 9, 1, tzinfo=dt.UTC))
-
-
-@pytest.fixture
-async def vault(stack: Stack) -> AsyncIterator[Vault]:
-    async with open_vault(stack) as vault:
-        yield vault
-
-
-async def mint(vault: Vault, files: list[PhoneFile], at: dt.datetime, *, is_locked: bool) -> str:
-    minted = await asyncio.to_thread(
-        mint_backup,
-        vault.root,
-        files=files,
-        iterations=10,
-        dpic=10,
-        taken_at=at,
-        passphrase=PASSPHRASE if is_locked else None,
-    )
-    report = await vault.bus.request(RefreshBackups(), timeout_seconds=20)
-    return next(one.id for one in report.items if one.path == str(minted.path))
 
 
 async def index(vault: Vault, *, later: bool) -> dict[str, tuple[str, int, int]]:
@@ -46,7 +21,7 @@ async def index(vault: Vault, *, later: bool) -> dict[str, tuple[str, int, int]]
         *voicemails.demo_files(later=later),
         *voice_memos.demo_files(later=later),
     ]
-    backup_id = await mint(vault, files, RUNS[later], is_locked=True)
+    backup_id = await vault.mint_files(files, taken_at=RUNS[later], passphrase=PASSPHRASE)
     session = await vault.unlock(backup_id)
     return reports(await vault.index(backup_id, session_id=session.session_id))
 
@@ -97,9 +72,7 @@ async def test_two_runs_of_a_phone_tell_who_called_and_what_was_recorded(vault: 
 
 
 async def test_a_plain_backup_has_no_calls_and_says_why(vault: Vault) -> None:
-    backup_id = await mint(
-        vault, [PhoneFile("HomeDomain", "Library/Nothing", b"x")], RUNS[0], is_locked=False
-    )
+    backup_id = await vault.mint_files([PhoneFile("HomeDomain", "Library/Nothing", b"x")])
     job = await vault.index(backup_id)
     report = next(one for one in job.report["kinds"] if one["kind"] == "call")
     assert (report["state"], "encrypted backups only" in report["note"]) == ("absent", True)

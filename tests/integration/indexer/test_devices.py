@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator
 
-import pytest
-from phones import PASSPHRASE, Vault, open_vault
+from phones import PASSPHRASE, Vault
 
 from deploy.demo import accounts, data_usages, installed_apps, permissions, wifi_networks
-from deploy.demo.container import mint_backup
-from shared.contracts.discovery import RefreshBackups
 from shared.contracts.indexer import ListArtifacts
-from tests.stack import Stack
 
 FIRST = dt.datetime(2024, 8, 4, tzinfo=dt.UTC)
 LATER = dt.datetime(2024, 9, 1, tzinfo=dt.UTC)
 KINDS = ("installed_app", "account", "wifi_network", "permission", "data_usage")
-
-
-@pytest.fixture
-async def vault(stack: Stack) -> AsyncIterator[Vault]:
-    async with open_vault(stack) as vault:
-        yield vault
 
 
 async def mint(vault: Vault, *, later: bool, is_locked: bool = True) -> str:
@@ -32,18 +20,12 @@ async def mint(vault: Vault, *, later: bool, is_locked: bool = True) -> str:
         for module in (installed_apps, accounts, wifi_networks, permissions, data_usages)
         for file in module.demo_files(later=later)
     ]
-    minted = await asyncio.to_thread(
-        mint_backup,
-        vault.root,
-        files=files,
+    return await vault.mint_files(
+        files,
         apps=installed_apps.demo_apps(later=later),
-        iterations=10,
-        dpic=10,
         taken_at=LATER if later else FIRST,
         passphrase=PASSPHRASE if is_locked else None,
     )
-    report = await vault.bus.request(RefreshBackups(), timeout_seconds=20)
-    return next(one.id for one in report.items if one.path == str(minted.path))
 
 
 async def index(vault: Vault, backup_id: str) -> dict[str, tuple[str, int, int, int]]:
@@ -94,11 +76,7 @@ async def test_two_runs_of_a_phone_tell_what_was_installed_allowed_and_removed(
 
 
 async def test_a_backup_without_such_stores_has_its_apps_alone(vault: Vault) -> None:
-    minted = await asyncio.to_thread(
-        mint_backup, vault.root, files=(), apps=installed_apps.demo_apps(later=False)
-    )
-    report = await vault.bus.request(RefreshBackups(), timeout_seconds=20)
-    backup_id = next(one.id for one in report.items if one.path == str(minted.path))
+    backup_id = await vault.mint_files((), apps=installed_apps.demo_apps(later=False))
     states = await index(vault, backup_id)
     assert states.pop("installed_app")[:2] == ("indexed", 3)
     assert {state for state, *_ in states.values()} == {"absent"}

@@ -1,25 +1,15 @@
 """A phone with every kind of thing, from its backup to search, and its next run."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-from phones import PASSPHRASE, Vault, open_vault
+from phones import PASSPHRASE, Vault
 
 from deploy.demo.everything import whole_phone
 from services.indexer.kinds import OURS
-from shared.contracts.discovery import RefreshBackups
 from shared.contracts.indexer import ListArtifacts, ListKinds
-from tests.stack import Stack
 
 ENCRYPTED_ONLY = {kind for kind, parser in OURS.items() if parser.encrypted_only}
-
-
-@pytest.fixture
-async def vault(stack: Stack) -> AsyncIterator[Vault]:
-    async with open_vault(stack) as vault:
-        yield vault
 
 
 async def index(vault: Vault, *, later: bool, is_locked: bool = True) -> dict[str, dict[str, Any]]:
@@ -31,8 +21,7 @@ async def index(vault: Vault, *, later: bool, is_locked: bool = True) -> dict[st
         later=later,
         rounds=10,
     )
-    report = await vault.bus.request(RefreshBackups(), timeout_seconds=20)
-    backup_id = next(one.id for one in report.items if one.path == str(minted.path))
+    backup_id = await vault.find(minted)
     session_id = (await vault.unlock(backup_id)).session_id if is_locked else None
     job = await vault.index(backup_id, session_id=session_id)
     assert job.state == "completed", job

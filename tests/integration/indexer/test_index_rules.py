@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import os
 import signal
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from phones import PASSPHRASE, Vault, open_vault, stop_next_parser, until
+from phones import PASSPHRASE, Vault, stop_next_parser, until
 
 from shared.contracts.identifiers import Udid
 from shared.contracts.index_rules import (
@@ -39,12 +38,6 @@ from tests.stack import Stack
 TEXTS = ["Wann kommst du?", "the needle is here"]
 PHONE = Udid("00008110-000A1B2C3D4E5F60")
 PAD = Udid("00008110-000A1B2C3D4E5F61")
-
-
-@pytest.fixture
-async def vault(stack: Stack) -> AsyncIterator[Vault]:
-    async with open_vault(stack) as vault:
-        yield vault
 
 
 async def jobs_of(vault: Vault, count: int) -> list[Job]:

@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Sequence
 
-import pytest
-from phones import PASSPHRASE, Vault, open_vault
+from phones import PASSPHRASE, Vault
 
-from deploy.demo.container import PhoneFile, mint_backup
+from deploy.demo.container import PhoneFile
 from deploy.demo.photos import attributes_of, demo_files
 from deploy.demo.pictures import png
-from shared.contracts.discovery import RefreshBackups
 from shared.contracts.indexer import ListArtifacts, ListThreads
 from shared.contracts.jobs import Job
-from tests.stack import Stack
 
 KEY = "0D96E8BA-323E-480A-BF27-0DDEE52719A9"
 FIRST = dt.datetime(2024, 8, 4, tzinfo=dt.UTC)
 LATER = dt.datetime(2024, 9, 1, tzinfo=dt.UTC)
-
-
-@pytest.fixture
-async def vault(stack: Stack) -> AsyncIterator[Vault]:
-    async with open_vault(stack) as vault:
-        yield vault
-
-
-async def mint(
-    vault: Vault, files: Sequence[PhoneFile], *, at: dt.datetime = FIRST, is_locked: bool = False
-) -> str:
-    minted = await asyncio.to_thread(
-        mint_backup,
-        vault.root,
-        files=files,
-        iterations=10,
-        dpic=10,
-        taken_at=at,
-        passphrase=PASSPHRASE if is_locked else None,
-    )
-    report = await vault.bus.request(RefreshBackups(), timeout_seconds=20)
-    return next(one.id for one in report.items if one.path == str(minted.path))
 
 
 def report_of(job: Job) -> tuple[str, int]:
@@ -51,7 +24,9 @@ def report_of(job: Job) -> tuple[str, int]:
 
 
 async def test_two_runs_of_a_phone_tell_which_photos_came_and_went(vault: Vault) -> None:
-    backup_id = await mint(vault, demo_files(later=False), is_locked=True)
+    backup_id = await vault.mint_files(
+        demo_files(later=False), taken_at=FIRST, passphrase=PASSPHRASE
+    )
     session = await vault.unlock(backup_id)
     job = await vault.index(backup_id, session_id=session.session_id)
     assert report_of(job) == ("indexed", 15)
@@ -60,7 +35,7 @@ async def test_two_runs_of_a_phone_tell_which_photos_came_and_went(vault: Vault)
     assert counts["Lake weekend"] == 6
     assert counts["Lake with everybody"] == 1
 
-    await mint(vault, demo_files(later=True), at=LATER, is_locked=True)
+    await vault.mint_files(demo_files(later=True), taken_at=LATER, passphrase=PASSPHRASE)
     session = await vault.unlock(backup_id)
     job = await vault.index(backup_id, session_id=session.session_id)
     assert report_of(job) == ("indexed", 13)
@@ -75,13 +50,8 @@ async def test_two_runs_of_a_phone_tell_which_photos_came_and_went(vault: Vault)
 
 async def test_a_backup_without_the_database_gives_the_photos_of_its_files(vault: Vault) -> None:
     said = attributes_of(KEY, name="Sunset.jpg", taken_at=FIRST)
-    backup_id = await mint(
-        vault,
-        [
-            PhoneFile(
-                "CameraRollDomain", "Media/DCIM/100APPLE/IMG_0001.PNG", png(1), attributes=said
-            )
-        ],
+    backup_id = await vault.mint_files(
+        [PhoneFile("CameraRollDomain", "Media/DCIM/100APPLE/IMG_0001.PNG", png(1), attributes=said)]
     )
     assert report_of(await vault.index(backup_id)) == ("indexed", 1)
     page = await vault.bus.request(ListArtifacts(kind="photo"))
@@ -90,5 +60,5 @@ async def test_a_backup_without_the_database_gives_the_photos_of_its_files(vault
 
 async def test_a_backup_without_pictures_has_no_photos(vault: Vault) -> None:
     thumbnail = "Media/PhotoData/Thumbnails/V2/DCIM/100APPLE/IMG_0001.PNG/5005.JPG"
-    backup_id = await mint(vault, [PhoneFile("CameraRollDomain", thumbnail, png(1))])
+    backup_id = await vault.mint_files([PhoneFile("CameraRollDomain", thumbnail, png(1))])
     assert report_of(await vault.index(backup_id)) == ("absent", 0)

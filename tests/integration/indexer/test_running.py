@@ -6,11 +6,10 @@ import asyncio
 import datetime as dt
 import os
 import signal
-from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
-from phones import ANNA, PASSPHRASE, Vault, open_vault, parser_processes, stop_next_parser, until
+from phones import ANNA, PASSPHRASE, Vault, parser_processes, stop_next_parser, until
 
 from shared.contracts.discovery import ForgetBackup
 from shared.contracts.events import IndexCompleted, IndexFailed
@@ -19,17 +18,10 @@ from shared.contracts.indexer import GetIndexStates, ListKinds, ListRevisions, L
 from shared.contracts.jobs import CancelJob, Job, ListJobs, RetryJob
 from shared.contracts.problems import ProblemError
 from shared.contracts.unlock import CloseSession, session_subject
-from tests.stack import Stack
 
 TEXTS = ["Wann kommst du?", "the needle is here", "bis später"]
 OLD = dt.datetime(2023, 1, 1, tzinfo=dt.UTC)
 NEW = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
-
-
-@pytest.fixture
-async def vault(stack: Stack) -> AsyncIterator[Vault]:
-    async with open_vault(stack) as vault:
-        yield vault
 
 
 def states(job: Job) -> dict[str, str]:
