@@ -40,6 +40,7 @@ from shared.contracts.indexer import (
     ListVersions,
     Thread,
 )
+from shared.contracts.removals import Reason
 from shared.contracts.requests import DEFAULT_LIMIT, Page
 
 At = Annotated[
@@ -120,6 +121,13 @@ async def list_artifacts(
     until: Annotated[str | None, QueryParameter(name="to", max_length=40)] = None,
     as_of: Moment = None,
     removed: Removed = "exclude",
+    reason: Annotated[
+        Reason | None,
+        QueryParameter(
+            description="Only what went for this reason; offloaded: what is there, but whose file"
+            " only older backups hold"
+        ),
+    ] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[ArtifactPage]:
@@ -133,6 +141,7 @@ async def list_artifacts(
                 until=parse_moment(until, "to", end_of_day=True),
                 as_of=parse_moment(as_of, "as_of", end_of_day=True),
                 removed=removed,
+                reason=reason,
                 limit=limit,
                 cursor=cursor,
             )

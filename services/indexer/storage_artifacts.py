@@ -14,6 +14,8 @@ from services.indexer.cursors import (
     write_cursor,
 )
 from services.indexer.pages import assemble, fit, shorten_artifact
+from services.indexer.storage_lineage_links import lineage_of
+from services.indexer.storage_lineage_view import devices_meant, fetch_shards_of, see_once
 from services.indexer.storage_rows import (
     ARTIFACT_COLUMNS,
     Conditions,
@@ -21,7 +23,6 @@ from services.indexer.storage_rows import (
     to_artifacts,
     to_attachment,
 )
-from services.indexer.storage_shards import fetch_shards
 from shared.contracts.identifiers import BackupId, FileId, Udid
 from shared.contracts.indexer import (
     AttachmentLocation,
@@ -50,17 +51,26 @@ async def list_artifacts(
     backward = place is not None and place.backward
     where = Conditions()
     # Without it, asking for what there is little of would mean to read everything in order.
-    shards = await fetch_shards(connection, device=request.device, kind=request.kind)
+    devices = await devices_meant(connection, request.device, lineage=request.lineage)
+    shards = await fetch_shards_of(connection, devices, kind=request.kind)
     where.add("a.shard = any({shards})", shards=[shard.number for shard in shards])
-    if request.device is not None:
-        where.add("a.device = {device}", device=request.device)
+    if devices is not None and len(devices) == 1:
+        where.add("a.device = {device}", device=devices[0])
+    elif devices is not None:
+        where.add("a.device = any({devices})", devices=devices)
+    if request.lineage:
+        see_once(where, utc(request.as_of))
     if request.kind is not None:
         where.add("a.kind = {kind}", kind=request.kind)
     if request.since is not None:
         where.add("a.sort_at >= {since}", since=utc(request.since))
     if request.until is not None:
         where.add("a.sort_at < {until}", until=utc(request.until))
-    where.see(request.removed, utc(request.as_of))
+    # A reason is one for which something went: what is there has none.
+    is_gone = request.reason is not None and request.reason != "offloaded"
+    where.see("only" if is_gone else request.removed, utc(request.as_of))
+    if request.reason is not None:
+        where.went_for(request.reason)
     if place is not None:
         compare = ">" if backward else "<"
         where.add(f"(a.sort_at, a.id) {compare} ({{at}}, {{id}})", at=place.at, id=place.id)
@@ -99,10 +109,12 @@ async def get_artifact(connection: Connection, request: GetArtifact, *, most_byt
 async def list_versions(connection: Connection, request: ListVersions, *, most_bytes: int) -> bytes:
     """Return every version of an artifact, oldest first."""
     known = await find_artifact(connection, request.artifact_id)
+    # What an older device of the lineage had under the same key are versions as well.
     rows = await connection.fetch(
         f"select {ARTIFACT_COLUMNS} from artifact a"  # noqa: S608 -- parameters only
-        " where a.device = $1 and a.kind = $2 and a.key = $3 order by a.added_at, a.id limit 1000",
-        known["device"],
+        " where a.device = any($1) and a.kind = $2 and a.key = $3"
+        " order by a.added_at, a.id limit 1000",
+        await lineage_of(connection, known["device"]),
         known["kind"],
         known["key"],
     )

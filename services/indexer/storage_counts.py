@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from services.indexer.sql import statement
+from services.indexer.storage_reasons import look_into
 from services.indexer.storage_timeline import Moment
 from shared.contracts.indexer import KindReport
 
@@ -43,3 +44,5 @@ async def count_all(
     await connection.execute(
         statement("merge", "count_moment"), at.device, kind, at.taken_at, following
     )
+    # Both borders may have moved: what ended at the one may end at the other now.
+    await look_into(connection, at.device, kind, (at.taken_at, following))

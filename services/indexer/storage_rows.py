@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
+from services.indexer.reasons import causes_of, to_removal
 from services.indexer.sql import statement
 from services.indexer.staging import StagedAttachment
 from shared.contracts.identifiers import ArtifactId, ThreadId, Udid
 from shared.contracts.indexer import Artifact, Attachment, Participant, Sender, Thread
+from shared.contracts.removals import Reason
 
 if TYPE_CHECKING:
     import asyncpg
@@ -44,7 +46,12 @@ ARTIFACT_COLUMNS = """
     (select r.digest from revision r where r.device = a.device and r.taken_at = a.added_at)
         as added_revision,
     (select r.digest from revision r where r.device = a.device and r.taken_at = a.removed_at)
-        as removed_revision
+        as removed_revision,
+    case when a.removed_at is not null then (
+        select array[g.cause, g.doubt] from removal g
+        where g.device = a.device and g.kind = a.kind and g.key = a.key
+          and g.removed_at = a.removed_at
+    ) end as removal
 """
 
 #: Columns of a thread ``t``.
@@ -66,6 +73,13 @@ REMOVED_AT = """(a.removed_at <= {at} and not exists (
     where later.device = a.device and later.kind = a.kind and later.key = a.key
       and later.added_at >= a.removed_at and later.added_at <= {at}))"""
 
+#: Where it stands why an artifact ``a`` went.
+_REMOVAL = """from removal g where g.device = a.device and g.kind = a.kind and g.key = a.key
+    and g.removed_at = a.removed_at"""
+#: A file of it was there in an earlier version, and this one has not all of its files.
+_OFFLOADED = """(a.attachments::text like '%"present":false%' and exists (
+    select 1 from removal g where g.device = a.device and g.kind = a.kind and g.key = a.key
+      and g.removed_at <= a.added_at and g.cause = any({causes})))"""
 _decode_attachments = msgspec.json.Decoder(list[StagedAttachment]).decode
 _SHOWN_NAMES = 4
 _LIKE_SPECIAL = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
@@ -103,6 +117,15 @@ class Conditions:
         self._clauses.append(
             {"exclude": current, "only": gone, "include": f"({current} or {gone})"}[removed]
         )
+
+    def went_for(self, reason: Reason) -> None:
+        """Require the reason for which something went; or its file, where it is still there."""
+        clause = f"exists (select 1 {_REMOVAL} and g.cause = any({{causes}}))"
+        if reason == "offloaded":
+            clause = _OFFLOADED
+        elif reason == "unknown":  # or nobody has looked yet
+            clause = f"({clause} or not exists (select 1 {_REMOVAL}))"
+        self.add(clause, causes=causes_of(reason))
 
     def __str__(self) -> str:
         return " and ".join(self._clauses) if self._clauses else "true"
@@ -149,6 +172,7 @@ def to_artifact(row: Row, names: Names) -> Artifact:
         added_revision=row["added_revision"],
         removed_revision=row["removed_revision"],
         removed_at=row["removed_at"],
+        removal=None if row["removal"] is None else to_removal(*row["removal"]),
     )
 
 

@@ -17,6 +17,7 @@ from shared.contracts.identifiers import (
     ThreadId,
     Udid,
 )
+from shared.contracts.removals import Reason, Removal
 from shared.contracts.requests import DEFAULT_LIMIT, Page, Request
 
 
@@ -61,6 +62,8 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     added_revision: str | None
     removed_revision: str | None
     removed_at: dt.datetime | None
+    #: Why it went, or its file did; null where nothing went or a newer version follows.
+    removal: Removal | None = None
 
 
 class Participant(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +88,8 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
     last_at: dt.datetime | None
     last_text: str | None
     services: list[str] = []
+    #: Where lineages are asked for: the devices whose threads are stitched, the oldest first.
+    devices: list[Udid] = []
 
 
 class ArtifactPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,6 +162,8 @@ class KindReport(msgspec.Struct, frozen=True, kw_only=True):
     added: int = 0
     removed: int = 0
     note: str = ""
+    #: For so many days the phone keeps things of this kind; 0: for ever, null: it does not say.
+    keeps_days: int | None = None
 
 
 class RevisionSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,6 +261,8 @@ class ListThreads(Request[Page[Thread]], frozen=True, kw_only=True):
     q: str | None = None
     #: The id of a person who takes part, or a handle.
     person: str | None = None
+    #: Each lineage of devices as one: threads stitched, nothing twice. ``device`` is any of them.
+    lineage: bool = False
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
 
@@ -269,6 +278,8 @@ class ListThreadArtifacts(Request[ArtifactPage], frozen=True, kw_only=True):
     direction: Literal["forward", "backward", "around"] = "forward"
     as_of: dt.datetime | None = None
     include_removed: bool = False
+    #: With what the other devices of the lineage have of the same conversation, nothing twice.
+    lineage: bool = False
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
 
@@ -284,6 +295,10 @@ class ListArtifacts(Request[ArtifactPage], frozen=True, kw_only=True):
     until: dt.datetime | None = None
     as_of: dt.datetime | None = None
     removed: Literal["exclude", "include", "only"] = "exclude"
+    #: Each lineage of devices as one, nothing twice. ``device`` is any of them.
+    lineage: bool = False
+    #: Only what went for this reason; ``offloaded``: whose file is in older backups only.
+    reason: Reason | None = None
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
 
@@ -297,7 +312,7 @@ class GetArtifact(Request[Artifact], frozen=True, kw_only=True):
 
 
 class ListVersions(Request[Page[Artifact]], frozen=True, kw_only=True):
-    """Every version of the artifact with the same natural key, oldest first."""
+    """Every version of the artifact with the same natural key in its lineage, oldest first."""
 
     subject: ClassVar[str] = "cmd.indexer.list_versions"
     reply: ClassVar[object] = Page[Artifact]
@@ -336,6 +351,8 @@ class Search(Request[SearchPage], frozen=True, kw_only=True):
     until: dt.datetime | None = None
     has: Literal["attachment", "link"] | None = None
     removed: Literal["exclude", "include", "only"] = "exclude"
+    #: Each lineage of devices as one, nothing twice. ``device`` is any of them.
+    lineage: bool = False
     sort: Literal["relevance", "newest", "oldest"] = "relevance"
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None

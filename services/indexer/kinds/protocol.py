@@ -147,10 +147,14 @@ def _lines(path: Path | None, of: type[T]) -> Iterator[T]:
 class Tally:
     """How a run went, in the words of the index report. ``kept`` is counted by the sink."""
 
-    __slots__ = ("kept", "missing_files", "notes", "read", "skipped", "undecodable")
+    __slots__ = (
+        "keeps_days", "kept", "missing_files", "notes", "read", "skipped", "undecodable",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         """Begin at nothing."""
+        #: For how many days the phone is set to keep such things; 0: for ever.
+        self.keeps_days: int | None = None
         self.reset()
 
     def reset(self) -> None:

@@ -64,6 +64,8 @@ async def index_staged(
     threads: Sequence[StagedThread] = (),
     kind: str = "message",
     backup_id: str = BACKUP,
+    parser_version: int = 1,
+    keeps_days: int | None = None,
 ) -> KindReport:
     """Merge *artifacts* as the content of day *moment*, in one transaction like a run does."""
 
@@ -89,8 +91,10 @@ async def index_staged(
             connection,
             at=at,
             threads=[*threads, *undescribed(artifacts, threads)],
-            report=KindReport(kind=kind, state="indexed", kept=len(artifacts)),
-            parser_version=1,
+            report=KindReport(
+                kind=kind, state="indexed", kept=len(artifacts), keeps_days=keeps_days
+            ),
+            parser_version=parser_version,
             job_id=None,
         )
 

@@ -16,7 +16,15 @@ class MessageParser(KindParser):
     )
     version = 1
     keeps_memory = True
-    files = (NeededFile(domain="HomeDomain", relative_path="Library/SMS/sms.db"),)
+    files = (
+        NeededFile(domain="HomeDomain", relative_path="Library/SMS/sms.db"),
+        # How long the phone is set to keep messages.
+        NeededFile(
+            domain="HomeDomain",
+            relative_path="Library/Preferences/com.apple.MobileSMS.plist",
+            required=False,
+        ),
+    )
     listings = (
         ("MediaDomain", "Library/SMS/"),
         ("HomeDomain", "Library/SMS/"),

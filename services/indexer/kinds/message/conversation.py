@@ -25,6 +25,7 @@ from services.indexer.kinds.message.fingerprints import (
     find_border,
     groups_of,
 )
+from services.indexer.kinds.message.keeping import days_kept
 from services.indexer.kinds.message.plain import Encode, plain_encoder
 from services.indexer.kinds.message.reactions import (
     ReactionRow,
@@ -46,6 +47,7 @@ def parse_messages(inputs: ParserInputs, sink: Sink) -> None:
     path = inputs.find("HomeDomain", "Library/SMS/sms.db")
     if path is None:
         raise UnsupportedStoreError("The backup has no messages database.")
+    sink.tally.keeps_days = days_kept(inputs)
     with Database(path) as database:
         handles = Handles(inputs.region)
         store = MessageStore(database, handles, sink.tally)
