@@ -162,7 +162,7 @@ from (
 where position > 0 and position % 64 = 0
 
 -- name: links
--- $1 state, $2 device, $3 id, each or null. Offers of devices of which nothing is indexed wait.
+-- $1 state, $2 device, $3 id, each or null. Offers of devices of which nothing is indexed are not listed.
 select l.*, case when l.state = 'confirmed' then array(
            select m.device from lineage_device d join lineage_device m on m.lineage = d.lineage
            where d.device = l.earlier order by m.place
@@ -171,7 +171,7 @@ from lineage_link l
 where ($1::text is null or l.state = $1)
   and ($2::text is null or $2 in (l.earlier, l.later))
   and ($3::uuid is null or l.id = $3)
-  and (l.state <> 'offered' or (
+  and (l.state <> 'offered' or l.id = $3 or (
       exists (select 1 from revision r where r.device = l.earlier)
       and exists (select 1 from revision r where r.device = l.later)
   ))
