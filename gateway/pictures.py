@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from gateway.picture_worker import LENGTH
+from shared.picture_worker import LENGTH
 
 _ROOT = Path(__file__).resolve().parents[1]
 #: Longer than any picture takes whose process may work for ten seconds, on a busy machine.
@@ -69,7 +69,7 @@ async def _start() -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "gateway.picture_worker",
+        "shared.picture_worker",
         str(os.getpid()),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

@@ -15,8 +15,8 @@ from PIL import Image
 
 from deploy.demo.photos import LIBRARY, attributes_of, demo_library
 from deploy.demo.photos_schema import Form
-from gateway.picture_worker import SIDE, make_apart
 from services.indexer.kinds.backup_files import file_id_of
+from shared.picture_worker import SIDE, make_apart
 from tests.hostile import seeds
 from tests.hostile.mutations import anywhere, mutate, property_list_spots
 from tests.hostile.reader import Reader

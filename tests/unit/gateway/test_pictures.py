@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gateway.picture_worker import SIDE
 from gateway.pictures import Pictures
+from shared.picture_worker import SIDE
 
 SAMPLES = os.environ.get("KEEPSAKE_SAMPLES")
 
