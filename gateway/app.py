@@ -26,6 +26,7 @@ from gateway.routes import (
     index,
     index_rules,
     jobs,
+    lineages,
     locked_notes,
     passphrase_references,
     people,
@@ -40,6 +41,7 @@ MAX_BODY_BYTES = 1 << 20
 _ROUTES = (
     health,
     devices,
+    lineages,
     passphrase_references,
     backups,
     sessions,

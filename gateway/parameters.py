@@ -64,6 +64,13 @@ SessionHeader = Annotated[
         description="`session_token` of the unlock; not needed for backups without encryption",
     ),
 ]
+Lineage = Annotated[
+    bool,
+    QueryParameter(
+        description="Devices that follow each other as one history, nothing twice; `device` is any"
+        " of them"
+    ),
+]
 Direction = FromQuery[Literal["forward", "backward", "around"]]
 Removed = FromQuery[Literal["exclude", "include", "only"]]
 

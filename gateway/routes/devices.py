@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
+import structlog
 from litestar import Request, Response, get
 from litestar.params import QueryParameter
 
@@ -19,7 +21,13 @@ from shared.contracts.indexer import (
     RevisionDiff,
     RevisionSummary,
 )
+from shared.contracts.lineage import GetDeviceLineage
+from shared.contracts.problems import ProblemError
 from shared.contracts.requests import DEFAULT_LIMIT, Page
+
+_log = structlog.get_logger("gateway")
+
+_LINEAGE_SECONDS = 5.0
 
 
 @get("/api/devices", opt=needs("read"), responses=PROBLEMS, tags=["devices"])
@@ -46,9 +54,17 @@ async def get_device(
     udid: UdidPath,
     reveal: Reveal = False,
 ) -> Response[Device]:
-    """Show one device."""
+    """Show one device, with the devices that it follows and that follow it."""
     await parts.audit.reveal(request.user, f"device {udid}", wanted=reveal)
-    return passed_through(await parts.bus.request_bytes(GetDevice(udid=_udid(udid), reveal=reveal)))
+    device = await parts.bus.request(GetDevice(udid=_udid(udid), reveal=reveal))
+    try:
+        lineage = await parts.bus.request(
+            GetDeviceLineage(device=device.udid), timeout_seconds=_LINEAGE_SECONDS
+        )
+    except ProblemError as error:
+        _log.warning("lineage_unknown", problem=error.problem.type)
+        return Response(device, headers={"keepsake-degraded": "indexer"})
+    return Response(msgspec.structs.replace(device, lineage=lineage))
 
 
 @get(

@@ -18,6 +18,7 @@ from gateway.parameters import (
     Direction,
     KindQuery,
     Limit,
+    Lineage,
     Moment,
     PersonQuery,
     Removed,
@@ -57,6 +58,7 @@ async def list_threads(
     kind: KindQuery = None,
     person: PersonQuery = None,
     q: Text = None,
+    lineage: Lineage = False,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[Page[Thread]]:
@@ -68,6 +70,7 @@ async def list_threads(
                 kind=kind,
                 q=q,
                 person=person,
+                lineage=lineage,
                 limit=limit,
                 cursor=cursor,
             )
@@ -89,6 +92,7 @@ async def list_thread_artifacts(
     direction: Direction = "forward",
     as_of: Moment = None,
     include_removed: FromQuery[bool] = False,
+    lineage: Lineage = False,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[ArtifactPage]:
@@ -104,6 +108,7 @@ async def list_thread_artifacts(
                 direction=direction,
                 as_of=parse_moment(as_of, "as_of", end_of_day=True),
                 include_removed=include_removed,
+                lineage=lineage,
                 limit=limit,
                 cursor=cursor,
             )
@@ -121,6 +126,7 @@ async def list_artifacts(
     until: Annotated[str | None, QueryParameter(name="to", max_length=40)] = None,
     as_of: Moment = None,
     removed: Removed = "exclude",
+    lineage: Lineage = False,
     reason: Annotated[
         Reason | None,
         QueryParameter(
@@ -141,6 +147,7 @@ async def list_artifacts(
                 until=parse_moment(until, "to", end_of_day=True),
                 as_of=parse_moment(as_of, "as_of", end_of_day=True),
                 removed=removed,
+                lineage=lineage,
                 reason=reason,
                 limit=limit,
                 cursor=cursor,
@@ -164,7 +171,7 @@ async def get_artifact(*, parts: GivenParts, artifact_id: RowPath) -> Response[A
     tags=["history"],
 )
 async def list_versions(*, parts: GivenParts, artifact_id: RowPath) -> Response[Page[Artifact]]:
-    """List the artifact's versions over revisions, oldest first."""
+    """List the artifact's versions over the revisions of its lineage, oldest first."""
     return passed_through(
         await parts.bus.request_bytes(ListVersions(artifact_id=ArtifactId(artifact_id)))
     )

@@ -96,18 +96,17 @@ async def _look(connection: Connection, device: str, types: Types) -> None:
             " where state = 'offered' and $1 in (earlier, later)",
             device,
         )
+    offers = [judge(sides[device], sides[other], list(found[other].values())) for other in found]
+    standing = {
+        one for offer in offers if offer is not None for one in (offer.earlier, offer.later)
+    }
     async with connection.transaction():
-        for other in found:
-            offer = judge(sides[device], sides[other], list(found[other].values()))
+        for offer in offers:
             if offer is not None:
                 await record_offer(connection, offer, link_id=uuid4())
         for row in offered:
-            other = row["later"] if row["earlier"] == device else row["earlier"]
-            if (
-                other in sides
-                and judge(sides[device], sides[other], list(found[other].values())) is None
-            ):
-                await withdraw_offer(connection, device, other)
+            if not {row["earlier"], row["later"]} <= standing:
+                await withdraw_offer(connection, row["earlier"], row["later"])
         if until is not None:
             await connection.execute(statement("lineage", "looked"), device, until)
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from shared.contracts.identifiers import BackupId, Udid
+from shared.contracts.lineage import DeviceLineage
 from shared.contracts.requests import DEFAULT_LIMIT, Done, Page, Request
 
 BackupState = Literal["complete", "running", "broken_off", "partial", "damaged", "removed"]
@@ -79,6 +80,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     phone_numbers: list[str]
     backup_ids: list[BackupId]
     last_backup_at: dt.datetime | None
+    #: Filled by the gateway from the indexer, for one device; null in lists.
+    lineage: DeviceLineage | None = None
 
 
 class ManifestMark(msgspec.Struct, frozen=True, kw_only=True):
