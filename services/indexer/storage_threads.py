@@ -15,6 +15,7 @@ from services.indexer.cursors import (
 )
 from services.indexer.folding import fold
 from services.indexer.pages import Cut, assemble, fit, shorten_artifact
+from services.indexer.storage_lineage_view import devices_meant
 from services.indexer.storage_people_pages import handles_of
 from services.indexer.storage_rows import (
     ARTIFACT_COLUMNS,
@@ -23,6 +24,12 @@ from services.indexer.storage_rows import (
     like_pattern,
     to_artifacts,
     to_threads,
+)
+from services.indexer.storage_stitched import (
+    LISTED,
+    StitchedView,
+    find_stitched,
+    with_devices,
 )
 from shared.contracts.indexer import ListThreadArtifacts, ListThreads
 from shared.contracts.problems import bad_request, not_found
@@ -37,8 +44,9 @@ async def list_threads(connection: Connection, request: ListThreads, *, most_byt
     """Return a page of threads, the one with the newest artifact first."""
     limit = read_limit(request.limit)
     where = Conditions()
-    if request.device is not None:
-        where.add("t.device = {device}", device=request.device)
+    devices = await devices_meant(connection, request.device, lineage=request.lineage)
+    if devices is not None:
+        where.add("t.device = any({devices})", devices=devices)
     if request.kind is not None:
         where.add("t.kind = {kind}", kind=request.kind)
     if request.person:
@@ -60,12 +68,15 @@ async def list_threads(connection: Connection, request: ListThreads, *, most_byt
         place = read_cursor(request.cursor, TimePlace)
         where.add("(t.sort_at, t.id) < ({at}, {id})", at=place.at, id=place.id)
     rows = await connection.fetch(
-        f"select {THREAD_COLUMNS} from thread t where {where}"  # noqa: S608 -- parameters only
+        f"select {THREAD_COLUMNS} from {LISTED if request.lineage else 'thread t'} where {where}"  # noqa: S608 -- parameters only
         f" order by t.sort_at desc, t.id desc limit {limit + 1}",
         *where.parameters,
     )
     page = rows[:limit]
-    cut = Cut(await to_threads(connection, page), most_bytes=most_bytes)
+    shown = await to_threads(connection, page)
+    if request.lineage:
+        shown = await with_devices(connection, shown)
+    cut = Cut(shown, most_bytes=most_bytes)
     more = len(rows) > limit or not cut.is_whole
     last = page[cut.count - 1] if more else None
     return assemble(
@@ -81,12 +92,18 @@ async def list_thread_artifacts(
     thread_id = read_id(request.thread_id, "thread")
     shards = await _shards(connection, thread_id)
     limit = read_limit(request.limit)
-    view = _View(connection, thread_id, shards, request)
+    stitched = await find_stitched(connection, thread_id) if request.lineage else None
+    view: _View | StitchedView = (
+        _View(connection, thread_id, shards, request)
+        if stitched is None
+        else StitchedView(connection, stitched, request)
+    )
     if request.cursor is not None:
         start = read_cursor(request.cursor, TimePlace)
         backward, around = start.backward, False
     else:
-        found = await _start(connection, thread_id, request.at)
+        threads = [thread_id] if stitched is None else stitched.thread_ids
+        found = await _start(connection, threads, request.at)
         backward = request.direction == "backward"
         around = request.direction == "around" and found is not None
         if found is None:
@@ -221,15 +238,15 @@ class _View:
         return skipped + counted
 
 
-async def _start(connection: Connection, thread_id: int, at: str | None) -> TimePlace | None:
+async def _start(connection: Connection, threads: list[int], at: str | None) -> TimePlace | None:
     if at is None:
         return None
     if at.isascii() and at.isdigit():
         artifact_id = read_id(at, "artifact")
         row = await connection.fetchrow(
-            "select sort_at, id from artifact where id = $1 and thread_id = $2",
+            "select sort_at, id from artifact where id = $1 and thread_id = any($2)",
             artifact_id,
-            thread_id,
+            threads,
         )
         if row is None:
             raise not_found("artifact")

@@ -229,3 +229,34 @@ where a.device <> $4 and ($5::text is null or a.device = $5)
       where t.state = 'attached' and coalesce(t.kind = $3, true) and coalesce(t.device <> $4, true)
   ))
 group by a.device
+
+-- name: listed
+-- Threads where lineages count as one.
+select s.id, s.device, s.kind, s.key, s.title, s.folded, s.is_group, s.participants, s.services,
+       s.artifact_count, s.first_at, s.last_at, s.last_text, s.sort_at
+from stitched_thread s where s.artifact_count + s.removed_count > 0
+union all
+select o.id, o.device, o.kind, o.key, o.title, o.folded, o.is_group, o.participants, o.services,
+       o.artifact_count, o.first_at, o.last_at, o.last_text, o.sort_at
+from thread o where not exists (select 1 from stitched_part p where p.thread_id = o.id)
+
+-- name: devices of
+-- The devices that have something in stitched threads $1.
+select p.stitched_id, array_agg(t.device order by p.place) as devices
+from stitched_part p join thread t on t.id = p.thread_id
+where p.stitched_id = any($1::bigint[])
+group by p.stitched_id
+
+-- name: parts of
+-- The threads of the stitched thread that $1 is part of, with the tables of each.
+select p.stitched_id, p.thread_id, array(
+           select s.shard from artifact_shard s
+           where s.state = 'attached' and coalesce(s.device = t.device, true)
+             and coalesce(s.kind = t.kind, true)
+           order by s.shard
+       ) as shards
+from stitched_part o
+join stitched_part p on p.stitched_id = o.stitched_id
+join thread t on t.id = p.thread_id
+where o.thread_id = $1
+order by p.place desc

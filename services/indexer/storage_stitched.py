@@ -1,0 +1,157 @@
+"""Reading stitched threads: conversations over the devices of a lineage, nothing twice.
+
+A page is put together from pages of its parts. The newest device's comes first, and bounds what has
+to be looked at of the others: nearly all that they have of that time is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from services.indexer.cursors import TimePlace, place_of
+from services.indexer.sql import statement
+from services.indexer.storage_lineage_view import see_once
+from services.indexer.storage_rows import ARTIFACT_COLUMNS, Conditions
+
+if TYPE_CHECKING:
+    from services.indexer.storage_rows import Connection, Row
+    from shared.contracts.indexer import ListThreadArtifacts, Thread
+
+_place = itemgetter("sort_at", "id")
+
+#: Threads as they are listed where lineages count as one: stitched, and those of other devices.
+LISTED = f"({statement('lineage', 'listed')}) t"
+
+
+class Part(NamedTuple):
+    """A thread of one device, and the tables that it may lie in."""
+
+    thread_id: int
+    shards: list[int]
+
+
+class Stitched(NamedTuple):
+    """A stitched thread with its parts, the newest device's first."""
+
+    id: int
+    parts: list[Part]
+
+    @property
+    def thread_ids(self) -> list[int]:
+        """The threads that it is made of."""
+        return [part.thread_id for part in self.parts]
+
+
+async def find_stitched(connection: Connection, thread_id: int) -> Stitched | None:
+    """Return what a thread is part of; None where its device has no lineage."""
+    rows = await connection.fetch(statement("lineage", "parts of"), thread_id)
+    if not rows:
+        return None
+    return Stitched(rows[0]["stitched_id"], [Part(row["thread_id"], row["shards"]) for row in rows])
+
+
+async def thread_ids_of(connection: Connection, threads: Sequence[int]) -> list[int]:
+    """Return *threads* with all others that are parts of the same stitched ones."""
+    rows = await connection.fetch(
+        "select p.thread_id from stitched_part p where p.stitched_id in"
+        " (select o.stitched_id from stitched_part o where o.thread_id = any($1::bigint[]))",
+        list(threads),
+    )
+    return sorted({*threads, *(row["thread_id"] for row in rows)})
+
+
+async def with_devices(connection: Connection, threads: Sequence[Thread]) -> list[Thread]:
+    """Return *threads* with the devices that they are of, the oldest first."""
+    rows = await connection.fetch(
+        statement("lineage", "devices of"), [int(thread.id) for thread in threads]
+    )
+    devices = {str(row["stitched_id"]): row["devices"] for row in rows}
+    return [
+        msgspec.structs.replace(thread, devices=devices.get(thread.id, [thread.device]))
+        for thread in threads
+    ]
+
+
+class StitchedView:
+    """A stitched thread as it is looked at: now or as of a moment, with or without removed."""
+
+    def __init__(
+        self, connection: Connection, stitched: Stitched, request: ListThreadArtifacts
+    ) -> None:
+        self._connection = connection
+        self._stitched = stitched
+        self._removed = "include" if request.include_removed else "exclude"
+        self._as_of = request.as_of
+
+    def _where(self, threads: Sequence[int], shards: Sequence[int]) -> Conditions:
+        where = Conditions()
+        where.add("a.shard = any({shards})", shards=list(shards))
+        if len(threads) == 1:
+            where.add("a.thread_id = {thread}", thread=threads[0])
+        else:
+            where.add("a.thread_id = any({threads})", threads=list(threads))
+        where.see(self._removed, self._as_of)
+        see_once(where, self._as_of)
+        return where
+
+    async def fetch(self, start: TimePlace, *, backward: bool, limit: int) -> list[Row]:
+        """Return up to *limit* rows before *start*, or from it on, ascending in time."""
+        way, compare = ("desc", "<") if backward else ("asc", ">=")
+        found: list[Any] = []
+        for part in self._stitched.parts:
+            where = self._where([part.thread_id], part.shards)
+            where.add(f"(a.sort_at, a.id) {compare} ({{at}}, {{id}})", at=start.at, id=start.id)
+            if len(found) == limit:
+                last = found[-1]
+                beyond = ">" if backward else "<"
+                where.add(
+                    f"(a.sort_at, a.id) {beyond} ({{at}}, {{id}})",
+                    at=last["sort_at"],
+                    id=last["id"],
+                )
+            found += await self._connection.fetch(
+                f"select {ARTIFACT_COLUMNS} from artifact a where {where}"  # noqa: S608 -- parameters only
+                f" order by a.sort_at {way}, a.id {way} limit {limit}",
+                *where.parameters,
+            )
+            found = sorted(found, key=_place, reverse=backward)[:limit]
+        return found[::-1] if backward else found
+
+    async def has_after(self, row: Row) -> bool:
+        """Return whether anything comes after *row*."""
+        after = place_of(row["sort_at"], row["id"] + 1)
+        return bool(await self.fetch(after, backward=False, limit=1))
+
+    async def position(self, row: Row) -> int:
+        """Return how much comes before *row*."""
+        skipped = 0
+        shards = sorted({number for part in self._stitched.parts for number in part.shards})
+        where = self._where(self._stitched.thread_ids, shards)
+        where.add("(a.sort_at, a.id) < ({at}, {id})", at=row["sort_at"], id=row["id"])
+        if self._removed == "exclude" and self._as_of is None:
+            anchor = await self._connection.fetchrow(
+                "select position, sort_at, artifact_id from stitched_anchor"
+                " where stitched_id = $1 and (sort_at, artifact_id) <= ($2, $3)"
+                " order by sort_at desc, artifact_id desc limit 1",
+                self._stitched.id,
+                row["sort_at"],
+                row["id"],
+            )
+            if anchor is not None:
+                skipped = anchor["position"]
+                where.add(
+                    "(a.sort_at, a.id) >= ({from_at}, {id})"
+                    " and a.sort_at >= {from_at} and a.sort_at <= {at}",
+                    from_at=anchor["sort_at"],
+                    id=anchor["artifact_id"],
+                    at=row["sort_at"],
+                )
+        counted: int = await self._connection.fetchval(
+            f"select count(*) from artifact a where {where}",  # noqa: S608 -- as above
+            *where.parameters,
+        )
+        return skipped + counted
