@@ -6,10 +6,10 @@ import datetime as dt
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from services.indexer.pages import Cut, fit, shorten_hit
+from services.indexer.search_found import microseconds
 from services.indexer.search_slots import slots
 from services.indexer.snippet import Snippets
 from services.indexer.sql import statement
@@ -24,6 +24,7 @@ from services.indexer.storage_rows import (
 from shared.contracts.indexer import Facet, Hit
 
 if TYPE_CHECKING:
+    from services.indexer.search_found import Found, FoundHit
     from services.indexer.search_query import Term
     from services.indexer.search_scope import Scope
     from services.indexer.storage_rows import Connection, Names, Row
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
 
 #: What the order of time has for an unknown one.
 _NO_TIME = dt.datetime(1900, 1, 1, tzinfo=dt.UTC)
+_NO_TIME_US = microseconds(_NO_TIME)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 #: So many tables are looked into for each hit rather than those alone that may hold something: a
 #: look costs two microseconds, and reading what was found a row of the table each.
 FEW_TABLES = 8
-#: A thousand rows are counted for each answer: without a line of Python for each.
-_SHARD = itemgetter("shard")
 
 
 class Hits:
@@ -75,18 +76,18 @@ class Hits:
 
 
 async def fetch_hits(
-    connection: Connection, rows: Sequence[Row], scope: Scope, terms: Sequence[Term]
+    connection: Connection, hits: Sequence[FoundHit], scope: Scope, terms: Sequence[Term]
 ) -> Hits:
-    """Return what is shown of *rows*, found in *scope* by *terms*."""
-    if not rows:
+    """Return what is shown of *hits*, found in *scope* by *terms*."""
+    if not hits:
         return Hits([], positions={}, names={}, terms=terms)
-    where = Conditions([[row["shard"] for row in rows], [row["id"] for row in rows]])
+    where = Conditions([[hit.shard for hit in hits], [hit.id for hit in hits]])
     text = statement("search", "shown").format(
-        columns=ARTIFACT_COLUMNS, shards=slots(where, sorted({row["shard"] for row in rows}))
+        columns=ARTIFACT_COLUMNS, shards=slots(where, sorted({hit.shard for hit in hits}))
     )
     fetched = await connection.fetch(text, *where.parameters)
     found = {row["id"]: row for row in fetched}
-    shown = [found[row["id"]] for row in rows if row["id"] in found]
+    shown = [found[hit.id] for hit in hits if hit.id in found]
     names = await fetch_names(
         connection,
         (
@@ -158,21 +159,17 @@ class _Tables:
 
 
 def count_facets(
-    rows: Sequence[Row], shards: Sequence[Shard], labels: Mapping[str, str]
+    found: Found, shards: Sequence[Shard], labels: Mapping[str, str]
 ) -> dict[str, list[Facet]]:
-    """Return how many of the hits, in the order of time, have which kind, device and year."""
-    kinds: Counter[str] = Counter()
-    devices: Counter[str] = Counter()
-    by_shard = Counter(map(_SHARD, rows))
+    """Return how many of the hits have which kind, device and year."""
+    # Up to a thousand are counted for each answer: without a line of Python for each.
+    kinds, devices = Counter(found.kinds), Counter(found.devices)
+    by_shard = Counter(found.shards)
     for shard in shards:
         if shard.kind is not None and shard.device is not None:
             kinds[shard.kind] += by_shard[shard.number]
             devices[shard.device] += by_shard[shard.number]
-        elif by_shard[shard.number]:
-            own = [row for row in rows if row["shard"] == shard.number]
-            kinds.update(row["kind"] for row in own)
-            devices.update(row["device"] for row in own)
-    years = _count_years(rows)
+    years = _count_years(found.at_us)
     return {
         "kind": _most_first(kinds, labels),
         "device": _most_first(devices, {}),
@@ -184,23 +181,19 @@ def count_facets(
     }
 
 
-def _count_years(rows: Sequence[Row]) -> dict[int, int]:
-    ordered = rows if not rows or rows[0]["sort_at"] <= rows[-1]["sort_at"] else rows[::-1]
+def _count_years(times: Sequence[int]) -> dict[int, int]:
+    ordered = times if not times or times[0] <= times[-1] else times[::-1]
     years: dict[int, int] = {}
     start = 0
     while start < len(ordered):
-        year = ordered[start]["sort_at"].year
-        end = bisect_right(ordered, year, lo=start, key=_year)
+        year = (_EPOCH + dt.timedelta(microseconds=ordered[start])).year
+        last = dt.datetime(year, 12, 31, 23, 59, 59, 999_999, tzinfo=dt.UTC)
+        end = bisect_right(ordered, microseconds(last), lo=start)
         years[year] = end - start
         start = end
     if _NO_TIME.year in years:
-        years[_NO_TIME.year] -= sum(row["sort_at"] == _NO_TIME for row in rows)
+        years[_NO_TIME.year] -= times.count(_NO_TIME_US)
     return years
-
-
-def _year(row: Row) -> int:
-    year: int = row["sort_at"].year
-    return year
 
 
 def _most_first(counts: Counter[str], labels: Mapping[str, str]) -> list[Facet]:

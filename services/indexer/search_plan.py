@@ -8,11 +8,12 @@ search_windows: within it Postgres puts the index of words and the one of time t
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from services.indexer.cursors import TimePlace
+from services.indexer.search_found import Found
 from services.indexer.search_slots import slots
 from services.indexer.search_windows import Way, Window, Windows
 from services.indexer.search_words import expand_beginnings
@@ -23,7 +24,7 @@ from services.indexer.storage_rows import Conditions
 if TYPE_CHECKING:
     from services.indexer.search_asked import Asked
     from services.indexer.search_scope import Scope
-    from services.indexer.storage_rows import Connection, Row
+    from services.indexer.storage_rows import Connection
 
 #: Artifacts that are read where no index helps.
 SCANNED = 50_000
@@ -48,6 +49,8 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     is_everything: bool = False
     #: Whether an index finds more than matches, so that rows have to be looked at.
     is_rough: bool = False
+    #: Whether that is many times as much: a phrase is looked for in all that has its words.
+    is_dear: bool = False
 
 
 class Finder:
@@ -63,8 +66,8 @@ class Finder:
         self._thread_rows = scope.thread_rows
         self._is_narrow = scope.is_narrow
         self._tables = scope.tables
-        #: The query for all tables but the open one, when it is known.
-        self._expanded: str | None = None
+        #: The query for all tables but the open one; null when it finds nothing in them.
+        self._expanded: str | None = match.tsquery
 
     @property
     def is_bounded(self) -> bool:
@@ -73,8 +76,9 @@ class Finder:
 
     async def find(
         self, limit: int, *, way: Way = "desc", after: TimePlace | None = None
-    ) -> list[Row]:
+    ) -> Found:
         """Return the first hits in the order of time, after a place if one is given."""
+        found = Found()
         since, until = utc(self._asked.since), utc(self._asked.until)
         everything = Window(
             since=since, until=until, shards=[shard.number for shard in self._shards], how="walked"
@@ -82,9 +86,11 @@ class Finder:
         if self._match.is_everything and not self._is_narrow:
             # Nothing but filters: what fits is met on the way.
             everything = msgspec.structs.replace(everything, how="filtered")
-            return await self._fetch(everything, limit=limit, way=way, after=after)
+            await self._fetch(found, everything, limit=limit, way=way, after=after)
+            return found
         if self.is_bounded:
-            return await self._fetch(everything, limit=limit, way=way, after=after)
+            await self._fetch(found, everything, limit=limit, way=way, after=after)
+            return found
         if after is not None and way == "asc":
             since = after.at if since is None else max(since, after.at)
         elif after is not None and after.at < _LAST:
@@ -93,19 +99,24 @@ class Finder:
         if self._is_narrow:
             # The index of words would list its hits of everybody to find a few of somebody.
             narrow = msgspec.structs.replace(everything, since=since, until=until, how="narrow")
-            return await self._fetch(narrow, limit=limit, way=way, after=after)
-        found: list[Row] = []
+            await self._fetch(found, narrow, limit=limit, way=way, after=after)
+            return found
+        self._expanded = await expand_beginnings(
+            self._connection, self._match.tsquery, self._shards
+        )
         windows = Windows(
-            self._shards,
+            # Where no word begins so, only what came later can hold one that does.
+            [shard for shard in self._shards if not shard.number or self._expanded is not None],
             way=way,
             limit=limit,
             since=since,
             until=until,
             is_rough=self._match.is_rough,
+            is_dear=self._match.is_dear,
             own_rows=self._thread_rows,
         )
         for window in windows:
-            found += await self._fetch(window, limit=limit - len(found), way=way, after=after)
+            await self._fetch(found, window, limit=limit - len(found), way=way, after=after)
             windows.found = len(found)
             if len(found) >= limit:
                 break
@@ -161,10 +172,20 @@ class Finder:
             where.add("a.is_me")
 
     async def _fetch(
-        self, window: Window, *, limit: int, way: Way, after: TimePlace | None
-    ) -> list[Row]:
+        self, found: Found, window: Window, *, limit: int, way: Way, after: TimePlace | None
+    ) -> None:
         if window.how in {"within", "indexed"}:
-            return await self._fetch_indexed(window, limit=limit, way=way, after=after)
+            text, where = self._looked_up(window, limit=limit, way=way, after=after)
+        else:
+            text, where = self._read(window, limit=limit, way=way, after=after)
+        packed = statement("search", "packed").format(hits=text)
+        row = await self._connection.fetchrow(packed, *where.parameters)
+        assert row is not None
+        found.add(row)
+
+    def _read(
+        self, window: Window, *, limit: int, way: Way, after: TimePlace | None
+    ) -> tuple[str, Conditions]:
         tables = Conditions()
         bounds, where, nearby, of_whom = (Conditions(tables.parameters) for _ in range(4))
         tables.add(f"a.shard = any(array[{slots(tables, window.shards)}])")
@@ -186,16 +207,11 @@ class Finder:
             limit=where.parameter(limit),
             walked=where.parameter(SCANNED) if window.how == "walked" else "",
         )
-        rows: list[Any] = await self._connection.fetch(text, *where.parameters)
-        return rows
+        return text, where
 
-    async def _fetch_indexed(
+    def _looked_up(
         self, window: Window, *, limit: int, way: Way, after: TimePlace | None
-    ) -> list[Row]:
-        if self._expanded is None:
-            self._expanded = await expand_beginnings(
-                self._connection, self._match.tsquery, self._shards
-            )
+    ) -> tuple[str, Conditions]:
         outside = Conditions()
         query = self._query(outside, self._match.tsquery)
         self._bounds(outside, window, way, after)
@@ -219,7 +235,7 @@ class Finder:
             look("artifact", window.shards, query)
         else:
             listed = [number for number in window.shards if number]
-            if listed:
+            if listed and self._expanded is not None:
                 look("artifact", listed, self._query(outside, self._expanded))
             if len(listed) < len(window.shards):
                 look("artifact_0", [], query)
@@ -230,15 +246,14 @@ class Finder:
             way=way,
             limit=outside.parameter(limit),
         )
-        rows: list[Any] = await self._connection.fetch(text, *outside.parameters)
-        return rows
+        return text, outside
 
     @property
     def _is_ranked(self) -> bool:
         return bool(self._match.tsquery) and self._asked.sort == "relevance"
 
     def _rank(self, query: str) -> str:
-        return f"ts_rank(a.search, {query}, 1)::float8" if self._is_ranked else "0::float8"
+        return f"ts_rank(a.search, {query}, 1)::float8" if self._is_ranked else "null::float8"
 
     @staticmethod
     def _query(where: Conditions, query: str) -> str:

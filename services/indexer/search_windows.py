@@ -31,6 +31,9 @@ _READ_SURPLUS = 2
 _LOOK_COST = 0.03
 #: So many artifacts have to be looked at for each that holds a phrase.
 _ROUGHLY = 10
+#: Where looking is dear and a few hits are all that is known, so much less is looked at next: one
+#: piece more costs less than hits that nobody needs.
+_DEAR_STEPS = 3
 #: A piece has at most so many times the artifacts of those before it.
 _MOST_GROWTH = 1000
 #: More than what seems to be needed.
@@ -39,6 +42,8 @@ _SURPLUS = 1.15
 _DOUBT = 0.75
 #: With fewer it is hardly known how frequent hits are.
 _FEW_HITS = 30
+
+_MICROSECOND = dt.timedelta(microseconds=1)
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,12 +67,14 @@ class Windows:
         since: dt.datetime | None,
         until: dt.datetime | None,
         is_rough: bool = False,
+        is_dear: bool = False,
         own_rows: int | None = None,
     ) -> None:
         """Cover everything from *since* up to *until* until *limit* hits are found.
 
-        *is_rough* when an index finds more than what matches; *own_rows* how many artifacts lie in
-        the conversations that are asked for, if it is not all that count.
+        *is_rough* when an index finds more than what matches, *is_dear* when it finds many times
+        as much; *own_rows* how many artifacts lie in the conversations that are asked for, if it is
+        not all that count.
         """
         # What was written since the shards were looked up lies in the first one, at any time.
         self._everywhere = [shard.number for shard in shards if shard.number == 0]
@@ -82,6 +89,7 @@ class Windows:
         self._limit = limit
         self._since, self._until = since, until
         self._is_rough = is_rough
+        self._is_dear = is_dear
         self._is_narrow = own_rows is not None
         all_rows = sum(shard.row_count for shard, _ in self._known)
         #: How many of the artifacts of any time are those that count.
@@ -99,15 +107,39 @@ class Windows:
             if is_read and self._seen_rows:
                 rows *= _READ_SURPLUS
             edge = self._edge(since, until, rows / self._share)
-            is_last = edge is None
-            start, end = (edge or since, until) if self._way == "desc" else (since, edge or until)
+            start, end = self._ends(since, until, edge)
             # What has no end may hold more than is known of.
-            yield self._window(start, end, rows, is_read=is_read and not is_last)
+            window = self._window(start, end, rows, is_read=is_read and edge is not None)
+            if window.how == "indexed" and edge is not None:
+                edge = self._beyond(edge, window.shards)
+                start, end = self._ends(since, until, edge)
+                window = msgspec.structs.replace(window, since=start, until=end)
+                rows = max(rows, self._rows_between(*self._known_ends(start, end)) * self._share)
+            is_last = edge is None
+            yield window
             if self._way == "desc":
                 until = edge
             else:
                 since = edge
             self._seen_rows += rows
+
+    def _ends(
+        self, since: dt.datetime | None, until: dt.datetime | None, edge: dt.datetime | None
+    ) -> tuple[dt.datetime | None, dt.datetime | None]:
+        return (edge or since, until) if self._way == "desc" else (since, edge or until)
+
+    def _beyond(self, edge: dt.datetime, shards: Sequence[int]) -> dt.datetime | None:
+        """Return how far beyond *edge* nothing lies but in *shards*; None when that is all.
+
+        An index of words knows no time: what it finds there is fetched with the rest of a table.
+        """
+        looked = set(shards)
+        others = [shard for shard, _ in self._known if shard.number not in looked]
+        if self._way == "desc":
+            last = [shard.last_at for shard in others if shard.last_at and shard.last_at < edge]
+            return max(last) + _MICROSECOND if last else None
+        first = [shard.first_at for shard in others if shard.first_at and shard.first_at > edge]
+        return min(first, default=None)
 
     def _wanted_rows(self) -> float:
         if not self._seen_rows:
@@ -115,6 +147,8 @@ class Windows:
         # Rarer than a few hits seem to say: one piece too many costs more than one too long.
         often = max(self.found - _DOUBT * math.sqrt(self.found), 0.5) / self._seen_rows
         wanted = (self._limit - self.found) / often * _SURPLUS
+        if self._is_dear and 0 < self.found < _FEW_HITS:
+            wanted /= _DEAR_STEPS
         # Of what is hardly known, no piece is shorter than all those before it.
         least = self._seen_rows if self.found < _FEW_HITS else FIRST_ROWS
         return min(max(wanted, least), self._seen_rows * _MOST_GROWTH)
@@ -151,10 +185,7 @@ class Windows:
         """
         if not self._known:
             return None
-        first = min(span[0] for _, span in self._known)
-        last = max(span[1] for _, span in self._known)
-        first = first if since is None else max(first, since.timestamp())
-        last = last if until is None else min(last, until.timestamp())
+        first, last = self._known_ends(since, until)
         if first >= last or self._rows_between(first, last) <= rows * _SURPLUS:
             return None
         try:
@@ -165,6 +196,17 @@ class Windows:
         if (since is not None and edge <= since) or (until is not None and edge >= until):
             return None
         return edge
+
+    def _known_ends(
+        self, since: dt.datetime | None, until: dt.datetime | None
+    ) -> tuple[float, float]:
+        """Return between which moments of a piece anything is known to lie."""
+        first = min(span[0] for _, span in self._known)
+        last = max(span[1] for _, span in self._known)
+        return (
+            first if since is None else max(first, since.timestamp()),
+            last if until is None else min(last, until.timestamp()),
+        )
 
     def _after_rows(self, first: float, last: float, rows: float) -> float:
         """Return where about *rows* artifacts lie between it and that end where a search begins."""

@@ -29,10 +29,13 @@ MOST_WORDS = 24
 _BEGINNING = re.compile(r"'((?:[^'\\]|''|\\\\)+)':\*")
 
 
-async def expand_beginnings(connection: Connection, query: str, shards: Sequence[Shard]) -> str:
+async def expand_beginnings(
+    connection: Connection, query: str, shards: Sequence[Shard]
+) -> str | None:
     """Return *query* for all of *shards* but the open one, with words in place of beginnings.
 
-    The query itself where a table's words are not listed, or where too many begin so.
+    The query itself where a table's words are not listed, or where too many begin so; None where
+    no word begins so that has to be there, and nothing can be found.
     """
     beginnings = sorted(set(_BEGINNING.findall(query)))
     if not beginnings or not all(shard.has_words for shard in shards if shard.number):
@@ -48,10 +51,12 @@ async def expand_beginnings(connection: Connection, query: str, shards: Sequence
         if is_cut or not row["is_listed"]:
             return query
         words[row["beginning"]] = row["words"]
+    if not all(words.values()) and "!" not in query:
+        return None
 
     def alternatives(match: re.Match[str]) -> str:
         beginning = _unquoted(match[1])
-        # In none of the tables: the beginning itself is found nowhere either, whole.
+        # In none of the tables, and perhaps it must not be: it is found nowhere either, whole.
         own = words[beginning] or [beginning]
         return "( " + " | ".join(map(_quoted, own)) + " )"
 

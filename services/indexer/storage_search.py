@@ -8,15 +8,15 @@ artifacts, and then the page says that its total is not exact.
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import asyncpg
 import msgspec
 
-from services.indexer.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
+from services.indexer.cursors import TimePlace, read_cursor, read_limit, write_cursor
 from services.indexer.pages import assemble
 from services.indexer.search_asked import Asked, read_request
+from services.indexer.search_found import Found, FoundHit
 from services.indexer.search_hits import count_facets, fetch_hits
 from services.indexer.search_plan import SCANNED, Finder, Match, Mode
 from services.indexer.search_query import (
@@ -33,9 +33,9 @@ from shared.contracts.indexer import Search
 from shared.contracts.problems import ProblemError, bad_request, problem
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
-    from services.indexer.storage_rows import Connection, Row
+    from services.indexer.storage_rows import Connection
 
 #: Hits are counted up to here.
 COUNT_LIMIT = 1_001
@@ -105,7 +105,7 @@ async def _search(
     scope = await fetch_scope(connection, asked, question)
     page = _Page(asked.sort, place, limit=limit)
     modes: tuple[Mode, ...] = (place.mode,) if place else ("words", "parts")
-    first: list[Row] = []
+    first = Found()
     finder: Finder | None = None
     for mode in modes:
         match = _match(question, mode, scope)
@@ -121,15 +121,15 @@ async def _search(
     is_exact = total < COUNT_LIMIT and not (
         finder.is_bounded and await _is_longer_than(connection, SCANNED)
     )
-    rows = await page.fetch(finder, first)
-    if rows and scope.thread_rows is not None:
+    found = await page.fetch(finder, first)
+    if found and scope.thread_rows is not None:
         await connection.execute(statement("search", "known"))
-    hits = await fetch_hits(connection, rows[:limit], scope, question.terms)
+    hits = await fetch_hits(connection, found[:limit], scope, question.terms)
     cut = await hits.cut(most_bytes)
     return assemble(
         cut.parts,
         {
-            "next_cursor": page.cursor(rows, cut.count, first),
+            "next_cursor": page.cursor(found, cut.count, first),
             "total": total,
             "total_is_exact": is_exact,
             "facets": count_facets(first, scope.shards, labels),
@@ -148,47 +148,45 @@ class _Page:
         #: The order of time in which hits are looked for. Ranked are the newest.
         self.way: Way = "asc" if sort == "oldest" else "desc"
 
-    async def fetch(self, finder: Finder, first: list[Row]) -> list[Row]:
+    async def fetch(self, finder: Finder, first: Found) -> list[FoundHit]:
         """Return the page's hits and one more, if there is one, given the first of all."""
         if self._is_ranked:
-            # What is older than the newest hits follows by time. Hits of one rank stay in the order
-            # they came in, which is that of time: comparing one number is three times as quick.
-            ranked = sorted(first[: COUNT_LIMIT - 1], key=_rank, reverse=True)
-            return self._after(ranked, _relevance, "desc")[: self._limit + 1]
-        rows = self._after(first, _moment, self.way)
-        if len(first) < COUNT_LIMIT or len(rows) > self._limit:
-            return rows[: self._limit + 1]
-        after = None if self._place is None else TimePlace(self._place.at_us, self._place.id)
-        return await finder.find(self._limit + 1, way=self.way, after=after)
+            # What is older than the newest hits follows by time.
+            ranked = first.ranked(COUNT_LIMIT - 1)
+            if self._place is None:
+                return [first[place] for place in ranked[: self._limit + 1]]
+            return self._after(map(first.__getitem__, ranked), "desc")
+        if self._place is None:
+            return [first[place] for place in range(min(len(first), self._limit + 1))]
+        hits = self._after(first, self.way)
+        if len(first) < COUNT_LIMIT or len(hits) > self._limit:
+            return hits
+        after = TimePlace(self._place.at_us, self._place.id)
+        return [*await finder.find(self._limit + 1, way=self.way, after=after)]
 
-    def cursor(self, rows: list[Row], shown: int, first: list[Row]) -> str | None:
-        """Return what continues after *shown* of *rows*."""
-        if shown and len(rows) > shown:
-            return self._cursor(rows[shown - 1], by_rank=self._is_ranked)
-        if rows and self._is_ranked and len(first) >= COUNT_LIMIT:
+    def cursor(self, hits: list[FoundHit], shown: int, first: Found) -> str | None:
+        """Return what continues after *shown* of *hits*."""
+        if shown and len(hits) > shown:
+            return self._cursor(hits[shown - 1], by_rank=self._is_ranked)
+        if hits and self._is_ranked and len(first) >= COUNT_LIMIT:
             return self._cursor(first[COUNT_LIMIT - 2], by_rank=False)
         return None
 
-    def _after(self, rows: list[Row], key: Callable[[Row], tuple[Any, ...]], way: Way) -> list[Row]:
+    def _after(self, hits: Iterable[FoundHit], way: Way) -> list[FoundHit]:
         place = self._place
-        if place is None:
-            return rows
-        at = TimePlace(place.at_us, place.id).at
-        here = (place.rank, at, place.id) if self._is_ranked else (at, place.id)
-        if way == "asc":
-            return [row for row in rows if key(row) > here]
-        return [row for row in rows if key(row) < here]
+        assert place is not None
+        if self._is_ranked:
+            here = (place.rank, place.at_us, place.id)
+            rest = [hit for hit in hits if (hit.rank, hit.at_us, hit.id) < here]
+        elif way == "asc":
+            rest = [hit for hit in hits if (hit.at_us, hit.id) > (place.at_us, place.id)]
+        else:
+            rest = [hit for hit in hits if (hit.at_us, hit.id) < (place.at_us, place.id)]
+        return rest[: self._limit + 1]
 
-    def _cursor(self, row: Row, *, by_rank: bool) -> str:
-        place = place_of(row["sort_at"], row["id"])
-        rank = row["rank"] if by_rank else 0.0
-        return write_cursor(HitPlace(self.mode, by_rank, rank, place.at_us, place.id))
-
-
-#: The orders of hits: from time, or from rank, down to the id.
-_rank = itemgetter("rank")
-_moment = itemgetter("sort_at", "id")
-_relevance = itemgetter("rank", "sort_at", "id")
+    def _cursor(self, hit: FoundHit, *, by_rank: bool) -> str:
+        rank = hit.rank if by_rank else 0.0
+        return write_cursor(HitPlace(self.mode, by_rank, rank, hit.at_us, hit.id))
 
 
 def _match(question: Question, mode: Mode, scope: Scope) -> Match | None:
@@ -202,6 +200,7 @@ def _match(question: Question, mode: Mode, scope: Scope) -> Match | None:
     has_index = by_words
     if not has_index and any(has_trigram(term.folded) for term in parts):
         has_index = all(shard.has_substring for shard in scope.shards)
+    has_phrase = any(term.kind == "phrase" for term in question.wanted)
     return Match(
         mode=mode,
         tsquery=tsquery,
@@ -213,7 +212,8 @@ def _match(question: Question, mode: Mode, scope: Scope) -> Match | None:
         ],
         is_indexed=has_index,
         is_everything=question.is_empty,
-        is_rough=bool(parts) or any(term.kind == "phrase" for term in question.wanted),
+        is_rough=bool(parts) or has_phrase,
+        is_dear=has_phrase,
     )
 
 

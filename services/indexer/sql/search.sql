@@ -50,6 +50,18 @@ where s.state = 'attached'
         and coalesce(s.kind, t.kind) = t.kind
   ))
 
+-- name: packed
+-- Hits as columns of numbers, which come over in a tenth of the time of rows. They are aggregated in
+-- the order in which they are found.
+select string_agg(int4send(f.shard), ''::bytea) as shards, string_agg(int8send(f.id), ''::bytea) as ids,
+       string_agg(timestamptz_send(f.sort_at), ''::bytea) as times,
+       string_agg(float8send(f.rank), ''::bytea) as ranks,
+       array_agg(f.kind) filter (where f.shard = 0) as kinds,
+       array_agg(f.device) filter (where f.shard = 0) as devices
+from (
+{hits}
+) f
+
 -- name: walked
 -- Hits among the artifacts next to a place in time, read one after the other.
 select a.shard, a.id, a.sort_at, {rank} as rank,

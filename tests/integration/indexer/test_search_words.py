@@ -53,9 +53,11 @@ async def test_a_beginning_becomes_the_words_that_begin_so(loaded: Any) -> None:
 
     expanded = await expand_beginnings(loaded, "'riv':* & !'lem':*", shards)
     assert expanded == "( 'river' | 'riverbank' ) & !( 'lemon' )"
-    # What begins no word is no word either; quotes are those of Postgres.
+    # What begins no word cannot be there, and need not be left out; quotes are those of Postgres.
     for nothing in ("'xyz':*", "'o''x':*", r"'x\\y':*"):
-        assert await expand_beginnings(loaded, nothing, shards) == f"( {nothing[:-2]} )"
+        assert await expand_beginnings(loaded, nothing, shards) is None
+        without = await expand_beginnings(loaded, f"'riv':* & !{nothing}", shards)
+        assert without == f"( 'river' | 'riverbank' ) & !( {nothing[:-2]} )"
     assert (await _ask(loaded, "riv")).total == 40
     assert (await _ask(loaded, "river bends")).total == 20
     assert (await _ask(loaded, "xyz")).total == 0

@@ -56,6 +56,7 @@ def test_pieces_meet_and_name_every_table_that_may_hold_something(way: Way, seed
         since, until = sorted([since, until])
     windows = Windows(
         shards, way=way, limit=10_000, since=since, until=until, is_rough=seed % 2 == 0,
+        is_dear=seed % 4 == 0,
         own_rows=seed * 1_000 if seed % 3 == 0 else None,
     )  # fmt: skip
     # Nothing is found, so that everything is looked through.
@@ -114,6 +115,52 @@ def test_what_is_rare_is_looked_up_and_beside_many_hits_by_time_too() -> None:
     assert (frequent.how, frequent.shards) == ("within", [2])
     _, unknown = _first_two(shards, "desc", found=0)
     assert unknown.how == "indexed"
+
+
+@pytest.mark.parametrize("way", ["desc", "asc"])
+def test_tables_that_are_looked_up_are_taken_as_a_whole(way: Way) -> None:
+    # Two phones side by side, whose tables do not end at the same time.
+    shards = [
+        _shard(1, 600_000, 0, 400), _shard(2, 600_000, 401, 1000),
+        _shard(3, 600_000, 0, 300), _shard(4, 600_000, 301, 1000),
+    ]  # fmt: skip
+    first, second = _first_two(shards, way, found=0)
+    assert first.how == "read"
+    assert second.how == "indexed"
+    # What lies in none of the others is in there, and nothing of another table.
+    if way == "desc":
+        assert set(second.shards) == {2, 4}
+        assert second.since == _START + dt.timedelta(days=400, microseconds=1)
+        assert second.until == first.since
+    else:
+        assert set(second.shards) == {1, 3}
+        assert second.until == _START + dt.timedelta(days=301)
+        assert second.since == first.until
+
+
+def test_when_all_tables_are_looked_up_it_is_the_last_time() -> None:
+    shards = [_shard(1, 600_000, 0, 1000), _shard(2, 600_000, 0, 1000)]
+    pieces = list(Windows(shards, way="desc", limit=1000, since=None, until=None))
+    assert [(piece.how, piece.since is None) for piece in pieces] == [
+        ("read", False), ("indexed", True),
+    ]  # fmt: skip
+
+
+def test_of_what_is_dear_to_look_at_less_is_looked_at_next() -> None:
+    shards = [_shard(1, 5_000_000, 0, 1000)]
+    days = []
+    for is_dear in (False, True):
+        windows = Windows(
+            shards, way="desc", limit=1000, since=None, until=None, is_rough=True, is_dear=is_dear
+        )
+        pieces = iter(windows)
+        first = next(pieces)
+        windows.found = 5
+        second = next(pieces)
+        assert first.since is not None
+        assert second.since is not None
+        days.append((first.since - second.since) / dt.timedelta(days=1))
+    assert days[1] == pytest.approx(days[0] / 3, rel=0.01)
 
 
 def test_in_a_conversation_pieces_are_longer() -> None:
