@@ -101,9 +101,8 @@ def work(source: BinaryIO, target: BinaryIO) -> None:
         target.flush()
 
 
-def main() -> None:
-    """Import the decoders once, then work."""
-    die_with_parent(int(sys.argv[1]))
+def prepare() -> None:
+    """Import the decoders once, for all children."""
     from pi_heif import register_heif_opener
     from PIL import Image
 
@@ -112,6 +111,12 @@ def main() -> None:
     Image.preinit()
     Image.init()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main() -> None:
+    """Work for the process that started this one."""
+    die_with_parent(int(sys.argv[1]))
+    prepare()
     work(sys.stdin.buffer, sys.stdout.buffer)
 
 

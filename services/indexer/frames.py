@@ -16,6 +16,8 @@ DIVIDE_FROM = 20_000
 ROWS, THREADS, PROGRESS, REPORT = b"A", b"T", b"P", b"R"
 #: Fingerprints that were known and not met; that a memory was written; that none may be relied on.
 LAPSED, REMEMBERED, REFUSED = b"L", b"M", b"W"
+#: Numbers of artifacts that are held and were not met.
+GONE = b"G"
 #: That rows come in two halves from now on, those of the latter, and that both are over: rows that
 #: follow come after them.
 DIVIDED, LATTER_ROWS, JOINED = b"H", b"B", b"J"
@@ -39,6 +41,8 @@ class WorkerRequest(msgspec.Struct, frozen=True, kw_only=True):
     #: Files: what the run before left, and what this one is to leave. See memory.
     known: str | None = None
     remember: str | None = None
+    #: A file: what the history holds already, which is not to be sent again. See held.
+    held: str | None = None
     #: How many records are worth a second process.
     divide_from: int = DIVIDE_FROM
     #: How many are worth giving rows in two halves; None: they must come in order.

@@ -67,6 +67,8 @@ class Parsing:
         self.threads: list[StagedThread] = []
         #: Fingerprints that were known, of groups that are no more.
         self.lapsed = b""
+        #: Numbers of artifacts that the history holds and that were not met.
+        self.gone = b""
         #: Whether what the run leaves for the next one is complete.
         self.has_remembered = False
         #: Whether the store must be read without what is known of it.
@@ -135,6 +137,8 @@ class Parsing:
                 raise WorkerError(TOO_MANY_THREADS)
         elif kind == frames.LAPSED:
             self.lapsed = body
+        elif kind == frames.GONE:
+            self.gone = body
         elif kind == frames.REMEMBERED:
             self.has_remembered = True
         elif kind == frames.REFUSED:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from services.indexer.kind_inputs import APPS, LISTING
 from services.indexer.kinds.protocol import FOLDER, KindParser, NeededFile
 from services.indexer.progress import ProgressReporter
 from services.indexer.session_files import SessionFiles, open_private
@@ -19,7 +21,7 @@ from shared.ios_backup.safe_files import read_within
 
 #: A store's write-ahead log holds its newest rows; without it the copy would be an old state.
 _SIBLINGS = ("-wal", "-shm")
-_LISTING, _APPS, _COPY = "listing.jsonl", "apps.jsonl", "copy"
+_COPY = "copy"
 _NO_STORE = "The backup has no store of this kind."
 _NOT_IN_PLAIN = "Phones put this into encrypted backups only, and this one is not encrypted."
 
@@ -41,6 +43,8 @@ class Fetched(msgspec.Struct, kw_only=True):
     #: Files that the manifest lists and that are not on disk, or are more than a kind reads.
     missing: int = 0
     left_out: int = 0
+    #: The SHA-256 of every copy, by its name and what it is of it: itself or a sibling.
+    contents: dict[tuple[str, str], bytes] = {}
 
 
 class KindFiles:
@@ -77,7 +81,7 @@ class KindFiles:
         if not has_any and not self._parser.enough:
             raise self._unread("absent", self._why_absent())
         if self._parser.listings:
-            target = self._folder / _LISTING
+            target = self._folder / LISTING
             filled = await self._files.write_listing(
                 self._parser.listings,
                 target,
@@ -85,12 +89,14 @@ class KindFiles:
                 attributes=self._parser.attributes,
             )
             fetched.listing = str(target)
+            fetched.contents[LISTING, ""] = await asyncio.to_thread(_digest, target)
             if not has_any and filled.isdisjoint(self._parser.enough):
                 raise self._unread("absent", self._why_absent())
         if self._parser.needs_apps:
-            target = self._folder / _APPS
+            target = self._folder / APPS
             await self._files.write_apps(target)
             fetched.apps = str(target)
+            fetched.contents[APPS, ""] = await asyncio.to_thread(_digest, target)
         return fetched
 
     async def _fetch(self, needed: NeededFile, fetched: Fetched) -> bool:
@@ -128,8 +134,9 @@ class KindFiles:
                 if suffix != "-shm":
                     self._miss(fetched, is_needed=True)
                 continue
-            await self._files.copy(sibling, store.with_name(f"{_COPY}{suffix}"))
-        await self._files.copy(file, store)
+            copied = await self._files.copy(sibling, store.with_name(f"{_COPY}{suffix}"))
+            fetched.contents[name, suffix] = copied
+        fetched.contents[name, ""] = await self._files.copy(file, store)
         fetched.files[name] = str(store)
 
     async def _fetch_from_folder(self, needed: NeededFile, fetched: Fetched) -> bool:
@@ -143,6 +150,7 @@ class KindFiles:
         target = await self._make_folder() / _COPY
         with open_private(target) as copy:
             copy.write(content)
+        fetched.contents[f"{FOLDER}/{name}", ""] = hashlib.sha256(content).digest()
         fetched.files[f"{FOLDER}/{name}"] = str(target)
         return True
 
@@ -170,6 +178,11 @@ class KindFiles:
         return UnreadError(
             KindReport(kind=self._parser.kind, state=state, missing_files=missing, note=note)
         )
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 async def fetch_store(

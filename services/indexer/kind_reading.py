@@ -1,8 +1,10 @@
 """One kind of one run, from private copies to the history: parse them, merge what was found.
 
-There are three ways to merge. The first rows of a large store are loaded into tables of their own;
-when the revision right before left a memory, only what it does not know is parsed and merged; and
-whenever anything stands against these, everything is parsed and compared, which is always right.
+What was read from the same files by the same parser right before is not read again. Else there are
+four ways to merge. The first rows of a large store are loaded into tables of their own; when the
+revision right before left a memory, only what it does not know is parsed and merged; of what is
+parsed as a whole, only what the history does not hold comes here; and whenever anything stands
+against these, everything comes here and is compared, which is always right.
 """
 
 from __future__ import annotations
@@ -19,9 +21,12 @@ import msgspec
 from services.indexer.frames import DIVIDE_FROM, WorkerRequest
 from services.indexer.isolation import Bounds, Parsing, parsing, starting
 from services.indexer.kind_files import Fetched, UnreadError
+from services.indexer.kind_inputs import digest_of
 from services.indexer.kinds.protocol import KindParser
 from services.indexer.progress import ProgressReporter
 from services.indexer.storage_difference import DoubtError, merge_difference
+from services.indexer.storage_held import MOST_HELD, merge_held, write_held
+from services.indexer.storage_inputs import find_unchanged, note_inputs, stay_unchanged
 from services.indexer.storage_memory import is_newest, recall, replace_memory
 from services.indexer.storage_merge import count_first, fill_stage, merge_stage, open_stage
 from services.indexer.storage_names import rebuild_address_book
@@ -46,7 +51,7 @@ if TYPE_CHECKING:
 
 _MANY_ROWS = 5_000
 #: Names of files beside the copies.
-_KNOWN, _REMEMBERED = "known", "remembered"
+_KNOWN, _REMEMBERED, _HELD = "known", "remembered", "held"
 #: Kinds whose stores may be large, and what reads them: their worker starts and imports that while
 #: the store is fetched. For others a process that may find nothing to do would be a waste.
 _READERS = {"message": "services.indexer.kinds.message.conversation"}
@@ -69,6 +74,7 @@ class KindReading:
         small_bytes: int = SMALL_BYTES,
         divide_from: int = DIVIDE_FROM,
         halve_from: int | None = DIVIDE_FROM,
+        most_held: int = MOST_HELD,
     ) -> None:
         """Use the private *folder*, in which the copies lie, for what runs leave for each other."""
         self._parser = parser
@@ -82,9 +88,12 @@ class KindReading:
         self._small_bytes = small_bytes
         self._divide_from = divide_from
         self._halve_from = halve_from
+        self._most_held = most_held
         #: A worker without a request yet.
         self._waiting: asyncio.subprocess.Process | None = None
-        #: How the last read was merged: ``loaded``, ``merged`` or as a ``difference``.
+        #: What decided what the last read found.
+        self._inputs: bytes | None = None
+        #: How it was merged: ``unchanged``, ``loaded``, ``difference``, ``held`` or ``merged``.
         self.way = ""
 
     @asynccontextmanager
@@ -110,34 +119,70 @@ class KindReading:
 
         Raises ``UnreadError``, ``WorkerError`` and what Postgres says of rows that do not fit.
         """
-        request = await self._request(connection, fetched, planned)
-        if request.known is not None or request.halve_from is not None:
+        request = self._request(fetched, planned)
+        self._inputs = await asyncio.to_thread(
+            digest_of, request, contents=fetched.contents, version=self._parser.version
+        )
+        report = await self._stay(connection, job_id=job_id, planned=planned, record=record)
+        if report is not None:
+            return report
+        whole, request = request, await self._with_what_is_known(request, connection, planned)
+        if request != whole:
             try:
                 return await self._with(
                     request, connection, job_id=job_id, planned=planned, record=record
                 )
             except DoubtError:
-                request = msgspec.structs.replace(request, known=None, halve_from=None)
+                request = msgspec.structs.replace(whole, remember=request.remember)
         return await self._with(request, connection, job_id=job_id, planned=planned, record=record)
 
-    async def _request(
-        self, connection: Connection, fetched: Fetched, planned: Moment
+    async def _stay(
+        self, connection: Connection, *, job_id: str, planned: Moment, record: Record
+    ) -> KindReport | None:
+        """Leave the kind as it is, if the revision right before was read from the same."""
+        version = self._parser.version
+        unchanged = await find_unchanged(
+            connection, planned, self._parser.kind, parser_version=version, inputs=self._inputs
+        )
+        if unchanged is None:
+            return None
+        self.way = "unchanged"
+        async with connection.transaction():
+            return await stay_unchanged(
+                connection, await record(), unchanged, inputs=self._inputs, parser_version=version,
+                job_id=job_id,
+            )  # fmt: skip
+
+    async def _with_what_is_known(
+        self, request: WorkerRequest, connection: Connection, planned: Moment
     ) -> WorkerRequest:
         kind = self._parser.kind
+        has_history = not await has_no_history(connection, planned.device, kind)
         remember: str | None = None
         known: str | None = None
-        halve_from: int | None = None
+        held: str | None = None
         if self._parser.keeps_memory and await is_newest(connection, planned, kind):
             remember = str(self._folder / _REMEMBERED)
             left = await recall(connection, planned, kind, self._parser.version)
             if left is not None:
                 (self._folder / _KNOWN).write_bytes(left)
                 known = str(self._folder / _KNOWN)
-            elif await has_no_history(connection, planned.device, kind):
-                # Nothing is compared with what there was, so only what is shown must be in order.
-                halve_from = self._halve_from
+        if has_history and known is None:
+            target = self._folder / _HELD
+            if await write_held(connection, planned, kind, target, most=self._most_held):
+                held = str(target)
+        return msgspec.structs.replace(
+            request,
+            remember=remember,
+            known=known,
+            held=held,
+            # Nothing is compared with what there was, so only what is shown must be in order.
+            halve_from=None if has_history or remember is None else self._halve_from,
+        )
+
+    def _request(self, fetched: Fetched, planned: Moment) -> WorkerRequest:
         return WorkerRequest(
-            kind=kind,
+            kind=self._parser.kind,
             device=planned.device,
             files=fetched.files,
             listing=fetched.listing,
@@ -145,10 +190,7 @@ class KindReading:
             missing=fetched.missing,
             left_out=fetched.left_out,
             region=self._region or self._settings.indexer.region,
-            known=known,
-            remember=remember,
             divide_from=self._divide_from,
-            halve_from=halve_from,
             memory_bytes=self._settings.indexer.worker_memory_bytes,
             cpu_seconds=self._settings.indexer.worker_cpu_seconds,
         )
@@ -184,6 +226,7 @@ class KindReading:
             pieces = Pieces(worker.pieces())
             if (
                 request.known is None
+                and request.held is None
                 and await has_no_history(connection, planned.device, self._parser.kind)
                 and await pieces.look_ahead(self._small_bytes)
             ):
@@ -266,8 +309,21 @@ class KindReading:
             parsed = self._read_whole(worker)
             await self._progress.tell(f"Storing {self._parser.title}")
             at = await record()
-            self.way = "merged" if request.known is None else "difference"
-            if request.known is not None and worker.has_remembered:
+            self.way = (
+                "held" if request.held else "merged" if request.known is None else "difference"
+            )
+            if request.held is not None:
+                report = await merge_held(
+                    connection,
+                    at=at,
+                    threads=worker.threads,
+                    left=worker.gone,
+                    report=parsed,
+                    parser_version=self._parser.version,
+                    job_id=job_id,
+                )
+                await self._keep(connection, worker, at, parsed=parsed, merged=report)
+            elif request.known is not None and worker.has_remembered:
                 report = await merge_difference(
                     connection,
                     at=at,
@@ -326,3 +382,4 @@ class KindReading:
             await rebuild_address_book(connection, at.device)
             await read_cards(connection, at.device)
         await note_seen(connection, at.device, kind, at.taken_at)
+        await note_inputs(connection, at, kind, self._inputs)

@@ -22,6 +22,7 @@ from services.indexer.beside import Beside, BoundedFile, Half, Output, SharedPip
 from services.indexer.frames import (
     DIVIDE_FROM,
     DIVIDED,
+    GONE,
     HEAD,
     JOINED,
     LAPSED,
@@ -34,6 +35,7 @@ from services.indexer.frames import (
     THREADS,
     WorkerRequest,
 )
+from services.indexer.held import BYTES_PER_ROW, Held, count_held
 from services.indexer.kinds import find_parser
 from services.indexer.kinds.protocol import ParserInputs, Tally, UnsupportedStoreError
 from services.indexer.memory import Memory, MemoryRefusedError, timeline_number
@@ -62,6 +64,7 @@ class FrameSink:
         device: str = "",
         kind: str = "",
         memory: Memory | None = None,
+        held: Held | None = None,
         divide_from: int = DIVIDE_FROM,
         halve_from: int | None = None,
     ) -> None:
@@ -74,6 +77,7 @@ class FrameSink:
         self._rows_are = ROWS
         self.tally = Tally()
         self.memory = memory
+        self._held = held
         self._group: list[bytes] = []
         self._output: Output = output
         self._rows = bytearray()
@@ -91,10 +95,12 @@ class FrameSink:
 
     def row(self, row: bytes) -> None:
         """Take one artifact that is encoded already."""
-        self._rows += row
         self.tally.kept += 1
         if self.memory is not None:
             self._group.append(row)
+        if self._held is not None and self._held.takes(row):
+            return
+        self._rows += row
         if len(self._rows) >= _ROWS_PER_FRAME_BYTES:
             self._flush_rows()
 
@@ -113,6 +119,8 @@ class FrameSink:
         memory = self.memory
         enough = self._halve_from if self.in_halves else self._divide_from
         if memory is None or memory.is_refused or enough is None or count < enough:
+            return False
+        if self._held is not None:  # each of two processes would miss what the other one meets
             return False
         beside = Beside(memory.folder)
         memory.flush()
@@ -204,6 +212,8 @@ class FrameSink:
             if self.memory is not None and not self.memory.is_refused:
                 self._write(LAPSED, b"".join(self.memory.lapsed()))
                 self._write(REMEMBERED, b"")
+            if self._held is not None:
+                self._write(GONE, self._held.left())
         tally = self.tally
         report = KindReport(
             kind=kind,
@@ -214,6 +224,7 @@ class FrameSink:
             undecodable=tally.undecodable,
             missing_files=tally.missing_files,
             note=" ".join(part for part in (note, tally.sentences()) if part),
+            keeps_days=tally.keeps_days,
         )
         self._write(REPORT, encode_json(report))
         self._output.flush()
@@ -284,6 +295,7 @@ def parse(request: WorkerRequest, output: BinaryIO) -> None:
             device=request.device,
             kind=request.kind,
             memory=memory,
+            held=None if request.held is None else Held(Path(request.held)),
             divide_from=request.divide_from,
             halve_from=request.halve_from,
         )
@@ -335,7 +347,11 @@ def _count_unfetched(request: WorkerRequest, tally: Tally) -> None:
 def main() -> None:
     """Read the request, cage this process, parse."""
     request = msgspec.json.decode(sys.stdin.buffer.read(), type=WorkerRequest)
-    limit_process(memory_bytes=request.memory_bytes, cpu_seconds=request.cpu_seconds)
+    # What is held is no part of what a store may need.
+    held = 0 if request.held is None else count_held(Path(request.held)) or 0
+    limit_process(
+        memory_bytes=request.memory_bytes + held * BYTES_PER_ROW, cpu_seconds=request.cpu_seconds
+    )
     # Artifacts hold no cycles worth looking for; the collector would walk millions of rows.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

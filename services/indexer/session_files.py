@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import hashlib
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable
@@ -104,8 +105,8 @@ class SessionFiles:
             found += [file for file in page if needed.matches(file.domain, file.relative_path)]
         return found
 
-    async def copy(self, file: File, target: Path) -> int:
-        """Write a file's plaintext to *target*, readable for us only; return its length."""
+    async def copy(self, file: File, target: Path) -> bytes:
+        """Write a file's plaintext to *target*, readable for us only; return its SHA-256."""
         content = await self._bus.request(
             OpenFile(file_id=file.file_id),
             subject=self._subject(OpenFile.subject),
@@ -114,7 +115,13 @@ class SessionFiles:
         length = content.size_bytes
         offsets = iter(range(0, length, READ_CHUNK_BYTES))
         waiting: deque[asyncio.Task[bytes]] = deque()
+        said = hashlib.sha256()
         with open_private(target) as copy:
+
+            def take(chunk: bytes) -> None:
+                said.update(chunk)
+                copy.write(chunk)
+
             try:
                 while True:
                     while len(waiting) < _WINDOW and (offset := next(offsets, None)) is not None:
@@ -125,12 +132,12 @@ class SessionFiles:
                         break
                     chunk = await waiting[0]
                     waiting.popleft()
-                    await asyncio.to_thread(copy.write, chunk)
+                    await asyncio.to_thread(take, chunk)
             finally:
                 for task in waiting:
                     task.cancel()
                 await asyncio.gather(*waiting, return_exceptions=True)
-        return length
+        return said.digest()
 
     async def write_listing(
         self,

@@ -23,6 +23,7 @@ from services.indexer.staging import (
     thread_number,
 )
 from services.indexer.storage_counts import count_all, count_moment
+from services.indexer.storage_inputs import forget_inputs
 from services.indexer.storage_lineage import Change, begin_change, end_change, note_written
 from services.indexer.storage_memory import forget_memory
 from services.indexer.storage_timeline import (
@@ -173,6 +174,7 @@ async def forget_moment(connection: Connection, at: Moment) -> None:
         await count_all(connection, at, kind, following)
         await end_change(connection, change, is_whole=True)
     await forget_memory(connection, at)
+    await forget_inputs(connection, at.device)
     await forget_words(connection, at.device)
     await connection.execute(
         "delete from revision where device = $1 and taken_at = $2", at.device, at.taken_at
