@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request
 from litestar.response.base import ASGIResponse
 from litestar.types import Send
@@ -19,7 +20,7 @@ from gateway.ranges import (
     range_still_holds,
 )
 from gateway.session_access import SessionAccess
-from gateway.streaming import Limit, StreamedResponse, send_span
+from gateway.streaming import Limit, ReadAt, StreamedResponse, send_span
 from shared.contracts.identifiers import BackupId, FileId
 from shared.contracts.problems import Problem
 from shared.contracts.unlock import FileContent, OpenFile, ReadFile
@@ -51,8 +52,37 @@ class ContentSource:
         content = await self._sessions.ask(
             OpenFile(file_id=file_id), backup_id=backup_id, token=token
         )
-        media_type = safe_media_type(media_type or content.media_type)
-        headers = _headers(content, name or content.name, media_type, disposition)
+
+        async def read(offset: int, length: int) -> bytes:
+            reply = await self._sessions.ask_bytes(
+                ReadFile(file_id=file_id, offset=offset, length=length, etag=content.etag),
+                backup_id=backup_id,
+                token=token,
+            )
+            return reply.body
+
+        return self.send(
+            request,
+            content=msgspec.structs.replace(
+                content,
+                name=name or content.name,
+                media_type=media_type or content.media_type,
+            ),
+            read=read,
+            disposition=disposition,
+        )
+
+    def send(
+        self,
+        request: Request[Any, Any, Any],
+        *,
+        content: FileContent,
+        read: ReadAt,
+        disposition: Disposition,
+    ) -> ASGIResponse:
+        """Return 200, 206, 304 or 416 for *content*, whose bytes come from *read*."""
+        media_type = safe_media_type(content.media_type)
+        headers = _headers(content, media_type, disposition)
         etag = headers["etag"]
         if is_unchanged(request.headers.get("if-none-match"), etag):
             return ASGIResponse(status_code=304, headers=headers)
@@ -75,14 +105,6 @@ class ContentSource:
             headers["content-type"] = media_type
             return ASGIResponse(status_code=200, headers=headers, is_head_response=True)
 
-        async def read(offset: int, length: int) -> bytes:
-            reply = await self._sessions.ask_bytes(
-                ReadFile(file_id=file_id, offset=offset, length=length, etag=content.etag),
-                backup_id=backup_id,
-                token=token,
-            )
-            return reply.body
-
         async def write_body(send: Send, tasks: Any) -> None:
             await send_span(send, tasks, read, wanted, chunk_bytes=self._chunk_bytes)
 
@@ -95,13 +117,11 @@ class ContentSource:
         )
 
 
-def _headers(
-    content: FileContent, name: str, media_type: str, disposition: Disposition
-) -> dict[str, str]:
+def _headers(content: FileContent, media_type: str, disposition: Disposition) -> dict[str, str]:
     headers = {
         "accept-ranges": "bytes",
         "etag": quoted_etag(content.etag),
-        "content-disposition": content_disposition(name, disposition, media_type),
+        "content-disposition": content_disposition(content.name, disposition, media_type),
         "content-security-policy": content_policy(media_type),
     }
     if content.modified_at is not None:

@@ -81,6 +81,7 @@ _DESCRIPTIONS = {
     404: "There is no such thing",
     408: "The request took too long to arrive",
     409: "The state of the thing does not allow it: incomplete, running, finished already",
+    410: "It was there and is not any more",
     413: "The body, or the answer, is too large",
     414: "The address is too long",
     416: "The range lies outside of the file",

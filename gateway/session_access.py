@@ -131,6 +131,15 @@ class SessionAccess:
         session = await self.ask(DescribeSession(), backup_id=backup_id, token=token)
         return session.session_id
 
+    async def check_any(self, token: str) -> SessionId:
+        """Return the id of the open session that *token* is of, whichever backup it opened."""
+        session = await self._bus.request(
+            DescribeSession(),
+            subject=session_subject(session_id_of(token), DescribeSession.subject),
+            headers={TOKEN_HEADER: token},
+        )
+        return session.session_id
+
     async def _through(
         self,
         send: Callable[[SessionRoute], Awaitable[Result]],

@@ -31,6 +31,7 @@ _COMMANDS = {
     "note": ("notes", "note", "Read a note; a locked one with its own passphrase."),
     "people": ("people", "people", "List people over all devices; merge, split, rename, undo."),
     "search": ("search", "search", "Search everything that is indexed."),
+    "export": ("export", "export", "Take things out: html, json, csv, txt and other formats."),
     "jobs": ("jobs", "jobs", "List long-running work; show, cancel, retry."),
     "token": ("tokens", "token", "Create, list and revoke API tokens."),
     "completion": ("completion", "completion", "Print the completion script for a shell."),

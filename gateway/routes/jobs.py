@@ -77,9 +77,12 @@ async def retry_job(
     session_id = None
     if session_token is not None:
         job = await parts.bus.request(GetJob(job_id=JobId(job_id)))
-        session_id = await parts.sessions.check(
-            backup_id=BackupId(job.subject.id), token=session_token
-        )
+        if job.subject.type == "backup":
+            session_id = await parts.sessions.check(
+                backup_id=BackupId(job.subject.id), token=session_token
+            )
+        else:
+            session_id = await parts.sessions.check_any(session_token)
     return passed_through(
         await parts.bus.request_bytes(RetryJob(job_id=JobId(job_id), session_id=session_id))
     )

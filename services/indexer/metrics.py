@@ -7,6 +7,7 @@ from prometheus_client import Counter
 from shared.contracts.indexer import KindReport
 
 JOBS = Counter("keepsake_index_jobs_total", "Index jobs that ended, by their state.", ("state",))
+EXPORTS = Counter("keepsake_exports_total", "Exports that ended, by their state.", ("state",))
 _STORED = Counter(
     "keepsake_artifacts_stored_total", "Artifacts that were new or had changed.", ("kind",)
 )

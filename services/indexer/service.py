@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from uuid import uuid4
 
 from services.indexer import abandoned
 from services.indexer.commands import Commands
+from services.indexer.exports.export_run import ExportRunner
+from services.indexer.exports.handlers import ExportHandlers
+from services.indexer.exports.request import MOST_UNDER_WAY, ExportRequests
+from services.indexer.exports.store import ExportStore
 from services.indexer.handlers import EventHandlers
 from services.indexer.index_run import IndexRunner
 from services.indexer.lineage_requests import LineageRequests
@@ -25,15 +30,17 @@ from shared.contracts.events import (
     BackupChanged,
     BackupDiscovered,
     BackupRemoved,
+    ExportRequested,
     IndexRequested,
     SessionOpened,
 )
+from shared.contracts.exports import RequestExport
 from shared.postgres import FAILED
 from shared.runtime import Runtime
 from shared.scratch import Scratch
 
 #: Runs wait for each other's device without holding anything but their place here.
-_CONCURRENCY = 6
+_CONCURRENCY = 6 + MOST_UNDER_WAY
 
 
 async def start(runtime: Runtime) -> None:
@@ -94,6 +101,7 @@ async def start(runtime: Runtime) -> None:
             # There is room for another automatic job now.
             checks.wake()
 
+    exports = await _start_exports(runtime)
     rule_events = RuleEvents(on_check=checks.wake)
     commands = Commands(pool=runtime.pool, bus=runtime.bus)
     queries = Queries(pool=runtime.pool, bus=runtime.bus)
@@ -108,6 +116,7 @@ async def start(runtime: Runtime) -> None:
     runtime.consume(
         {
             IndexRequested: on_index_requested,
+            ExportRequested: exports.on_export_requested,
             BackupRemoved: events.on_backup_removed,
             BackupDiscovered: rule_events.on_backup,
             BackupChanged: rule_events.on_backup,
@@ -115,6 +124,24 @@ async def start(runtime: Runtime) -> None:
         },
         concurrency=_CONCURRENCY,
     )
+
+
+async def _start_exports(runtime: Runtime) -> ExportHandlers:
+    store = ExportStore(runtime.bus, runtime.settings, monotonic=time.monotonic)
+    removed = await asyncio.to_thread(store.open)
+    if removed:
+        runtime.log.info("export_leftovers_removed", count=removed)
+    runtime.tasks.create_task(store.run(), name="indexer exports")
+    requests = ExportRequests(pool=runtime.pool, bus=runtime.bus)
+    await runtime.serve(RequestExport, requests.request_export)
+    runner = ExportRunner(
+        pool=runtime.pool,
+        bus=runtime.bus,
+        settings=runtime.settings,
+        store=store,
+        connect=runtime.connect,
+    )
+    return ExportHandlers(pool=runtime.pool, bus=runtime.bus, runner=runner)
 
 
 async def _start_rules(runtime: Runtime) -> RuleChecks:

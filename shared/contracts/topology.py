@@ -18,6 +18,7 @@ from shared.contracts.events import (
     BackupDiscovered,
     BackupRemoved,
     Event,
+    ExportRequested,
     IndexRequested,
     SessionOpened,
 )
@@ -36,6 +37,7 @@ _ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER"
 CONSUMES: dict[str, tuple[type[Event], ...]] = {
     "indexer": (
         IndexRequested,
+        ExportRequested,
         BackupRemoved,
         BackupDiscovered,
         BackupChanged,

@@ -57,24 +57,24 @@ def get(
     client = connect(context)
     backup_id = find_backup(client, backup)["id"]
     session = find_token(context, client.url, backup_id)
-    source = _Source(client, f"/api/backups/{backup_id}/files/{file_id}/content", session)
+    source = Source(client, f"/api/backups/{backup_id}/files/{file_id}/content", session)
     facts = source.describe()
     if output == "-":
         source.copy(sys.stdout.buffer, 0, facts, lambda _: None)
         sys.stdout.buffer.flush()
         return
-    target = _target(output, facts["name"])
+    target = target_of(output, facts["name"])
     if target.exists() and not force:
         raise Failure(f"{target} exists.", "Use --force to replace it.", exit_code=FAILED)
-    part = _download(source, facts, target)
-    _put_in_place(part, target, force=force)
+    part = fetch(source, facts, target)
+    put_in_place(part, target, force=force)
     if as_json:
         print_json({"path": str(target), "size_bytes": facts["size_bytes"], "etag": facts["etag"]})
     else:
         say(f"{target}: {size(facts['size_bytes'])}")
 
 
-class _Source:
+class Source:
     """One file behind the API."""
 
     def __init__(self, client: Client, path: str, session: str | None) -> None:
@@ -133,7 +133,7 @@ class _Source:
             yield from answer.iter_raw()
 
 
-def _download(source: _Source, facts: dict[str, Any], target: Path) -> Path:
+def fetch(source: Source, facts: dict[str, Any], target: Path) -> Path:
     """Fill the partial file and return it."""
     digest = hashlib.sha256(facts["etag"].encode()).hexdigest()[:12]
     part = target.with_name(f".{target.name[:100]}.{digest}.part")
@@ -156,7 +156,8 @@ def _download(source: _Source, facts: dict[str, Any], target: Path) -> Path:
     return part
 
 
-def _put_in_place(part: Path, target: Path, *, force: bool) -> None:
+def put_in_place(part: Path, target: Path, *, force: bool) -> None:
+    """Make the whole file appear at once. Raises ``Failure`` for what must not be replaced."""
     try:
         if not force:
             # A link refuses to replace a file that appeared meanwhile; a rename would not.
@@ -209,7 +210,8 @@ def _file_id(context: click.Context, file: tuple[str, ...]) -> str:
     return hashlib.sha1("-".join(file).encode(), usedforsecurity=False).hexdigest()
 
 
-def _target(output: str | None, name: str) -> Path:
+def target_of(output: str | None, name: str) -> Path:
+    """Return where a file called *name* goes: into the folder, or as the file, that was named."""
     if output is None:
         return Path.cwd() / name
     path = Path(output).expanduser().absolute()

@@ -11,7 +11,7 @@ import click
 from gateway.cli.backup_names import find_backup
 from gateway.cli.client import Client, connect
 from gateway.cli.failure import FAILED
-from gateway.cli.formats import count
+from gateway.cli.formats import count, size
 from gateway.cli.options import json_option
 from gateway.cli.output import console, print_json, print_table, say
 from gateway.cli.session_tokens import find_token
@@ -95,6 +95,9 @@ def print_job_report(job: dict[str, Any]) -> None:
         f"Job {job['id']}: {job['state']}."
         + (f" {error['title']} {error.get('detail', '')}" if error else "")
     )
+    if job["kind"] == "export":
+        print_export_report(job["report"])
+        return
     reports = job["report"].get("kinds")
     if not reports:
         return
@@ -117,3 +120,28 @@ def print_job_report(job: dict[str, Any]) -> None:
     for one in reports:
         if one.get("note"):
             say(f"{one.get('kind')}: {one['note']}")
+
+
+def print_export_report(report: dict[str, Any]) -> None:
+    """Print what an export holds, what it does not, and why."""
+    kinds, media = report.get("kinds"), report.get("media")
+    if not kinds and not media:
+        return
+    print_table(
+        [
+            ("KIND", "left", "whole"),
+            ("WRITTEN", "right", "whole"),
+            ("LEFT OUT", "right", "whole"),
+        ],
+        [
+            (one["kind"], count(one["written"]), count(one["read"] - one["written"]))
+            for one in kinds or []
+        ],
+    )
+    for one in kinds or []:
+        for left in one["left_out"]:
+            say(f"{one['kind']}: {count(left['count'])} left out. {left['reason']}")
+    if media:
+        say(f"Files: {count(media['written'])} written, {size(media['written_bytes'])}.")
+        for left in media["left_out"]:
+            say(f"Files: {count(left['count'])} left out. {left['reason']}")

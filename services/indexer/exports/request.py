@@ -26,6 +26,8 @@ from shared.contracts.problems import ProblemError, bad_request, export_gone, no
 if TYPE_CHECKING:
     import asyncpg
 
+    from services.indexer.storage_rows import Connection
+
 #: Exports that are under way; the consumer has so many places beside those of index runs.
 MOST_UNDER_WAY = 4
 
@@ -44,6 +46,7 @@ class ExportRequests:
         if request.session_id is not None:
             _check_session(request.session_id)
         async with self._pool.acquire() as connection, connection.transaction():
+            await _check_thread(connection, request.wish.query)
             if not await create_export(
                 connection,
                 job_id=job_id,
@@ -80,7 +83,7 @@ def check_wish(wish: ExportWish) -> None:
         raise bad_request(f"format must be one of: {', '.join(FORMATS)}.", parameter="format")
     try:
         ZoneInfo(wish.time_zone)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise bad_request(
             "time_zone must be a name of the tz database, such as Europe/Berlin.",
             parameter="time_zone",
@@ -110,8 +113,8 @@ def _check_query(query: ExportQuery) -> None:
         raise bad_request("q names nothing to find. Leave it out to export everything.")
     if query.q is not None and query.as_of is not None:
         raise bad_request("q searches what is there now: it cannot be had as_of a moment.")
-    if query.q is not None and query.artifact_ids is not None:
-        raise bad_request("q and artifact_ids cannot be asked for together.")
+    if query.artifact_ids is not None and query != ExportQuery(artifact_ids=query.artifact_ids):
+        raise bad_request("artifact_ids names what is wanted: nothing else narrows it down.")
     if query.since is not None and query.until is not None and query.since >= query.until:
         raise bad_request("from must be before to.")
 
@@ -121,6 +124,13 @@ def kinds_of(query: ExportQuery) -> list[str] | None:
     if query.kind is None and query.kinds is None:
         return None
     return list(dict.fromkeys([*([query.kind] if query.kind else []), *(query.kinds or [])]))
+
+
+async def _check_thread(connection: Connection, query: ExportQuery) -> None:
+    if query.thread is not None and not await connection.fetchval(
+        "select exists (select from thread where id = $1)", read_id(query.thread, "thread")
+    ):
+        raise not_found("thread")
 
 
 def _check_session(session_id: str) -> None:

@@ -7,7 +7,15 @@ from importlib import import_module
 from services.indexer.exports.formats.protocol import Format
 
 #: Modules that hold a format, called ``FORMAT``. Imported when they are needed.
-_MODULES: dict[str, str] = {}
+_MODULES: dict[str, str] = {
+    "vcf": "vcf",
+    "photos": "photos",
+    "pdf": "pdf",
+    "mbox": "mbox",
+    "ics": "ics",
+    "gpx": "gpx",
+    "json": "json_lines",
+}
 
 FORMATS = tuple(_MODULES)
 

@@ -1,0 +1,245 @@
+"""One export: what was asked for is read, written by a process of its own, sealed and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from services.indexer.cancelling import until_cancelled
+from services.indexer.errors import JobIsOverError, WorkerError
+from services.indexer.exports.feeding import Feed
+from services.indexer.exports.formats import find_format
+from services.indexer.exports.formats.protocol import About, Device
+from services.indexer.exports.media import MediaSource
+from services.indexer.exports.rendering import COMMAND, rendering
+from services.indexer.exports.selection import Part, Selection
+from services.indexer.exports.store import ExportStore
+from services.indexer.exports.wire import ExportReport, Task
+from services.indexer.kinds import PARSERS
+from services.indexer.progress import ProgressReporter
+from services.indexer.storage_jobs import ExportJob, export_lock, start_job
+from services.indexer.storage_shards import DEVICE_LOCK
+from shared.bus import Bus
+from shared.contracts.discovery import ListBackups
+from shared.contracts.exports import Export, ExportWish, LeftOut
+from shared.contracts.identifiers import Udid
+from shared.contracts.problems import ProblemError
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from services.indexer.storage_shards import Connect
+
+#: Exports that are written at the same time; more wait.
+_RUNS = 2
+_TURN_POLL_SECONDS = 0.5
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of an export."""
+
+    export: Export
+    report: ExportReport
+
+    def as_report(self) -> dict[str, Any]:
+        """Return it as the job's report."""
+        export = self.export
+        return {
+            "export": {
+                "name": export.name,
+                "size_bytes": export.size_bytes,
+                "sha256": export.sha256,
+                "expires_at": export.expires_at,
+                "download": f"/api/exports/content/{export.id}",
+            },
+            "kinds": self.report.kinds,
+            "media": self.report.media,
+        }
+
+
+class ExportRunner:
+    """Makes exports, for one process of the indexer."""
+
+    def __init__(
+        self,
+        *,
+        pool: asyncpg.Pool[Any],
+        bus: Bus,
+        settings: Settings,
+        store: ExportStore,
+        connect: Connect,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        self._pool = pool
+        self._bus = bus
+        self._limits = settings.exports
+        self._store = store
+        self._connect = connect
+        self._command = command
+        self._room = asyncio.Semaphore(_RUNS)
+
+    async def run(self, job: ExportJob) -> Finished:
+        """Make the export of *job*; it is kept and served when this returns.
+
+        Raises ``ProblemError``, ``WorkerError``, ``JobIsOverError`` and ``RunCancelledError``;
+        whatever it is, nothing of the export is left then.
+        """
+        return await until_cancelled(self._pool, job.id, self._run(job))
+
+    async def _run(self, job: ExportJob) -> Finished:
+        async with self._room, self._turn(job) as connection:
+            if not await start_job(connection, job.id, device=None):
+                raise JobIsOverError
+            made_at = dt.datetime.now(dt.UTC).replace(microsecond=0)
+            wish = job.wish
+            async with self._store.writing(job.id) as writing:
+                progress = ProgressReporter(self._bus, self._pool, job.id, dict)
+                await progress.tell("looking")
+                selection = Selection(connection, wish.query)
+                parts, left_out = _held(await selection.plan(), wish)
+                about = await self._about(wish, selection, parts, made_at)
+                media = MediaSource(self._bus, connection, job.session_id)
+                feed = Feed(
+                    connection,
+                    selection,
+                    media=media if wish.include_media else None,
+                    about=about,
+                    parts=parts,
+                    left_out=left_out,
+                    embeds=find_format(wish.format).embeds,
+                    progress=progress,
+                )
+                task = Task(
+                    format=wish.format,
+                    about=about,
+                    memory_bytes=self._limits.worker_memory_bytes,
+                    cpu_seconds=self._limits.worker_cpu_seconds,
+                )
+                try:
+                    async with rendering(
+                        task, on_progress=feed.written, command=self._command
+                    ) as work:
+                        feeding = asyncio.create_task(feed.run(work), name=f"feed {job.id}")
+                        try:
+                            report = await _while_feeding(work.take(writing.write), feeding)
+                        finally:
+                            feeding.cancel()
+                            await asyncio.gather(feeding, return_exceptions=True)
+                finally:
+                    await asyncio.shield(media.close())
+                file = await writing.finish()
+            try:
+                export = await self._store.keep(job.id, file, name=_name(wish, made_at))
+            except BaseException:
+                await asyncio.shield(asyncio.to_thread(file.remove))
+                raise
+            return Finished(export=export, report=report)
+
+    async def forget(self, job: ExportJob) -> None:
+        """Remove what came of a run whose job was ended meanwhile."""
+        await self._store.remove(job.id)
+
+    @asynccontextmanager
+    async def _turn(self, job: ExportJob) -> AsyncIterator[asyncpg.Connection[Any]]:
+        """Hold this job: an event that is delivered twice makes one export after the other.
+
+        The connection is none of the pool's: an export may take as long as a person has patience.
+        """
+        connection = await self._connect()
+        try:
+            lock = f"indexer:{export_lock(job.id)}"
+            while not await connection.fetchval(DEVICE_LOCK, lock):  # noqa: ASYNC110 -- a table's
+                await asyncio.sleep(_TURN_POLL_SECONDS)
+            # What fits one conversation is wrong for another.
+            await connection.execute("set plan_cache_mode = force_custom_plan")
+            yield connection
+        finally:
+            await asyncio.shield(_close(connection))
+
+    async def _about(
+        self, wish: ExportWish, selection: Selection, parts: list[Part], made_at: dt.datetime
+    ) -> About:
+        names = list(dict.fromkeys(part.device for part in parts))
+        devices = [await self._device(udid, selection) for udid in names]
+        return About(
+            query=msgspec.to_builtins(wish.query),
+            include_media=wish.include_media,
+            made_at=made_at,
+            time_zone=wish.time_zone,
+            devices=devices,
+            kind_titles={kind: parser.title for kind, parser in PARSERS.items()},
+            total=sum(part.total for part in parts),
+        )
+
+    async def _device(self, udid: str, selection: Selection) -> Device:
+        digest, taken_at = await selection.revision_of(udid)
+        device = Device(udid=udid, revision=digest, taken_at=taken_at)
+        try:
+            page = await self._bus.request(ListBackups(device=Udid(udid), limit=1))
+        except ProblemError:
+            # Its name is a courtesy.
+            return device
+        if not page.items:
+            return device
+        newest = page.items[0]
+        return msgspec.structs.replace(device, name=newest.name, model=newest.model)
+
+
+async def _while_feeding(
+    taking: Coroutine[Any, Any, ExportReport], feeding: asyncio.Task[None]
+) -> ExportReport:
+    """Return what *taking* does, or raise what went wrong with *feeding* if that was first.
+
+    When the process breaks down both notice; the one that takes knows why.
+    """
+    take: asyncio.Task[ExportReport] = asyncio.create_task(taking)
+    try:
+        await asyncio.wait({take, feeding}, return_when=asyncio.FIRST_COMPLETED)
+        if not take.done():
+            error = feeding.exception()
+            if error is not None and not isinstance(error, WorkerError):
+                raise error
+        return await take
+    finally:
+        take.cancel()
+        await asyncio.gather(take, return_exceptions=True)
+
+
+async def _close(connection: asyncpg.Connection[Any]) -> None:
+    try:
+        await connection.close(timeout=2.0)
+    except (OSError, TimeoutError):
+        connection.terminate()
+
+
+def _held(parts: list[Part], wish: ExportWish) -> tuple[list[Part], dict[str, list[LeftOut]]]:
+    """Return the parts that the format holds, and what is left out of the others."""
+    kinds = find_format(wish.format).kinds
+    if kinds is None:
+        return parts, {}
+    dropped: Counter[str] = Counter()
+    for part in parts:
+        if part.kind not in kinds:
+            dropped[part.kind] += part.total
+    reason = f"The format {wish.format} does not hold this kind."
+    return (
+        [part for part in parts if part.kind in kinds],
+        {kind: [LeftOut(reason=reason, count=count)] for kind, count in dropped.items()},
+    )
+
+
+def _name(wish: ExportWish, made_at: dt.datetime) -> str:
+    """Return the file's name, in which nothing of what is inside shows but the kind."""
+    query = wish.query
+    kinds = {*([query.kind] if query.kind else []), *(query.kinds or [])}
+    what = next(iter(kinds)).replace("_", "-") if len(kinds) == 1 else "export"
+    if query.thread is not None:
+        what = "thread"
+    return f"keepsake-{what}-{made_at:%Y%m%d-%H%M%S}-{wish.format}.zip"

@@ -1,0 +1,129 @@
+"""The event that asks for an export: it is made, and how it ended is said in one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import structlog
+
+from services.indexer.errors import JobIsOverError, RunCancelledError, WorkerError, is_no_space
+from services.indexer.exports.export_run import ExportRunner, Finished
+from services.indexer.exports.store import no_room
+from services.indexer.job_endings import PASSING, broken, can_be_retried, later
+from services.indexer.metrics import EXPORTS
+from services.indexer.storage_jobs import UNDER_WAY, ExportJob, find_job, finish_job
+from shared.bus import Bus, Delivery, Reject
+from shared.contracts.events import ExportCompleted, ExportFailed, ExportRequested
+from shared.contracts.jobs import JobProgress, JobState
+from shared.contracts.problems import Problem, ProblemError, problem
+
+if TYPE_CHECKING:
+    import asyncpg
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class ExportHandlers:
+    """Handlers of the indexer's consumer."""
+
+    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus, runner: ExportRunner) -> None:
+        self._pool = pool
+        self._bus = bus
+        self._runner = runner
+
+    async def on_export_requested(self, event: ExportRequested, delivery: Delivery) -> None:
+        """Make the export, unless its job is over. Made again after a crash in the midst."""
+        if await delivery.is_done():
+            return
+        try:
+            UUID(event.job_id)
+        except ValueError:
+            raise Reject("the id is not an id") from None
+        job = await find_job(self._pool, event.job_id)
+        if not isinstance(job, ExportJob) or job.state not in UNDER_WAY:
+            async with delivery.transaction():
+                return
+        structlog.contextvars.bind_contextvars(job_id=job.id)
+        await self._run(job, delivery)
+
+    async def _run(self, job: ExportJob, delivery: Delivery) -> None:
+        try:
+            finished = await self._runner.run(job)
+        except RunCancelledError:
+            await self._end(delivery, job, "cancelled", None)
+        except JobIsOverError:
+            async with delivery.transaction():
+                return
+        except ProblemError as error:
+            if error.problem.status in PASSING and not delivery.is_last_attempt:
+                raise later(delivery) from error
+            state: JobState = "interrupted" if can_be_retried(error.problem) else "failed"
+            await self._end(delivery, job, state, error.problem)
+        except WorkerError as error:
+            await self._end(delivery, job, "failed", _not_written(error))
+        except Exception as error:
+            if is_no_space(error):
+                log.warning("export_without_room", error=type(error).__name__)
+                await self._end(delivery, job, "interrupted", no_room().problem)
+                return
+            if not delivery.is_last_attempt:
+                raise
+            log.error("export_broken", error=type(error).__name__)  # noqa: TRY400 -- no content
+            await self._end(delivery, job, "failed", broken())
+        else:
+            await self._complete(delivery, job, finished)
+
+    async def _complete(self, delivery: Delivery, job: ExportJob, finished: Finished) -> None:
+        export = finished.export
+        try:
+            async with delivery.transaction() as connection:
+                is_ours = await finish_job(
+                    connection, job.id, state="completed", report=finished.as_report()
+                )
+                if is_ours:
+                    await delivery.publish(
+                        connection,
+                        ExportCompleted(
+                            job_id=job.id,
+                            format=job.wish.format,
+                            size_bytes=export.size_bytes,
+                            expires_at=export.expires_at,
+                        ),
+                    )
+        except BaseException:
+            await self._runner.forget(job)
+            raise
+        if not is_ours:
+            await self._runner.forget(job)
+            return
+        EXPORTS.labels("completed").inc()
+        log.info("export_completed", format=job.wish.format, size_bytes=export.size_bytes)
+        await self._tell(job, "completed")
+
+    async def _end(
+        self, delivery: Delivery, job: ExportJob, state: JobState, error: Problem | None
+    ) -> None:
+        async with delivery.transaction() as connection:
+            if not await finish_job(connection, job.id, state=state, error=error):
+                return
+            if error is not None:
+                await delivery.publish(
+                    connection,
+                    ExportFailed(job_id=job.id, problem_type=error.type, title=error.title),
+                )
+        EXPORTS.labels(state).inc()
+        log.info("export_ended", state=state, problem=None if error is None else error.type)
+        await self._tell(job, state)
+
+    async def _tell(self, job: ExportJob, state: JobState) -> None:
+        await self._bus.send_progress(JobProgress(job_id=job.id, state=state, progress=None))
+
+
+def _not_written(error: WorkerError) -> Problem:
+    return problem(
+        "export-failed",
+        "The export could not be written.",
+        500,
+        f"{error} Try another format, or less at once.",
+    ).problem
