@@ -17,6 +17,7 @@ from gateway.parts import Parts
 from gateway.problems import on_exception, on_http_exception, on_problem, on_recursion
 from gateway.routes import (
     backups,
+    comparison,
     dead_letters,
     devices,
     events,
@@ -42,6 +43,7 @@ MAX_BODY_BYTES = 1 << 20
 _ROUTES = (
     health,
     devices,
+    comparison,
     lineages,
     passphrase_references,
     backups,

@@ -27,6 +27,8 @@ _COMMANDS = {
     "get": ("download", "get", "Download a file."),
     "index": ("indexing", "index", "Index a backup so that it can be read and searched."),
     "rules": ("rules", "rules", "Index backups by rule, without being asked each time."),
+    "devices": ("devices", "devices", "List devices; what changed between backups, and gaps."),
+    "gone": ("gone", "gone", "List what is on a phone no more, and why."),
     "threads": ("threads", "threads", "List conversations; read one with 'threads show'."),
     "note": ("notes", "note", "Read a note; a locked one with its own passphrase."),
     "people": ("people", "people", "List people over all devices; merge, split, rename, undo."),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.params import FromQuery, JSONBody
+from litestar.params import JSONBody, QueryParameter
 
 from gateway.authentication import needs
 from gateway.parameters import (
@@ -45,7 +45,9 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 async def list_lineages(
     *,
     parts: GivenParts,
-    state: FromQuery[Literal["offered", "confirmed", "declined"] | None] = None,
+    wanted: Annotated[
+        Literal["offered", "confirmed", "declined"] | None, QueryParameter(name="state")
+    ] = None,
     device: UdidQuery = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
@@ -54,7 +56,7 @@ async def list_lineages(
     return passed_through(
         await parts.bus.request_bytes(
             ListLineages(
-                state=state,
+                state=wanted,
                 device=Udid(device.upper()) if device else None,
                 limit=limit,
                 cursor=cursor,

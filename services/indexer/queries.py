@@ -16,8 +16,9 @@ from services.indexer.storage_artifacts import (
     list_versions,
     locate_attachment,
 )
+from services.indexer.storage_comparison import compare_revisions, diff_revisions
+from services.indexer.storage_gaps import list_gaps
 from services.indexer.storage_revisions import (
-    diff_revisions,
     fetch_index_states,
     fetch_kind_totals,
     list_revisions,
@@ -27,6 +28,8 @@ from services.indexer.storage_shards import describe_substrings
 from services.indexer.storage_threads import list_thread_artifacts, list_threads
 from services.indexer.storage_thumbnails import locate_thumbnail
 from shared.bus import Bus, RequestContext, Serialized
+from shared.contracts.comparison import CompareRevisions
+from shared.contracts.gaps import ListGaps
 from shared.contracts.indexer import (
     AttachmentLocation,
     BackupIndex,
@@ -165,4 +168,6 @@ _PAGED: dict[type[Any], Callable[..., Awaitable[bytes]]] = {
     ListVersions: list_versions,
     ListRevisions: list_revisions,
     DiffRevisions: diff_revisions,
+    CompareRevisions: compare_revisions,
+    ListGaps: list_gaps,
 }

@@ -1,8 +1,7 @@
-"""Reading the timeline: revisions, what changed between two of them, kinds, index states."""
+"""Reading the timeline: revisions, kinds, index states."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -10,30 +9,20 @@ from uuid import UUID
 import msgspec
 
 from services.indexer.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
-from services.indexer.pages import Cut, assemble, shorten_artifact
+from services.indexer.pages import Cut, assemble
 from services.indexer.sql import statement
-from services.indexer.storage_rows import ARTIFACT_COLUMNS, to_artifacts
 from shared.contracts.discovery import IndexState
 from shared.contracts.identifiers import BackupId, JobId
 from shared.contracts.indexer import (
-    Artifact,
     BackupIndex,
-    DiffEntry,
-    DiffRevisions,
     KindReport,
     ListRevisions,
     RevisionSummary,
 )
-from shared.contracts.problems import bad_request, not_found, problem
+from shared.contracts.problems import bad_request
 
 if TYPE_CHECKING:
     from services.indexer.storage_rows import Connection
-
-
-class DiffPlace(msgspec.Struct, frozen=True, array_like=True):
-    """The key that a page of differences ended with."""
-
-    key: str
 
 
 async def list_revisions(
@@ -62,53 +51,6 @@ async def list_revisions(
     more = len(rows) > cut.count
     last = place_of(rows[cut.count - 1]["taken_at"], 0) if more and cut.count else None
     return assemble(cut.parts, {"next_cursor": last and write_cursor(last)})
-
-
-async def diff_revisions(
-    connection: Connection, request: DiffRevisions, *, most_bytes: int
-) -> bytes:
-    """Return what changed between two revisions of one kind, by natural key."""
-    limit = read_limit(request.limit)
-    place = None if request.cursor is None else read_cursor(request.cursor, DiffPlace)
-    if place is not None and "\0" in place.key:
-        raise bad_request("The cursor is not one that was given out.")
-    before = await _moment(connection, request, request.from_revision)
-    after = await _moment(connection, request, request.to_revision)
-    moments = (request.device, request.kind, before, after)
-    counts = await connection.fetchrow(statement("revisions", "count_differences"), *moments)
-    rows = await connection.fetch(
-        statement("revisions", "differences"),
-        *moments,
-        None if place is None else place.key,
-        limit + 1,
-    )
-    page = rows[:limit]
-    ids = [row[side] for row in page for side in ("before_id", "after_id") if row[side]]
-    found = await connection.fetch(
-        f"select {ARTIFACT_COLUMNS} from artifact a where a.id = any($1)",  # noqa: S608 -- constant
-        ids,
-    )
-    artifacts = {int(one.id): one for one in await to_artifacts(connection, found)}
-    entries = [
-        DiffEntry(
-            change=row["change"],
-            before=artifacts.get(row["before_id"]),
-            after=artifacts.get(row["after_id"]),
-        )
-        for row in page
-    ]
-    cut = Cut(entries, most_bytes=most_bytes, shorten=_shorten_entry)
-    more = len(rows) > cut.count
-    assert counts is not None
-    return assemble(
-        cut.parts,
-        {
-            "next_cursor": write_cursor(DiffPlace(page[cut.count - 1]["key"]))
-            if more and cut.count
-            else None,
-            **{name: counts[name] for name in ("added", "removed", "changed")},
-        },
-    )
 
 
 async def fetch_kind_totals(
@@ -151,32 +93,3 @@ def _index_state(row: Any) -> BackupIndex:
         revision=row["revision"],
         job_id=None if row["job_id"] is None else JobId(row["job_id"]),
     )
-
-
-async def _moment(connection: Connection, request: DiffRevisions, digest: str) -> dt.datetime:
-    row = await connection.fetchrow(
-        "select r.taken_at, exists (select 1 from kind_index k where k.device = r.device"
-        " and k.kind = $3 and k.taken_at = r.taken_at and k.state = 'indexed') as is_known"
-        " from revision r where r.device = $1 and r.digest = $2",
-        request.device,
-        digest,
-        request.kind,
-    )
-    if row is None:
-        raise not_found("revision")
-    if not row["is_known"]:
-        raise problem(
-            "conflict",
-            "That revision does not say anything about this kind.",
-            409,
-            "The kind was absent from the backup or could not be read whole.",
-        )
-    moment: dt.datetime = row["taken_at"]
-    return moment
-
-
-def _shorten_entry(entry: DiffEntry) -> DiffEntry:
-    def shorten(artifact: Artifact | None) -> Artifact | None:
-        return None if artifact is None else shorten_artifact(artifact)
-
-    return msgspec.structs.replace(entry, before=shorten(entry.before), after=shorten(entry.after))

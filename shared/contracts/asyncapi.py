@@ -15,8 +15,10 @@ from typing import Any
 import msgspec
 
 from shared.contracts import (
+    comparison,
     discovery,
     exports,
+    gaps,
     health,
     index_rules,
     indexer,
@@ -38,6 +40,8 @@ _MODULES: tuple[ModuleType, ...] = (
     unlock,
     passphrase_references,
     indexer,
+    comparison,
+    gaps,
     index_rules,
     lineage,
     people,

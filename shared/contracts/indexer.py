@@ -17,7 +17,7 @@ from shared.contracts.identifiers import (
     ThreadId,
     Udid,
 )
-from shared.contracts.removals import Reason, Removal
+from shared.contracts.removals import Reason, ReasonCounts, Removal
 from shared.contracts.requests import DEFAULT_LIMIT, Page, Request
 
 
@@ -182,6 +182,8 @@ class DiffEntry(msgspec.Struct, frozen=True, kw_only=True):
     change: Literal["added", "removed", "changed"]
     before: Artifact | None
     after: Artifact | None
+    #: Why it went; of a change: that its file went.
+    removal: Removal | None = None
 
 
 class RevisionDiff(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +194,10 @@ class RevisionDiff(msgspec.Struct, frozen=True, kw_only=True):
     added: int
     removed: int
     changed: int
+    #: Of those changed: how many have a file no more that they had; and why those removed went.
+    #: Null when the later revision is compared with the earlier one.
+    offloaded: int | None = None
+    reasons: ReasonCounts | None = None
 
 
 class BackupIndex(msgspec.Struct, frozen=True, kw_only=True):

@@ -118,7 +118,8 @@ def _print_artifacts(items: list[dict[str, Any]]) -> None:
         if one["title"] and one["kind"] != "message":
             head.append(f"  {plain(one['title'])}")
         if one["removed_at"]:
-            head.append("  deleted on the phone", style="red")
+            why = (one.get("removal") or {}).get("reason", "gone").replace("_", " ")
+            head.append(f"  {why if why != 'unknown' else 'gone'}", style="red")
         screen.print(head)
         if text := _readable(one):
             screen.print(Padding(Text(plain_lines(text)), _INDENT, expand=False))

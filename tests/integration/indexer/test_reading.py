@@ -15,8 +15,9 @@ from services.indexer.storage_artifacts import (
     list_versions,
     locate_attachment,
 )
+from services.indexer.storage_comparison import diff_revisions
 from services.indexer.storage_names import rebuild_address_book
-from services.indexer.storage_revisions import diff_revisions, fetch_kind_totals, list_revisions
+from services.indexer.storage_revisions import fetch_kind_totals, list_revisions
 from services.indexer.storage_threads import list_thread_artifacts, list_threads
 from shared.contracts.indexer import (
     Artifact,

@@ -1,0 +1,72 @@
+"""Times of which no backup tells, from what runs wrote down about their revisions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.indexer.gaps import Coverage, covered_since, find_gaps
+from services.indexer.storage_lineage_view import devices_meant
+from shared.contracts.gaps import DeviceGaps, Gap, KindGaps, ListGaps
+from shared.contracts.identifiers import Udid
+
+if TYPE_CHECKING:
+    from services.indexer.storage_rows import Connection
+
+_REVISIONS = """
+select kind, taken_at, oldest_at, (report ->> 'keeps_days')::integer as keeps_days
+from kind_index
+where device = any($1) and state = 'indexed' and ($2::text is null or kind = $2)
+  -- One that nobody has looked into yet does not say how far it reaches back.
+  and rules > 0
+order by kind, taken_at
+"""
+
+
+async def list_gaps(
+    connection: Connection,
+    request: ListGaps,
+    *,
+    most_bytes: int,  # noqa: ARG001 -- as all answers are made; gaps are fewer than revisions
+) -> bytes:
+    """Return the gaps of a device, kind by kind."""
+    devices = await devices_meant(connection, request.device, lineage=request.lineage)
+    assert devices is not None
+    rows = await connection.fetch(_REVISIONS, devices, request.kind)
+    coverages = [
+        Coverage(
+            row["kind"],
+            covered_since(
+                row["kind"],
+                row["taken_at"],
+                oldest_at=row["oldest_at"],
+                keeps_days=row["keeps_days"],
+            ),
+            row["taken_at"],
+        )
+        for row in rows
+    ]
+    gaps: defaultdict[str, list[Gap]] = defaultdict(list)
+    for gap in find_gaps(coverages, with_survivors=request.survivors):
+        gaps[gap.kind].append(Gap(from_at=gap.since, to_at=gap.until, holds=gap.holds))
+    by_kind: defaultdict[str, list[Coverage]] = defaultdict(list)
+    for coverage in coverages:
+        by_kind[coverage.kind].append(coverage)
+    return msgspec.json.encode(
+        DeviceGaps(
+            devices=[Udid(device) for device in devices],
+            kinds=[_of_kind(kind, spans, gaps[kind]) for kind, spans in by_kind.items()],
+        )
+    )
+
+
+def _of_kind(kind: str, spans: list[Coverage], gaps: list[Gap]) -> KindGaps:
+    begins = [span.since for span in spans]
+    return KindGaps(
+        kind=kind,
+        covered_from=None if None in begins else min(one for one in begins if one is not None),
+        covered_to=max(span.taken_at for span in spans),
+        gaps=gaps,
+    )
