@@ -123,7 +123,7 @@ def mend_text(text: str) -> str:
 def _mend_value(value: Any) -> Any:
     if isinstance(value, str):
         return mend_text(value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_mend_value(item) for item in value]
     if isinstance(value, dict):
         return {mend_text(str(key)): _mend_value(item) for key, item in value.items()}
