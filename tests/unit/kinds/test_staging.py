@@ -3,6 +3,7 @@ from typing import Any
 
 import msgspec
 
+from services.indexer.kinds.contact_payload import ContactPayload
 from services.indexer.staging import (
     ARTIFACT_COLUMNS,
     StagedArtifact,
@@ -81,3 +82,11 @@ def test_endless_texts_are_cut() -> None:
     assert len(found["text"]) == 1_000_000
     assert found["folded"] is not None
     assert len(found["folded"]) == 200_000
+
+
+def test_half_a_surrogate_pair_in_a_list_of_a_payload_is_mended() -> None:
+    payload = ContactPayload(
+        type="person", handles=("a\ud800", "b"), has_image=False, is_me=False, groups=("c\0",)
+    )
+    assert msgspec.json.decode(encode_json(payload))["handles"] == ["a\ufffd", "b"]
+    assert msgspec.json.decode(encode_json(payload))["groups"] == ["c"]
