@@ -76,8 +76,9 @@ class Mbox(Format):
         when = (item.artifact.occurred_at or _NO_DATE).astimezone(dt.UTC)
         written.write(f"From MAILER-DAEMON {when:%a %b %d %H:%M:%S %Y}\n".encode())
         BytesGenerator(written, mangle_from_=True, policy=email.policy.compat32).flatten(mail)
-        written.write(b"\n\n")
-        self._sink.write(written.getvalue())
+        # A line end and an empty line stand before the next mail.
+        end = b"\n" if written.getvalue().endswith(b"\n") else b"\n\n"
+        self._sink.write(written.getvalue() + end)
         return None
 
     def end_group(self) -> None:
