@@ -7,6 +7,7 @@ is not there. Nothing is guessed: a path is in the list or it is not.
 from __future__ import annotations
 
 import mimetypes
+from functools import lru_cache
 from hashlib import sha1
 from pathlib import PurePosixPath
 
@@ -44,8 +45,24 @@ def file_id_of(domain: str, path: str) -> str:
 
 def media_type_of(path: str) -> str | None:
     """Return the media type that a name's ending stands for."""
-    suffix = PurePosixPath(path).suffix.lower()
+    return _type_of_suffix(suffix_of(name_of(path)).lower())
+
+
+@lru_cache(maxsize=1000)
+def _type_of_suffix(suffix: str) -> str | None:
     return _MEDIA_TYPES.get(suffix) or mimetypes.guess_type(f"x{suffix}", strict=False)[0]
+
+
+def name_of(path: str) -> str:
+    """Return what ``PurePosixPath`` calls the name of *path*, for a tenth of the time."""
+    name = path.rpartition("/")[2]
+    return PurePosixPath(path).name if name in {"", "."} else name
+
+
+def suffix_of(name: str) -> str:
+    """Return what ``PurePosixPath`` calls the suffix of a name."""
+    dot = name.rfind(".")
+    return name[dot:] if 0 < dot < len(name) - 1 else ""
 
 
 def _number(file_id: str) -> int:
@@ -90,20 +107,30 @@ class BackupFiles:
         *size_bytes* is what the phone's database says; *reason* is said of a path that the backup
         does not list. No path: the phone has no file.
         """
-        size = None if path is None else self.size(domain, path)
         if path is None:
-            why: str | None = NOT_DOWNLOADED
-        elif size is None:
-            why = reason if self.is_known else LIST_UNKNOWN
+            return StagedAttachment(
+                name=name or None,
+                media_type=media_type or None,
+                size_bytes=size_bytes,
+                domain=None,
+                relative_path=None,
+                file_id=None,
+                present=False,
+                reason=NOT_DOWNLOADED,
+            )
+        file_id = file_id_of(domain, path)
+        size = self._sizes.get(_number(file_id))
+        if size is None:
+            why: str | None = reason if self.is_known else LIST_UNKNOWN
         else:
             why = BLOB_MISSING if size < 0 else None
         return StagedAttachment(
-            name=name or (None if path is None else PurePosixPath(path).name or None),
-            media_type=media_type or (None if path is None else media_type_of(path)),
+            name=name or name_of(path) or None,
+            media_type=media_type or media_type_of(path),
             size_bytes=size_bytes if size is None or size < 0 else size,
-            domain=None if path is None else domain,
+            domain=domain,
             relative_path=path,
-            file_id=None if path is None else file_id_of(domain, path),
+            file_id=file_id,
             present=why is None,
             reason=why,
         )

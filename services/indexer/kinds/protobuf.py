@@ -116,7 +116,12 @@ class Message:
 
     def integer(self, number: int) -> int | None:
         """Return a whole number from 0 to 2**64 - 1, or None."""
-        return next(reversed(self.integers(number)), None)
+        values = self._fields.get(number)
+        if values is None:
+            return None
+        last = values[-1]
+        # Real messages have one type for a number.
+        return last if type(last) is int else next(reversed(self.integers(number)), None)
 
     def signed(self, number: int) -> int | None:
         """Return a whole number that may be below zero, or None."""
@@ -137,7 +142,11 @@ class Message:
 
     def content(self, number: int) -> bytes | None:
         """Return a field's content, or None."""
-        return next(reversed(self.contents(number)), None)
+        values = self._fields.get(number)
+        if values is None:
+            return None
+        last = values[-1]
+        return last if type(last) is bytes else next(reversed(self.contents(number)), None)
 
     def texts(self, number: int) -> list[str]:
         """Return every text of a field; bytes that are no UTF-8 are replaced."""

@@ -18,6 +18,8 @@ from services.indexer.kinds.backup_files import (
     BackupFiles,
     file_id_of,
     media_type_of,
+    name_of,
+    suffix_of,
 )
 from services.indexer.kinds.keyed_archive import load_plist
 from services.indexer.staging import StagedAttachment
@@ -92,8 +94,8 @@ class MessageFiles(BackupFiles):
         name = row.transfer_name if isinstance(row.transfer_name, str) else None
         filename = row.filename if isinstance(row.filename, str) else ""
         if not name and filename:
-            name = _last_name(filename) or None
-        suffix = _suffix(_last_name(filename or name or "")).lower()
+            name = name_of(filename) or None
+        suffix = suffix_of(name_of(filename or name or "")).lower()
         claimed = row.total_bytes if type(row.total_bytes) is int and row.total_bytes > 0 else None
         path, reason = relative_path(filename)
         domain = file_id = None
@@ -174,18 +176,6 @@ def relative_path(filename: str) -> tuple[str | None, str | None]:
         if filename.startswith("Library/"):
             return filename, None
     return None, NOT_IN_BACKUP
-
-
-def _last_name(path: str) -> str:
-    """Return what ``PurePosixPath`` calls the name of *path*, for a tenth of the time."""
-    name = path.rpartition("/")[2]
-    return PurePosixPath(path).name if name in {"", "."} else name
-
-
-def _suffix(name: str) -> str:
-    """Return what ``PurePosixPath`` calls the suffix of a name."""
-    dot = name.rfind(".")
-    return name[dot:] if 0 < dot < len(name) - 1 else ""
 
 
 def _media_type(row: AttachmentRow, suffix: str) -> str | None:

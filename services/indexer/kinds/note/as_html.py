@@ -12,7 +12,16 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from itertools import groupby
 
-from services.indexer.kinds.note.document import HEADINGS, LISTS, Form, Line, Look, Shown, Span
+from services.indexer.kinds.note.document import (
+    HEADINGS,
+    LISTS,
+    PLAIN,
+    Form,
+    Line,
+    Look,
+    Shown,
+    Span,
+)
 
 _TAGS: dict[Form, str] = {"dotted": "ul", "dashed": "ul", "numbered": "ol", "check": "ul"}
 _CLASSES: dict[Form, str] = {"dashed": ' class="dashed"', "check": ' class="checklist"'}
@@ -101,6 +110,8 @@ def _lists(lines: Iterable[Line], shown: Mapping[int, Shown], out: list[str]) ->
 def _span(span: Span) -> str:
     look = span.look
     text = escape(span.text).replace("\u2028", "<br>")
+    if look is PLAIN:
+        return text
     for tag, attributes in _elements(look):
         text = f"<{tag}{attributes}>{text}</{tag}>"
     return text

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
-from services.indexer.kinds.note.document import HEADINGS, LISTS, Line, Look, Shown, Span
+from services.indexer.kinds.note.document import HEADINGS, LISTS, PLAIN, Line, Look, Shown, Span
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>~|])|&(?=[#A-Za-z])")
 #: At the beginning of a line: headings, quotes, lists, rules, and lines under headings.
@@ -124,8 +124,9 @@ def _span(span: Span) -> str:
     at = span.text.index(text)
     before, after = span.text[:at], span.text[at + len(text) :]
     text = _escape(text)
-    for start, end in _marks(span.look):
-        text = f"{start}{text}{end}"
+    if span.look is not PLAIN:
+        for start, end in _marks(span.look):
+            text = f"{start}{text}{end}"
     return f"{_NEWLINES.sub(' ', before)}{text}{_NEWLINES.sub(' ', after)}"
 
 

@@ -7,6 +7,7 @@ decrypted.
 from __future__ import annotations
 
 import zlib
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,7 +18,17 @@ MOST_BYTES = 16 * 1024 * 1024
 #: A phone writes a run for every second of typing.
 MOST_RUNS = 200_000
 _GZIP = zlib.MAX_WBITS + 32
-_NO_STYLE = Message(b"")
+
+
+class _Paragraph(NamedTuple):
+    style: int | None = None
+    align: int | None = None
+    indent: int = 0
+    is_quote: bool = False
+    done: bool | None = None
+
+
+_PLAIN = _Paragraph()
 
 
 class BodyError(Exception):
@@ -88,27 +99,32 @@ def read_note(note: Message) -> Body:
     A run that cannot be read costs the looks of what is behind it, and no text.
     """
     runs: list[Run] = []
+    # Runs of one paragraph say the same of it, and most paragraphs of a note are alike.
+    paragraphs: dict[bytes | None, _Paragraph] = {None: _PLAIN}
     try:
         for run in note.each(5):
             if len(runs) == MOST_RUNS:
                 return Body(note.text(2) or "", tuple(runs), False)
-            runs.append(_run(run))
+            runs.append(_run(run, paragraphs))
     except ProtobufError:
         return Body(note.text(2) or "", tuple(runs), False)
     return Body(note.text(2) or "", tuple(runs))
 
 
-def _run(run: Message) -> Run:
+def _run(run: Message, paragraphs: dict[bytes | None, _Paragraph]) -> Run:
     attachment, color = run.message(12), run.message(10)
-    paragraph = run.message(2) or _NO_STYLE
-    checklist = paragraph.message(5)
+    said = run.content(2)
+    paragraph = paragraphs.get(said)
+    if paragraph is None:
+        assert said is not None
+        paragraph = paragraphs[said] = _paragraph(run.nested(said))
     return Run(
         length=max(run.signed(1) or 0, 0),
-        style=paragraph.signed(1),
-        align=paragraph.integer(2),
-        indent=max(paragraph.signed(4) or 0, 0),
-        is_quote=bool(paragraph.integer(8)),
-        done=None if checklist is None else bool(checklist.integer(2)),
+        style=paragraph.style,
+        align=paragraph.align,
+        indent=paragraph.indent,
+        is_quote=paragraph.is_quote,
+        done=paragraph.done,
         weight=run.integer(5) or 0,
         underline=bool(run.integer(6)),
         strike=bool(run.integer(7)),
@@ -118,6 +134,17 @@ def _run(run: Message) -> Run:
         attachment=None if attachment is None else attachment.text(1),
         uti=None if attachment is None else attachment.text(2),
         color=None if color is None else _color(color),
+    )
+
+
+def _paragraph(paragraph: Message) -> _Paragraph:
+    checklist = paragraph.message(5)
+    return _Paragraph(
+        style=paragraph.signed(1),
+        align=paragraph.integer(2),
+        indent=max(paragraph.signed(4) or 0, 0),
+        is_quote=bool(paragraph.integer(8)),
+        done=None if checklist is None else bool(checklist.integer(2)),
     )
 
 

@@ -72,7 +72,7 @@ def lines_of(body: Body, resolve: Resolve, room: Room) -> tuple[Line, ...]:
 
 def _pieces(text: str, runs: Sequence[Run]) -> list[tuple[str, Run]]:
     """Return the text of each run; one that ends inside of a character has it whole."""
-    is_wide = any(character > "\uffff" for character in text)
+    is_wide = not text.isascii() and max(text) > "\uffff"
     units = text.encode("utf-16-le", "surrogatepass") if is_wide else b""
     length = len(units) // 2 if is_wide else len(text)
     found: list[tuple[str, Run]] = []
@@ -102,6 +102,13 @@ def _look(run: Run, room: Room) -> Look:
     link = safe_link(run.link)
     if link is not None and room.take(link) != link:
         link = None
+    if (
+        link is None
+        and run.color is None
+        and run.highlight is None
+        and not (run.weight or run.underline or run.strike or run.script)
+    ):
+        return PLAIN
     return Look(
         bold=run.weight in {1, 3},
         italic=run.weight in {2, 3},

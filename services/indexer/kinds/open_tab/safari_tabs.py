@@ -34,7 +34,12 @@ _WINDOWS = ("id", "active_profile_id", "local_tab_group_id", "private_tab_group_
 _FAVORITES = 1
 _DEEPEST = 20
 _MOST_GROUPS = 50_000
+#: Of property lists that are kept until their tab's turn comes; a phone's are a megabyte.
+_MOST_KEPT_BYTES = 1 << 20
 _PINNED, _PRIVATE_PINNED, _CLOSED = "pinned", "privatePinned", "recentlyClosed"
+
+#: What the two lists of a tab say, the synced one first.
+_Attributes = tuple[dict[str, Any], dict[str, Any]]
 
 
 class _Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +86,8 @@ class SafariTabs:
             for row in walk(database, "windows_tab_groups", columns, tally, rest=rest)
         }
         self._groups: dict[object, _Group] = {}
+        self._attributes: dict[object, _Attributes] = {}
+        self._room = _MOST_KEPT_BYTES
 
     def keys(self) -> set[str]:
         """Return the identities of all tabs."""
@@ -97,23 +104,33 @@ class SafariTabs:
         columns = ("type", "date_closed", "extra_attributes", "local_attributes")
         for row in rows_in_order(self._database, "bookmarks", columns, self._tally, by="rowid"):
             if row["type"] != FOLDER and isinstance(row["rowid"], int):
-                extra = read_attributes(row["extra_attributes"])
-                local = read_attributes(row["local_attributes"])
-                yield _moment(row, extra, local) or 0, row["rowid"]
+                attributes = _read_attributes(row)
+                self._keep(row, attributes)
+                yield _moment(row, *attributes) or 0, row["rowid"]
+
+    def _keep(self, row: Record, attributes: _Attributes) -> None:
+        """Remember what was read when tabs were put in order, unless that is much."""
+        blobs = (row["extra_attributes"], row["local_attributes"])
+        length = sum(len(blob) for blob in blobs if isinstance(blob, bytes))
+        if length <= self._room:
+            self._room -= length
+            self._attributes[row["rowid"]] = attributes
 
     def _read(self, number: int) -> StagedArtifact | None:
         found = rows_by_number(
             self._database, "bookmarks", _TABS, (number,), self._tally, key="rowid"
         )
-        return self._tab(found[number]) if number in found else None
+        if number not in found:
+            return None
+        attributes = self._attributes.pop(number, None)
+        return self._tab(found[number], attributes or _read_attributes(found[number]))
 
-    def _tab(self, row: Record) -> StagedArtifact | None:
+    def _tab(self, row: Record, attributes: _Attributes) -> StagedArtifact | None:
         group = self._group(row["parent"])
         if group.is_favorites:
             self._tally.note("Favourites of tab groups are no tabs and were left out.")
             return None
-        extra = read_attributes(row["extra_attributes"])
-        local = read_attributes(row["local_attributes"])
+        extra, local = attributes
         closed_us = safari_microseconds(row["date_closed"])
         is_closed = group.is_closed or closed_us is not None
         if is_closed and closed_us is None:
@@ -195,6 +212,10 @@ class SafariTabs:
                 return None if is_first else title_of(row["title"])
             at = row["parent"]
         return None
+
+
+def _read_attributes(row: Record) -> _Attributes:
+    return read_attributes(row["extra_attributes"]), read_attributes(row["local_attributes"])
 
 
 def _viewed(extra: dict[str, Any], local: dict[str, Any]) -> int | None:
