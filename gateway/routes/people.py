@@ -14,6 +14,7 @@ from gateway.parameters import (
     PROBLEMS,
     Cursor,
     Limit,
+    Lineage,
     Text,
     UdidQuery,
     UuidPath,
@@ -98,9 +99,13 @@ async def list_changes(
 
 
 @get("/api/people/{person_id:str}", opt=needs("read"), responses=PROBLEMS, tags=["people"])
-async def get_person(*, parts: GivenParts, person_id: PersonPath) -> Response[Person]:
+async def get_person(
+    *, parts: GivenParts, person_id: PersonPath, lineage: Lineage = False
+) -> Response[Person]:
     """Show one person: handles and where they come from, cards, conversations, changes."""
-    return passed_through(await parts.bus.request_bytes(GetPerson(person_id=person_id)))
+    return passed_through(
+        await parts.bus.request_bytes(GetPerson(person_id=person_id, lineage=lineage))
+    )
 
 
 @patch("/api/people/{person_id:str}", opt=needs("write"), responses=PROBLEMS, tags=["people"])

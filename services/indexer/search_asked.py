@@ -12,8 +12,10 @@ from services.indexer.folding import fold
 from services.indexer.kinds.handles import normalise_handle
 from services.indexer.search_filters import FilterError, Filters, split_filters
 from services.indexer.sql import statement
+from services.indexer.storage_lineage_view import devices_meant
 from services.indexer.storage_people_pages import handles_of
 from services.indexer.storage_rows import like_pattern
+from services.indexer.storage_stitched import thread_ids_of
 from shared.contracts.problems import bad_request
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """One search, whatever way it was asked. Lists are alternatives; null asks for nothing."""
 
     q: str
-    device: str | None
+    devices: list[str] | None
     kinds: list[str] | None
     threads: list[int] | None
     #: Handles: of whom it is from, and of who sent it or takes part in its conversation.
@@ -51,6 +53,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     #: Regular expressions over the attachments.
     media: list[str]
     removed: str
+    #: Whether lineages count as one; the devices are all of them then, and so are the threads.
+    lineage: bool
     sort: str
 
     @property
@@ -63,7 +67,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         """Whether anything but words is asked for."""
         return any(
             (
-                self.device, self.kinds, self.threads is not None, self.participants is not None,
+                self.devices, self.kinds, self.threads is not None, self.participants is not None,
                 self.from_me, self.since, self.until, self.has_attachment, self.has_link,
             )
         )  # fmt: skip
@@ -91,17 +95,20 @@ async def _resolve(connection: Connection, request: Search, filters: Filters, wo
         raise FilterError("from: the search is narrowed down to a person already.")
     if filters.people and filters.senders:
         raise FilterError("from: and with: cannot be asked for together.")
+    devices = await devices_meant(connection, device, lineage=request.lineage)
     if filters.threads:
-        threads = await _threads(connection, filters.threads, device)
+        threads = await _threads(connection, filters.threads, devices)
+    if threads is not None and request.lineage:
+        threads = await thread_ids_of(connection, threads)
     if filters.people:
-        people = await _handles(connection, filters.people, device)
+        people = await _handles(connection, filters.people, devices)
     media = [_MEDIA[name] for name in filters.has if name in _MEDIA]
     return Asked(
         q=words,
-        device=device,
+        devices=devices,
         kinds=kind or (list(dict.fromkeys(filters.kinds)) or None),
         threads=threads,
-        senders=await _handles(connection, filters.senders, device) if filters.senders else None,
+        senders=await _handles(connection, filters.senders, devices) if filters.senders else None,
         people=people,
         from_me=filters.from_me,
         since=_one("after", request.since, filters.since),
@@ -110,6 +117,7 @@ async def _resolve(connection: Connection, request: Search, filters: Filters, wo
         has_link=request.has == "link" or "link" in filters.has,
         media=media,
         removed=filters.removed or request.removed,
+        lineage=request.lineage,
         sort=request.sort,
     )
 
@@ -124,19 +132,21 @@ def _plain(text: str) -> str:
     return text.replace("\0", "")
 
 
-async def _handles(connection: Connection, names: tuple[str, ...], device: str | None) -> list[str]:
+async def _handles(
+    connection: Connection, names: tuple[str, ...], devices: list[str] | None
+) -> list[str]:
     """Return the handles that *names* may stand for: those of whoever is so called or has one."""
     patterns = [like_pattern(fold(_plain(name))) for name in names]
     themselves = [normalise_handle(_plain(name)) for name in names]
     rows = await connection.fetch(
-        statement("search", "handles"), patterns, device, MOST_FITTING, themselves
+        statement("search", "handles"), patterns, devices, MOST_FITTING, themselves
     )
     return list(dict.fromkeys([*themselves, *(row["handle"] for row in rows)]))
 
 
 async def _threads(
-    connection: Connection, titles: tuple[str, ...], device: str | None
+    connection: Connection, titles: tuple[str, ...], devices: list[str] | None
 ) -> list[int]:
     patterns = [like_pattern(fold(_plain(title))) for title in titles]
-    rows = await connection.fetch(statement("search", "titled"), patterns, device, MOST_FITTING)
+    rows = await connection.fetch(statement("search", "titled"), patterns, devices, MOST_FITTING)
     return [row["id"] for row in rows]

@@ -21,6 +21,7 @@ from services.indexer.storage_rows import (
     to_artifact,
     to_participants,
 )
+from services.indexer.storage_stitched import stitched_positions
 from shared.contracts.indexer import Facet, Hit
 
 if TYPE_CHECKING:
@@ -76,9 +77,17 @@ class Hits:
 
 
 async def fetch_hits(
-    connection: Connection, hits: Sequence[FoundHit], scope: Scope, terms: Sequence[Term]
+    connection: Connection,
+    hits: Sequence[FoundHit],
+    scope: Scope,
+    terms: Sequence[Term],
+    *,
+    lineage: bool = False,
 ) -> Hits:
-    """Return what is shown of *hits*, found in *scope* by *terms*."""
+    """Return what is shown of *hits*, found in *scope* by *terms*.
+
+    Positions are those in stitched threads where *lineage* counts as one.
+    """
     if not hits:
         return Hits([], positions={}, names={}, terms=terms)
     where = Conditions([[hit.shard for hit in hits], [hit.id for hit in hits]])
@@ -96,7 +105,9 @@ async def fetch_hits(
             for handle in (row["sender_handle"], *(row["participants"] or ()))
         ),
     )
-    positions = await _count_positions(connection, shown, scope)
+    stitched = await stitched_positions(connection, shown) if lineage else {}
+    apart = [row for row in shown if row["id"] not in stitched]
+    positions = stitched | await _count_positions(connection, apart, scope)
     return Hits(shown, positions=positions, names=names, terms=terms)
 
 

@@ -19,6 +19,7 @@ from services.indexer.search_windows import Way, Window, Windows
 from services.indexer.search_words import expand_beginnings
 from services.indexer.sql import statement
 from services.indexer.storage_artifacts import utc
+from services.indexer.storage_lineage_view import see_once
 from services.indexer.storage_rows import Conditions
 
 if TYPE_CHECKING:
@@ -143,8 +144,10 @@ class Finder:
 
     def _filter(self, where: Conditions) -> None:
         asked = self._asked
-        if asked.device is not None:
-            where.add("a.device = {device}", device=asked.device)
+        if asked.devices is not None and len(asked.devices) == 1:
+            where.add("a.device = {device}", device=asked.devices[0])
+        elif asked.devices is not None:
+            where.add("a.device = any({devices})", devices=asked.devices)
         if asked.kinds is not None:
             where.add("a.kind = any({kinds})", kinds=asked.kinds)
         self._of_whom(where)
@@ -155,6 +158,8 @@ class Finder:
         for pattern in asked.media:
             where.add("a.attachments::text ~ {pattern}", pattern=pattern)
         where.see(asked.removed)
+        if asked.lineage:
+            see_once(where)
 
     def _of_whom(self, where: Conditions) -> None:
         asked = self._asked

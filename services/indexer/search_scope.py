@@ -51,7 +51,7 @@ async def fetch_scope(connection: Connection, asked: Asked, question: Question) 
     """Return the scope of a search; without tables when nothing can match."""
     where = Conditions(
         [
-            asked.device,
+            asked.devices,
             asked.kinds,
             asked.threads,
             asked.participants,

@@ -15,6 +15,7 @@ from services.indexer.people_decisions import Decision
 from services.indexer.sql import statement
 from services.indexer.storage_people import read_decision
 from services.indexer.storage_rows import THREAD_COLUMNS, Conditions, like_pattern, to_threads
+from services.indexer.storage_stitched import LISTED, with_devices
 from shared.contracts.identifiers import ArtifactId, Udid
 from shared.contracts.people import (
     GetPerson,
@@ -108,14 +109,19 @@ async def get_person(connection: Connection, request: GetPerson, *, most_bytes: 
     cards = await connection.fetch(
         statement("people", "own cards"), person_id, handles, _MOST_CARDS
     )
-    figures = await connection.fetchrow(statement("people", "figures"), handles)
+    listed = LISTED if request.lineage else "thread t"
+    figures = await connection.fetchrow(
+        statement("people", "figures").format(threads=listed), handles
+    )
     assert figures is not None, "figures of nothing are noughts"
     threads = await connection.fetch(
-        f"select {THREAD_COLUMNS} from thread t where t.participants && $1"  # noqa: S608 -- constant
+        f"select {THREAD_COLUMNS} from {listed} where t.participants && $1"  # noqa: S608 -- constants
         f" order by t.sort_at desc, t.id desc limit {_MOST_THREADS}",
         handles,
     )
     shown = await to_threads(connection, threads)
+    if request.lineage:
+        shown = await with_devices(connection, shown)
     return Person(
         id=row["id"],
         name=row["name"],

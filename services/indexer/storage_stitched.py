@@ -76,6 +76,18 @@ async def with_devices(connection: Connection, threads: Sequence[Thread]) -> lis
     ]
 
 
+async def stitched_positions(connection: Connection, rows: Sequence[Row]) -> dict[int, int]:
+    """Return by artifact how much comes before it in its stitched thread, for those in one."""
+    own = [row for row in rows if row["thread_id"] is not None]
+    found = await connection.fetch(
+        statement("lineage", "positions"),
+        [row["id"] for row in own],
+        [row["thread_id"] for row in own],
+        [row["sort_at"] for row in own],
+    )
+    return {row["id"]: row["position"] for row in found}
+
+
 class StitchedView:
     """A stitched thread as it is looked at: now or as of a moment, with or without removed."""
 

@@ -93,6 +93,8 @@ class GetPerson(Request[Person], frozen=True, kw_only=True):
     subject: ClassVar[str] = "cmd.indexer.get_person"
     reply: ClassVar[object] = Person
     person_id: str
+    #: Conversations with each lineage of devices as one.
+    lineage: bool = False
 
 
 class MergePeople(Request[PersonChange], frozen=True, kw_only=True):

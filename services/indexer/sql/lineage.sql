@@ -260,3 +260,21 @@ join stitched_part p on p.stitched_id = o.stitched_id
 join thread t on t.id = p.thread_id
 where o.thread_id = $1
 order by p.place desc
+
+-- name: positions
+-- Of artifacts $1 in threads $2 at times $3: how many of the stitched thread come before each.
+select h.id, coalesce(n.position, 0) + (
+           select count(*) from stitched_part q join artifact b on b.thread_id = q.thread_id
+           where q.stitched_id = p.stitched_id and b.removed_at is null
+             and (b.sort_at, b.id) >= (coalesce(n.sort_at, '0001-01-01 00:00:00+00'),
+                                       coalesce(n.artifact_id, 0))
+             and (b.sort_at, b.id) < (h.sort_at, h.id)
+             and (select s.since from superseded s where s.artifact_id = b.id) is null
+       ) as position
+from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as h (id, thread_id, sort_at)
+join stitched_part p on p.thread_id = h.thread_id
+left join lateral (
+    select a.position, a.sort_at, a.artifact_id from stitched_anchor a
+    where a.stitched_id = p.stitched_id and (a.sort_at, a.artifact_id) <= (h.sort_at, h.id)
+    order by a.sort_at desc, a.artifact_id desc limit 1
+) n on true

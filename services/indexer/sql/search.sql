@@ -15,7 +15,7 @@ set local effective_io_concurrency = 0
 set local plan_cache_mode = force_generic_plan
 
 -- name: scope
--- The tables that may hold what is asked for, with what has to be known beside them: $1 device,
+-- The tables that may hold what is asked for, with what has to be known beside them: $1 devices,
 -- $2 kinds, $3 threads, $4 people. {words} and {excluded} are queries. From here on no plan reads a table
 -- whole, because it must stay right when a table has grown that was empty then; and when more than
 -- $5 artifacts lie in the conversations asked for, statements are planned for their values: how much
@@ -42,7 +42,7 @@ cross join (
     offset 0
 ) asked
 where s.state = 'attached'
-  and ($1::text is null or coalesce(s.device, $1) = $1)
+  and ($1::text[] is null or s.device is null or s.device = any($1))
   and ($2::text[] is null or s.kind is null or s.kind = any($2))
   and ($3::bigint[] is null or exists (
       select 1 from thread t
@@ -173,7 +173,7 @@ select (
 from h where h.shard = {shard}
 
 -- name: handles
--- All handles of the people whose name, on device $2 or all, fits one of the patterns $1, or who have
+-- All handles of the people whose name, on devices $2 or all, fits one of the patterns $1, or who have
 -- one of the handles $4. A contact is found by its name before anybody knows who it is.
 with meant as (
     select p.id from person p where p.folded like any($1::text[])
@@ -181,19 +181,19 @@ with meant as (
     select h.person_id from person_handle h where h.handle = any($4::text[])
     union
     select h.person_id from seen_handle s join person_handle h on h.handle = s.handle
-    where s.folded like any($1::text[]) and ($2::text is null or s.device = $2)
+    where s.folded like any($1::text[]) and ($2::text[] is null or s.device = any($2))
     union
     select h.person_id from address_book b join person_handle h on h.handle = b.handle
-    where b.folded like any($1::text[]) and ($2::text is null or b.device = $2)
+    where b.folded like any($1::text[]) and ($2::text[] is null or b.device = any($2))
 )
 select h.handle from person_handle h where h.person_id in (select id from meant)
 union
 select b.handle from address_book b
-where b.folded like any($1::text[]) and ($2::text is null or b.device = $2)
+where b.folded like any($1::text[]) and ($2::text[] is null or b.device = any($2))
 order by handle limit $3
 
 -- name: titled
 -- Conversations, albums and folders whose titles fit one of the patterns $1, the newest first.
 select t.id from thread t
-where t.folded like any($1::text[]) and ($2::text is null or t.device = $2)
+where t.folded like any($1::text[]) and ($2::text[] is null or t.device = any($2))
 order by t.sort_at desc limit $3
