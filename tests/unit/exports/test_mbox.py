@@ -7,40 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from services.indexer.exports.formats.mbox import FORMAT as MBOX
-from services.indexer.kinds.message.payload import MessagePayload, Reaction
-from shared.contracts.identifiers import ArtifactId, ThreadId
+from services.indexer.kinds.message.payload import Reaction
 from shared.contracts.indexer import Artifact, Attachment, Sender
 from tests.unit.exports.exporting import artifact, export, group, thread, write_out
+from tests.unit.exports.messages import BEA, message
 
-BEA = ("+15550100", "Bea Groß")
 HOSTILE = "Mallory\r\nBcc: everybody@example.org\r\n\r\nFrom evil\x00\x1b[31m\u2028\x85 \ud800"
-
-
-def message(
-    number: int,
-    text: str | None,
-    *,
-    sender: Sender | None = None,
-    attachments: list[Attachment] | None = None,
-    at: dt.datetime | None = dt.datetime(2024, 2, 3, 4, 5, 6, tzinfo=dt.UTC),
-    **said: Any,
-) -> Artifact:
-    fields: dict[str, Any] = {
-        "service": "iMessage", "direction": "incoming", "edits": (), "unsent": False,
-        "reply_to": None, "reactions": (), "effect": None, "event": None, "status": None,
-        "deleted_at": None,
-    }  # fmt: skip
-    return artifact(
-        "message",
-        MessagePayload(**{**fields, **said}),
-        id=ArtifactId(str(number)),
-        key=f"KEY-{number}",
-        thread_id=ThreadId("7"),
-        text=text,
-        occurred_at=at,
-        sender=sender or Sender(handle=BEA[0], name=BEA[1]),
-        attachments=attachments or [],
-    )
 
 
 def mails(

@@ -160,7 +160,8 @@ class Document:
         period = "" if self.days is None else _period(*self.days)
         part = "" if is_only else f", part {self._part}"
         lines.append(f"{things}{part}{period}")
-        source = [_source(group), f"Times are those of {about.time_zone}. {_made(about)}"]
+        hashes = "SHA256SUMS beside this document has its SHA-256."
+        source = [_source(group), f"Times are those of {about.time_zone}. {hashes}"]
         missing = self._fonts.missing - self._missing_before
         if missing:
             source.append(
@@ -168,6 +169,7 @@ class Document:
                 "made this has no font for them. With the Noto fonts installed they are shown."
             )
         return {
+            "made": f"made on {self._moment(about.made_at)}",
             "title": title,
             "running": f"{title}{part}",
             # In one line each already: their names keep the marks that hold them apart.
@@ -263,13 +265,6 @@ def _source(group: Group) -> str:
     taken = "" if device.taken_at is None else f", backup of {device.taken_at:%Y-%m-%d %H:%M} UTC"
     revision = "" if device.revision is None else f", revision {device.revision}"
     return f"From {named}{model}, {device.udid}{taken}{revision}."
-
-
-def _made(about: About) -> str:
-    return (
-        f"Made by Keepsake on {about.made_at.astimezone(about.zone):%Y-%m-%d %H:%M}; "
-        "SHA256SUMS beside this document has its SHA-256."
-    )
 
 
 def _period(first: dt.date, last: dt.date) -> str:
