@@ -1,4 +1,5 @@
 import datetime as dt
+import struct
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from deploy.demo.bookmarks import (
     old_bookmarks,
 )
 from deploy.demo.minted_database import binary_plist
+from services.indexer.kinds.bookmark import old_list
 from services.indexer.kinds.protocol import UnsupportedStoreError
 from tests.unit.kinds.collected import Collected, parse
 
@@ -213,6 +215,35 @@ def test_the_property_list_of_iphone_os_is_read(tmp_path: Path) -> None:
     assert found.payload("L")["folders"] == ["Favorites", "Lake"]
     assert found.payload("R")["preview"] == "Reef"
     assert found.payload("R")["type"] == "reading_list"
+
+
+def _list_by_hand(*objects: bytes) -> bytes:
+    """Return a binary list of these objects: the standard writer makes none with circles."""
+    body, places = b"bplist00", []
+    for one in objects:
+        places.append(len(body))
+        body += one
+    numbers = struct.pack(">5xBBBQQQ", 0, 1, 1, len(objects), 0, len(body))
+    return body + bytes(places) + numbers
+
+
+_LEAF = (b"\xd1\x05\x06", b"\x59URLString", b"\x5f\x10\x1a" + URL.encode())
+
+
+def test_folders_that_hold_themselves_are_read_once(tmp_path: Path) -> None:
+    folder = b"\xd1\x01\x02"
+    content = _list_by_hand(folder, b"\x58Children", b"\xa4\x03\x03\x03\x04", folder, *_LEAF)
+    found = parse("bookmark", {OLD_STORE: content}, tmp_path)
+    assert titles(found) == [URL]
+    assert "A record claims to have more parts than any has." in found.tally.sentences()
+
+
+def test_a_list_without_end_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(old_list, "_MOST_LEAVES", 3)
+    leaves = [{"URLString": f"{URL}{number}"} for number in range(9)]
+    found = parse("bookmark", {OLD_STORE: old_bookmarks(leaves)}, tmp_path)
+    assert titles(found) == [f"{URL}{number}" for number in range(3)]
+    assert "A record claims to have more parts than any has." in found.tally.sentences()
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,8 @@ from services.indexer.kinds.bookmark.folders import (
     TOP,
     Folder,
     Folders,
-    below,
-    special_of,
 )
+from services.indexer.kinds.bookmark.old_list import OldList
 from services.indexer.kinds.bookmark.payload import BookmarkPayload
 from services.indexer.kinds.bookmark.reading_list import reading_list_fields
 from services.indexer.kinds.database import Database
@@ -45,7 +44,6 @@ _FOLDER_COLUMNS = ("id", "parent", "title", "special_id", "external_uuid", "dele
 #: Each may bring a preview with it.
 _BATCH = 100
 _LARGEST_PLIST = 8 * 1024 * 1024
-_DEEPEST_PLIST = 40
 _LONGEST_FEATURES = 20_000
 
 
@@ -199,37 +197,11 @@ def _read_plist(
     if not isinstance(root, dict) or not isinstance(root.get("Children"), list):
         raise UnsupportedStoreError("The property list is damaged or larger than any phone's.")
     threads.setdefault(TOP.key, TOP.thread)
-    leaves = list(_leaves(root, TOP, threads, tally, 0))
-    leaves.sort(key=lambda leaf: added_microseconds(leaf[0]) or 0)
+    leaves = sorted(
+        OldList(root, threads, tally).leaves(), key=lambda leaf: added_microseconds(leaf[0]) or 0
+    )
     for leaf, folder, position in leaves:
         records.keep(partial(_bookmark_of_leaf, leaf, folder, position))
-
-
-def _leaves(
-    node: dict[str, Any],
-    folder: Folder,
-    threads: dict[str, StagedThread],
-    tally: Tally,
-    depth: int,
-) -> Iterator[tuple[dict[str, Any], Folder, int]]:
-    children = node.get("Children")
-    if not isinstance(children, list) or depth > _DEEPEST_PLIST:
-        return
-    for position, child in enumerate(children):
-        if not isinstance(child, dict):
-            tally.skipped += 1
-        elif "URLString" in child:
-            yield child, folder, position
-        elif "Children" in child and len(threads) < MOST_FOLDERS:
-            inner = below(
-                folder,
-                title=child.get("Title"),
-                special=special_of(None, child.get("Title")),
-                key=child.get("WebBookmarkUUID"),
-                deleted=False,
-            )
-            threads.setdefault(inner.key, inner.thread)
-            yield from _leaves(child, inner, threads, tally, depth + 1)
 
 
 def _bookmark_of_leaf(leaf: dict[str, Any], folder: Folder, position: int) -> StagedArtifact | None:
