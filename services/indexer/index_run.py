@@ -7,8 +7,9 @@ done stays done: a run that is delivered again goes on where it was. Runs of one
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,12 @@ import msgspec
 
 from services.indexer.cancelling import until_cancelled
 from services.indexer.errors import BackupChangedError, JobIsOverError
-from services.indexer.isolation import WORKER_COMMAND, Bounds
+from services.indexer.isolation import WORKER_COMMAND, Bounds, WaitingWorker
 from services.indexer.kind_files import KindFiles
 from services.indexer.kind_reading import KindReading
 from services.indexer.kind_run import KindRun
 from services.indexer.kinds import PARSERS
+from services.indexer.kinds_left import find_left, leave_out_absent
 from services.indexer.product_types import ProductTypes
 from services.indexer.progress import ProgressReporter
 from services.indexer.session_files import SessionFiles
@@ -31,7 +33,6 @@ from services.indexer.storage_reasons import look_into_rest
 from services.indexer.storage_shards import DEVICE_LOCK, SMALL_BYTES, drop_abandoned
 from services.indexer.storage_timeline import (
     Moment,
-    find_indexed_kind,
     plan_moment,
     record_revision,
 )
@@ -56,6 +57,9 @@ _TURN_POLL_SECONDS = 0.3
 _OPEN_TIMEOUT_SECONDS = 60.0
 #: What changes whenever a run of the phone's backup touches the folder.
 _MARKS = ("Manifest.db", "Manifest.mbdb", "Manifest.plist", "Status.plist")
+
+#: Kinds whose stores may be large, and what reads them.
+_READERS = {"message": ("services.indexer.kinds.message.conversation",)}
 
 Marks = tuple[tuple[int, int] | None, ...]
 
@@ -155,58 +159,82 @@ class IndexRunner:
         async def check() -> None:
             await self._check_unchanged(revision, marks)
 
-        for kind in kinds:
-            parser = PARSERS[kind]
-            done = await find_indexed_kind(
-                connection, device=revision.udid, digest=revision.digest, kind=kind
-            )
-            # A person who names kinds wants them read anew; a rule wants what is not there.
-            asked_again = (
-                job.origin == "person"
-                and job.kinds is not None
-                and (done is None or done.job_id != job.id)
-            )
-            if done is not None and done.parser_version == parser.version and not asked_again:
-                await self._record(connection, revision)
-                reports[kind] = done.report
-                continue
-            folder = await asyncio.to_thread(self._scratch.make, f"{job.id}-{kind}")
-            try:
-                reports[kind] = await KindRun(
-                    parser,
-                    files=KindFiles(
-                        parser,
-                        files=files,
-                        backup=Path(revision.path),
-                        encrypted=bool(revision.location.encrypted),
-                        folder=folder,
-                        progress=progress,
-                    ),
-                    reading=KindReading(
-                        parser,
-                        folder=folder,
-                        settings=self._settings,
-                        region=revision.location.region,
-                        command=self._command,
-                        bounds=self._bounds,
-                        progress=progress,
-                        connect=self._connect,
-                        small_bytes=self._small_bytes,
-                    ),
-                ).index(
-                    connection,
-                    job_id=job.id,
-                    planned=await self._plan(connection, revision),
-                    record=lambda: self._record(connection, revision),
-                    check=check,
-                )
-            finally:
-                await asyncio.shield(asyncio.to_thread(self._scratch.remove, folder))
+        left = await find_left(
+            connection, job, kinds, reports, device=revision.udid, digest=revision.digest
+        )
+        if len(left) < len(kinds):
+            await self._record(connection, revision)
+        left = await leave_out_absent(
+            connection, left, reports, files=files, job_id=job.id,
+            encrypted=bool(revision.location.encrypted),
+            record=lambda: self._record(connection, revision),
+        )  # fmt: skip
+        async with WaitingWorker(self._command) as waiting:
+            if left and modules_of(left[0]):  # else its files are here as soon as a worker is
+                await waiting.start(modules_of(left[0]))
+            for kind, following in zip_longest(left, left[1:]):
+                reports[kind] = await self._read(
+                    job, revision, kind, files=files, connection=connection, progress=progress,
+                    check=check, waiting=waiting, next_modules=following and modules_of(following),
+                )  # fmt: skip
         # Once, not after each kind. Also what a run that was broken off has left to do.
         await refresh_people(connection)
         await look_into_rest(connection, revision.udid)
         await look_for_lineages(connection, revision.udid, ProductTypes(self._bus).find)
-        return RunResult(device=revision.udid, revision=revision.digest, reports=reports)
+        return RunResult(
+            device=revision.udid,
+            revision=revision.digest,
+            reports={kind: reports[kind] for kind in kinds},
+        )
+
+    async def _read(
+        self,
+        job: IndexJob,
+        revision: Revision,
+        kind: str,
+        *,
+        files: SessionFiles,
+        connection: asyncpg.pool.PoolConnectionProxy[Any],
+        progress: ProgressReporter,
+        check: Callable[[], Awaitable[None]],
+        waiting: WaitingWorker,
+        next_modules: Sequence[str] | None,
+    ) -> KindReport:
+        parser = PARSERS[kind]
+        folder = await asyncio.to_thread(self._scratch.make, f"{job.id}-{kind}")
+        try:
+            return await KindRun(
+                parser,
+                files=KindFiles(
+                    parser,
+                    files=files,
+                    backup=Path(revision.path),
+                    encrypted=bool(revision.location.encrypted),
+                    folder=folder,
+                    progress=progress,
+                ),
+                reading=KindReading(
+                    parser,
+                    folder=folder,
+                    settings=self._settings,
+                    region=revision.location.region,
+                    command=self._command,
+                    bounds=self._bounds,
+                    progress=progress,
+                    connect=self._connect,
+                    small_bytes=self._small_bytes,
+                    waiting=waiting,
+                    next_modules=next_modules,
+                ),
+            ).index(
+                connection,
+                job_id=job.id,
+                planned=await self._plan(connection, revision),
+                record=lambda: self._record(connection, revision),
+                check=check,
+            )
+        finally:
+            await asyncio.shield(asyncio.to_thread(self._scratch.remove, folder))
 
     async def _plan(
         self, connection: asyncpg.pool.PoolConnectionProxy[Any], revision: Revision
@@ -287,6 +315,11 @@ class IndexRunner:
             raise
         if now.digest != revision.digest:
             raise BackupChangedError
+
+
+def modules_of(kind: str) -> Sequence[str]:
+    """Return what reads a kind, for workers that import it while its files are fetched."""
+    return _READERS.get(kind, ())
 
 
 def readable_revision(location: Location) -> Revision:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -179,7 +179,15 @@ async def starting(
     command: Sequence[str] = WORKER_COMMAND,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Start a worker, which waits for its request; whatever happens in the body, none is left."""
-    process = await asyncio.create_subprocess_exec(
+    process = await _start(command)
+    try:
+        yield process
+    finally:
+        await _end(process)
+
+
+async def _start(command: Sequence[str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -189,13 +197,39 @@ async def starting(
         cwd="/",
         limit=_PIPE_BYTES,
     )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        # Shielded: a cancelled run must not leave a zombie behind.
-        await asyncio.shield(process.wait())
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    # Shielded: a cancelled run must not leave a zombie behind.
+    await asyncio.shield(process.wait())
+
+
+class WaitingWorker:
+    """A worker that starts beside other work and waits for its request; it reads one kind only."""
+
+    def __init__(self, command: Sequence[str] = WORKER_COMMAND) -> None:
+        self._command = command
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self, modules: Sequence[str] = ()) -> None:
+        """Have one that waits, unless there is one; it imports *modules* meanwhile."""
+        if self._process is None:
+            self._process = await _start((*self._command, *modules))
+
+    def take(self) -> asyncio.subprocess.Process | None:
+        """Return the one that waits, if any: it is the caller's from now on."""
+        process, self._process = self._process, None
+        return process
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        process = self.take()
+        if process is not None:
+            await _end(process)
 
 
 @asynccontextmanager
@@ -207,17 +241,19 @@ async def parsing(
     command: Sequence[str] = WORKER_COMMAND,
     waiting: asyncio.subprocess.Process | None = None,
 ) -> AsyncIterator[Parsing]:
-    """Let the worker that is *waiting* parse, or a new one, of which none is left at the end."""
-    async with contextlib.AsyncExitStack() as started:
-        process = waiting
-        if process is None or process.returncode is not None:
-            process = await started.enter_async_context(starting(command))
+    """Let the worker that is *waiting* parse, or a new one; neither is left at the end."""
+    process = waiting
+    if process is None or process.returncode is not None:
+        process = await _start(command)
+    try:
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             process.stdin.write(msgspec.json.encode(request) + b"\n")
             await process.stdin.drain()
             process.stdin.close()
         yield Parsing(process, bounds=bounds, on_progress=on_progress)
+    finally:
+        await _end(process)
 
 
 def _decode(body: bytes, kind: type[T]) -> T:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -79,7 +79,7 @@ class KindFiles:
             found = await self._fetch(file, fetched)
             has_any = has_any or (found and file.required)
         if not has_any and not self._parser.enough:
-            raise self._unread("absent", self._why_absent())
+            raise UnreadError(say_absent(self._parser, encrypted=self._encrypted))
         if self._parser.listings:
             target = self._folder / LISTING
             filled = await self._files.write_listing(
@@ -91,10 +91,10 @@ class KindFiles:
             fetched.listing = str(target)
             fetched.contents[LISTING, ""] = await asyncio.to_thread(_digest, target)
             if not has_any and filled.isdisjoint(self._parser.enough):
-                raise self._unread("absent", self._why_absent())
+                raise UnreadError(say_absent(self._parser, encrypted=self._encrypted))
         if self._parser.needs_apps:
             target = self._folder / APPS
-            await self._files.write_apps(target)
+            await self._files.write_apps(target, sizes=self._parser.needs_app_sizes)
             fetched.apps = str(target)
             fetched.contents[APPS, ""] = await asyncio.to_thread(_digest, target)
         return fetched
@@ -162,22 +162,32 @@ class KindFiles:
 
     def _miss(self, fetched: Fetched, *, is_needed: bool) -> None:
         if is_needed:
-            raise self._unread(
-                "failed", "The backup lists a file of this kind that is not on disk.", missing=1
+            note = "The backup lists a file of this kind that is not on disk."
+            raise UnreadError(
+                KindReport(kind=self._parser.kind, state="failed", missing_files=1, note=note)
             )
         fetched.missing += 1
 
-    def _why_absent(self) -> str:
-        if self._parser.encrypted_only and not self._encrypted:
-            return _NOT_IN_PLAIN
-        return _NO_STORE
 
-    def _unread(
-        self, state: Literal["absent", "failed"], note: str, *, missing: int = 0
-    ) -> UnreadError:
-        return UnreadError(
-            KindReport(kind=self._parser.kind, state=state, missing_files=missing, note=note)
-        )
+async def find_absent(parsers: Iterable[KindParser], files: SessionFiles) -> set[str]:
+    """Return the kinds of which a backup has nothing, with one question for all of them."""
+    patterns: dict[str, list[tuple[str, str]]] = {}
+    for parser in parsers:
+        required = [(one.domain, one.relative_path) for one in parser.files if one.required]
+        if all(domain != FOLDER for domain, _ in required):
+            prefixes = [(domain, f"{prefix}*") for domain, prefix in parser.enough]
+            patterns[parser.kind] = required + prefixes
+    asked = sorted({one for several in patterns.values() for one in several})
+    if not asked:
+        return set()
+    held = dict(zip(asked, await files.check_patterns(asked), strict=True))
+    return {kind for kind, several in patterns.items() if not any(held[one] for one in several)}
+
+
+def say_absent(parser: KindParser, *, encrypted: bool) -> KindReport:
+    """Return the report on a kind of which there is nothing."""
+    note = _NOT_IN_PLAIN if parser.encrypted_only and not encrypted else _NO_STORE
+    return KindReport(kind=parser.kind, state="absent", note=note)
 
 
 def _digest(path: Path) -> bytes:

@@ -10,8 +10,7 @@ against these, everything comes here and is compared, which is always right.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ import asyncpg
 import msgspec
 
 from services.indexer.frames import DIVIDE_FROM, WorkerRequest
-from services.indexer.isolation import Bounds, Parsing, parsing, starting
+from services.indexer.isolation import Bounds, Parsing, WaitingWorker, parsing
 from services.indexer.kind_files import Fetched, UnreadError
 from services.indexer.kind_inputs import digest_of
 from services.indexer.kinds.protocol import KindParser
@@ -52,9 +51,6 @@ if TYPE_CHECKING:
 _MANY_ROWS = 5_000
 #: Names of files beside the copies.
 _KNOWN, _REMEMBERED, _HELD = "known", "remembered", "held"
-#: Kinds whose stores may be large, and what reads them: their worker starts and imports that while
-#: the store is fetched. For others a process that may find nothing to do would be a waste.
-_READERS = {"message": "services.indexer.kinds.message.conversation"}
 
 
 class KindReading:
@@ -75,8 +71,14 @@ class KindReading:
         divide_from: int = DIVIDE_FROM,
         halve_from: int | None = DIVIDE_FROM,
         most_held: int = MOST_HELD,
+        waiting: WaitingWorker | None = None,
+        next_modules: Sequence[str] | None = None,
     ) -> None:
-        """Use the private *folder*, in which the copies lie, for what runs leave for each other."""
+        """Use the private *folder*, in which the copies lie, for what runs leave for each other.
+
+        The worker that is *waiting* parses, or a new one. Another one takes its place when
+        everything is read, and imports *next_modules*; None: no kind is read after this one.
+        """
         self._parser = parser
         self._folder = folder
         self._settings = settings
@@ -89,22 +91,12 @@ class KindReading:
         self._divide_from = divide_from
         self._halve_from = halve_from
         self._most_held = most_held
-        #: A worker without a request yet.
-        self._waiting: asyncio.subprocess.Process | None = None
+        self._waiting = waiting or WaitingWorker(command)
+        self._next_modules = next_modules
         #: What decided what the last read found.
         self._inputs: bytes | None = None
         #: How it was merged: ``unchanged``, ``loaded``, ``difference``, ``held`` or ``merged``.
         self.way = ""
-
-    @asynccontextmanager
-    async def ready(self) -> AsyncIterator[None]:
-        """Have a worker start beside what the body does before it reads, if that pays."""
-        reader = _READERS.get(self._parser.kind)
-        if reader is None:
-            yield
-            return
-        async with starting((*self._command, reader)) as self._waiting:
-            yield
 
     async def read(
         self,
@@ -210,13 +202,12 @@ class KindReading:
             await self._progress.tell(f"Reading {title}", done, total)
 
         await tell(0, None)
-        waiting, self._waiting = self._waiting, None
         async with parsing(
             request,
             bounds=self._bounds,
             on_progress=tell,
             command=self._command,
-            waiting=waiting,
+            waiting=self._waiting.take(),
         ) as worker:
             await worker.begin()
             if worker.is_divided:
@@ -263,7 +254,7 @@ class KindReading:
             else:
                 numbers = await loader.load(pieces)
                 self.way = "loaded"
-            report = self._read_whole(worker)
+            report = await self._read_whole(worker)
             await self._progress.tell(f"Storing {self._parser.title}")
             async with connection.transaction():
                 at = await record()
@@ -278,7 +269,7 @@ class KindReading:
                     job_id=job_id,
                 )
                 await self._keep(connection, worker, at, parsed=report, merged=counted)
-                await self._after(connection, at)
+                await self._after(connection, at, numbers)
                 return counted
         except Exception:
             # What is left when even this fails, or the run is cancelled, goes at the next run.
@@ -306,7 +297,7 @@ class KindReading:
             await fill_stage(connection, pieces.portion())
             if worker.is_refused:
                 raise DoubtError
-            parsed = self._read_whole(worker)
+            parsed = await self._read_whole(worker)
             await self._progress.tell(f"Storing {self._parser.title}")
             at = await record()
             self.way = (
@@ -371,15 +362,17 @@ class KindReading:
             self._folder / _REMEMBERED if is_complete else None,
         )
 
-    def _read_whole(self, worker: Parsing) -> KindReport:
+    async def _read_whole(self, worker: Parsing) -> KindReport:
+        if self._next_modules is not None:
+            await self._waiting.start(self._next_modules)
         if worker.report.state != "indexed":
             raise UnreadError(worker.report)
         return msgspec.structs.replace(worker.report, kind=self._parser.kind)
 
-    async def _after(self, connection: Connection, at: Moment) -> None:
+    async def _after(self, connection: Connection, at: Moment, shards: Sequence[int] = ()) -> None:
         kind = self._parser.kind
         if kind == "contact":
             await rebuild_address_book(connection, at.device)
             await read_cards(connection, at.device)
-        await note_seen(connection, at.device, kind, at.taken_at)
+        await note_seen(connection, at.device, kind, at.taken_at, shards=shards)
         await note_inputs(connection, at, kind, self._inputs)

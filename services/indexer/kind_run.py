@@ -43,13 +43,12 @@ class KindRun:
         no longer those of the revision, and is called after the last byte was read.
         """
         try:
-            async with self._reading.ready():
-                fetched = await self._files.fetch()
-                # Copies are complete here; what happens to the backup later does not matter.
-                await check()
-                report = await self._reading.read(
-                    connection, fetched, job_id=job_id, planned=planned, record=record
-                )
+            fetched = await self._files.fetch()
+            # Copies are complete here; what happens to the backup later does not matter.
+            await check()
+            report = await self._reading.read(
+                connection, fetched, job_id=job_id, planned=planned, record=record
+            )
             count_kind(report)
             return report  # noqa: TRY300 -- the branches below are other outcomes
         except UnreadError as unread:

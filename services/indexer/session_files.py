@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,9 +26,11 @@ from shared.contracts.problems import ProblemError, problem
 from shared.contracts.requests import MAX_LIMIT
 from shared.contracts.unlock import (
     READ_CHUNK_BYTES,
+    CheckFiles,
     CloseSession,
     DescribeSession,
     File,
+    FilePattern,
     FindFile,
     ListApps,
     ListFiles,
@@ -94,6 +96,15 @@ class SessionFiles:
             if error.problem.status == 404:
                 return None
             raise
+
+    async def check_patterns(self, patterns: Sequence[tuple[str, str]]) -> list[bool]:
+        """Return of which of some patterns, each a domain and a path, the backup has anything."""
+        holdings = await self._bus.request(
+            CheckFiles(patterns=[FilePattern(*pattern) for pattern in patterns]),
+            subject=self._subject(CheckFiles.subject),
+            timeout_seconds=_TIMEOUT_SECONDS,
+        )
+        return holdings.held
 
     async def find_matching(self, needed: NeededFile) -> list[File]:
         """Return the files that a pattern names, by domain and path; no directories or links."""
@@ -171,12 +182,18 @@ class SessionFiles:
                     await asyncio.to_thread(lines.write, b"".join(found))
         return filled
 
-    async def write_apps(self, target: Path) -> None:
-        """Write one JSON line per app of the backup."""
+    async def write_apps(self, target: Path, *, sizes: bool) -> None:
+        """Write one JSON line per app of the backup, without their files' sums unless asked for."""
         page = await self._bus.request(
             ListApps(), subject=self._subject(ListApps.subject), timeout_seconds=_TIMEOUT_SECONDS
         )
-        body = b"".join(msgspec.json.encode(app) + b"\n" for app in page.items)
+        apps = page.items
+        if not sizes:  # which are the largest changes all the time, and their order with it
+            apps = [
+                msgspec.structs.replace(app, file_count=0, size_bytes=None)
+                for app in sorted(apps, key=lambda app: app.bundle_id)
+            ]
+        body = b"".join(msgspec.json.encode(app) + b"\n" for app in apps)
         with open_private(target) as lines:
             await asyncio.to_thread(lines.write, body)
 

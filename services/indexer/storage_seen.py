@@ -15,9 +15,11 @@ from services.indexer.folding import fold
 from services.indexer.kinds.handles import normalise_handle
 from services.indexer.sql import statement
 from services.indexer.storage_people import mark_stale, refresh_people
+from services.indexer.storage_shards import table_name
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
     import asyncpg
 
@@ -31,6 +33,8 @@ _LONGEST_NAME = 300
 #: Of one card: more handles than anybody has, and enough of its other cards to be one with all.
 _MOST_HANDLES = 500
 _MOST_UNIFIED = 100
+#: Who is looked for one by one in a table of a hundred thousand rows.
+_MOST_SENDERS = 3000
 #: The kinds whose chats say how their members are called.
 _WITH_CHATS = frozenset({"whatsapp"})
 #: Groups, lists and channels; the statement that looks for senders knows them too.
@@ -101,10 +105,19 @@ async def read_cards(connection: Connection, device: str) -> None:
 
 
 async def note_seen(
-    connection: Connection, device: str, kind: str, added_at: dt.datetime | None
+    connection: Connection,
+    device: str,
+    kind: str,
+    added_at: dt.datetime | None,
+    *,
+    shards: Sequence[int] = (),
 ) -> None:
-    """Note who sent or takes part in what was added at a moment; null for all that there is."""
-    rows = await connection.fetch(statement("people", "unseen"), device, kind, added_at)
+    """Note who sent or takes part in what was added at a moment; null for all that there is.
+
+    *shards* are the tables that hold all that was added and nothing else, if there are such.
+    """
+    senders = await _senders(connection, shards) if shards else None
+    rows = await connection.fetch(statement("people", "unseen"), device, kind, added_at, senders)
     names = await _names(connection, device, kind, added_at) if kind in _WITH_CHATS else {}
     if not rows and not names:
         return
@@ -121,6 +134,20 @@ async def note_seen(
             list(names.values()),
             [fold(name) for name in names.values()],
         )
+
+
+async def _senders(connection: Connection, shards: Sequence[int]) -> list[str] | None:
+    """Return who sent anything in some tables; None where there are too many to look for each."""
+    found: set[str] = set()
+    for number in shards:
+        # In order, each is the next one; a plan that sorts would do so once for each.
+        rows = await connection.fetch(
+            statement("people", "senders").format(table=table_name(number), most=_MOST_SENDERS)
+        )
+        if len(rows) == _MOST_SENDERS:
+            return None
+        found.update(row["sender_handle"] for row in rows)
+    return list(found)
 
 
 async def reread_seen(connection: Connection, device: str) -> None:

@@ -90,26 +90,29 @@ class IndexedKind(msgspec.Struct, frozen=True, kw_only=True):
     report: KindReport
 
 
-async def find_indexed_kind(
-    connection: Connection, *, device: str, digest: str, kind: str
-) -> IndexedKind | None:
-    """Return what is known of a kind of a revision, if it was read whole."""
-    row = await connection.fetchrow(
-        "select k.parser_version, k.job_id::text, k.report, k.added, k.removed"
+async def find_indexed_kinds(
+    connection: Connection, *, device: str, digest: str
+) -> dict[str, IndexedKind]:
+    """Return what is known of the kinds of a revision that were read whole."""
+    rows = await connection.fetch(
+        "select k.kind, k.parser_version, k.job_id::text, k.report, k.added, k.removed"
         " from kind_index k join revision r on r.device = k.device and r.taken_at = k.taken_at"
-        " where r.device = $1 and r.digest = $2 and k.kind = $3 and k.state = 'indexed'",
+        " where r.device = $1 and r.digest = $2 and k.state = 'indexed'",
         device,
         digest,
-        kind,
     )
-    if row is None:
-        return None
-    report = msgspec.convert(row["report"], KindReport)
-    return IndexedKind(
-        parser_version=row["parser_version"],
-        job_id=row["job_id"],
-        report=msgspec.structs.replace(report, added=row["added"], removed=row["removed"]),
-    )
+    return {
+        row["kind"]: IndexedKind(
+            parser_version=row["parser_version"],
+            job_id=row["job_id"],
+            report=msgspec.structs.replace(
+                msgspec.convert(row["report"], KindReport),
+                added=row["added"],
+                removed=row["removed"],
+            ),
+        )
+        for row in rows
+    }
 
 
 async def moments_only_of(connection: Connection, backup_id: str) -> list[Moment]:

@@ -13,7 +13,7 @@ import msgspec
 from shared.contracts.identifiers import FileId
 from shared.contracts.problems import bad_request
 from shared.contracts.requests import MAX_LIMIT
-from shared.contracts.unlock import READ_CHUNK_BYTES, File, ListFiles, ReadFile
+from shared.contracts.unlock import READ_CHUNK_BYTES, CheckFiles, File, ListFiles, ReadFile
 from shared.ios_backup import ManifestEntry
 from shared.ios_backup.extended_attributes import read_extended_attributes
 
@@ -21,6 +21,7 @@ _FILE_ID = re.compile(r"[0-9a-f]{40}")
 #: SQLite refuses longer patterns, and LIKE gets slow with many wildcards.
 _LONGEST_PATTERN = 1000
 _LONGEST_NAME = 16 * 1024
+_MOST_PATTERNS = 1000
 
 
 class _Position(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -58,6 +59,15 @@ def check_list(request: ListFiles) -> None:
         raise bad_request(f"path_like must be at most {_LONGEST_PATTERN} bytes long.")
     if request.domain is not None and len(request.domain) > _LONGEST_NAME:
         raise bad_request("domain is too long.")
+
+
+def check_patterns(request: CheckFiles) -> None:
+    """Refuse more than the kinds of a phone can ask for, and what no statement takes."""
+    if len(request.patterns) > _MOST_PATTERNS:
+        raise bad_request(f"patterns must be at most {_MOST_PATTERNS}.")
+    for one in request.patterns:
+        if max(len(one.domain.encode()), len(one.relative_path.encode())) > _LONGEST_PATTERN:
+            raise bad_request(f"A pattern must be at most {_LONGEST_PATTERN} bytes long.")
 
 
 def check_file_id(file_id: str) -> None:

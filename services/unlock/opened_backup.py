@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,7 @@ from shared.contracts.unlock import (
     DomainSummary,
     File,
     FileContent,
+    FilePattern,
     ListFiles,
     SizesState,
     Summaries,
@@ -157,6 +159,34 @@ class OpenedBackup:
             raise errors.not_in_this_backup("The manifest does not list it.")
         return self._as_file(entry)
 
+    def check(self, patterns: Sequence[FilePattern]) -> list[bool]:
+        """Return of which patterns there is anything."""
+        with told_as_problems():
+            return [self._has(pattern) for pattern in patterns]
+
+    def _has(self, pattern: FilePattern) -> bool:
+        domain, path = pattern.domain, pattern.relative_path
+        if "*" not in domain + path:
+            return self._manifest.find(domain, path) is not None
+        domains = [domain]
+        if "*" in domain:
+            counts = self._manifest.domains(wait=False)
+            domains = [one.domain for one in counts if _matches(domain, one.domain)]
+        return any(self._has_in(one, path) for one in domains)
+
+    def _has_in(self, domain: str, path: str) -> bool:
+        after: int | None = None
+        while True:
+            page = self._manifest.page(
+                domain=domain, path_like=path.replace("*", "%"), kind="file", after=after
+            )
+            # LIKE takes an underscore for any character and ignores case.
+            if any(_matches(path, entry.relative_path) for entry in page.entries):
+                return True
+            after = page.next_after
+            if after is None:
+                return False
+
     def open_file(self, file_id: FileId) -> FileContent:
         """Return what a reader needs before the first byte."""
         entry = self._entry(file_id)
@@ -237,6 +267,11 @@ class OpenedBackup:
 
     def _as_file(self, entry: ManifestEntry, attributes: str | None = None) -> File:
         return as_file(entry, present=self.folder.has_blob(entry), attributes=attributes)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    # Only the star is a pattern; brackets and question marks stand in real names.
+    return fnmatchcase(name, pattern.replace("[", "[[]").replace("?", "[?]"))
 
 
 def _etag(file_id: str, reader: FileReader) -> str:

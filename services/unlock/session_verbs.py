@@ -22,12 +22,14 @@ from shared.contracts.identifiers import SessionId
 from shared.contracts.requests import Done, Request
 from shared.contracts.unlock import (
     AppSummary,
+    CheckFiles,
     CloseSession,
     DescribeSession,
     DomainSummary,
     File,
     FileContent,
     FindFile,
+    Holdings,
     ListApps,
     ListDomains,
     ListFiles,
@@ -73,6 +75,7 @@ class SessionVerbs:
             ListFiles: self.list_files,
             StatFile: self.stat_file,
             FindFile: self.find_file,
+            CheckFiles: self.check_files,
             OpenFile: self.open_file,
             ReadFile: self.read_file,
         }
@@ -141,6 +144,12 @@ class SessionVerbs:
         return await self._ask(
             context, lambda backup: backup.find(request.domain, request.relative_path)
         )
+
+    async def check_files(self, request: CheckFiles, context: RequestContext) -> Holdings:
+        """Of which patterns there is anything."""
+        self._admit(context)
+        answers.check_patterns(request)
+        return await self._ask(context, lambda backup: Holdings(backup.check(request.patterns)))
 
     async def open_file(self, request: OpenFile, context: RequestContext) -> FileContent:
         """Length, type and ETag of a file's plaintext."""

@@ -221,6 +221,27 @@ class FindFile(Request[File], frozen=True, kw_only=True):
     relative_path: str
 
 
+class FilePattern(msgspec.Struct, frozen=True):
+    """Files by domain and relative path; in both ``*`` stands for any characters."""
+
+    domain: str
+    relative_path: str
+
+
+class Holdings(msgspec.Struct, frozen=True):
+    """Whether there is anything of each pattern, in their order."""
+
+    held: list[bool]
+
+
+class CheckFiles(Request[Holdings], frozen=True, kw_only=True):
+    """Of which of many patterns the backup has anything; of those with ``*``, only files count."""
+
+    subject: ClassVar[str] = "check"
+    reply: ClassVar[object] = Holdings
+    patterns: list[FilePattern]
+
+
 class OpenFile(Request[FileContent], frozen=True, kw_only=True):
     """Exact length, media type and ETag of a file's plaintext."""
 

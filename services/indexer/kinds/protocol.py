@@ -243,8 +243,10 @@ class KindParser(ABC):
     enough: ClassVar[tuple[tuple[str, str], ...]] = ()
     #: There, files are listed with their times and the extended attributes that begin like this.
     attributes: ClassVar[str | None] = None
-    #: Whether ``parse`` gets the apps of the backup with their sizes.
+    #: Whether ``parse`` gets the apps of the backup.
     needs_apps: ClassVar[bool] = False
+    #: Whether these come with the sums of their files; else they stay the same from run to run.
+    needs_app_sizes: ClassVar[bool] = True
 
     @abstractmethod
     def parse(self, inputs: ParserInputs, sink: Sink) -> None:

@@ -13,11 +13,15 @@ where a.device = $1 and a.kind = 'contact' and a.removed_at is null
 
 -- name: unseen
 -- Handles of device $1 and kind $2 that are not known yet, in what was added at $3 or in all: who sent
--- something, and who takes part. Groups, lists and channels are nobody; longer ones are forged.
+-- something, which is $4 if that is known, and who takes part. Groups, lists and channels are nobody;
+-- longer ones are forged.
 select f.handle from (
     select a.sender_handle as handle from artifact a
-    where a.device = $1 and a.kind = $2 and ($3::timestamptz is null or a.added_at = $3)
+    where $4::text[] is null
+      and a.device = $1 and a.kind = $2 and ($3::timestamptz is null or a.added_at = $3)
       and a.sender_handle is not null
+    union
+    select s.handle from unnest($4::text[]) s (handle)
     union
     select p.handle from thread t cross join lateral unnest(t.participants) p (handle)
     where t.device = $1 and t.kind = $2
@@ -27,6 +31,19 @@ where octet_length(f.handle) between 1 and 500
   and not exists (
       select 1 from seen_handle s where s.device = $1 and s.kind = $2 and s.handle = f.handle
   )
+
+-- name: senders
+-- Who sent anything that lies in one table, from one to the next by the index of senders: there are
+-- few, and many rows of each. At most {most}.
+with recursive s as (
+    (select sender_handle from {table} where sender_handle is not null
+     order by sender_handle limit 1)
+    union all
+    select (select a.sender_handle from {table} a where a.sender_handle > s.sender_handle
+            order by a.sender_handle limit 1)
+    from s where s.sender_handle is not null
+)
+select sender_handle from s where sender_handle is not null limit {most}
 
 -- name: chats
 -- What an app says of chats of device $1 and kind $2, in what was added at $3 or in all.

@@ -16,8 +16,10 @@ from deploy.demo.minted_keys import mint_keys
 from shared.contracts.problems import ProblemError
 from shared.contracts.unlock import (
     READ_CHUNK_BYTES,
+    CheckFiles,
     DescribeSession,
     File,
+    FilePattern,
     FindFile,
     ListApps,
     ListDomains,
@@ -270,6 +272,35 @@ async def test_stopping_the_service_closes_its_sessions(vault: Vault) -> None:
     assert vault.plaintext() == []
     async with vault.stack.pool("unlock") as pool:
         assert await pool.fetchval("select close_reason from session") == "stopped"
+
+
+async def test_one_question_says_of_which_of_many_patterns_there_is_anything(vault: Vault) -> None:
+    files = [
+        PhoneFile("HomeDomain", "Library/Safari/Profiles/A1/History.db", b"1"),
+        PhoneFile("AppDomainGroup-group.a", "x_y/one.db", b"2"),
+        PhoneFile("AppDomain-b", "Library/Empty", kind="directory"),
+    ]
+    asked = {
+        ("HomeDomain", "Library/Safari/Profiles/A1/History.db"): True,
+        ("HomeDomain", "Library/Safari/Profiles/*/History.db"): True,
+        ("HomeDomain", "library/safari/*"): False,
+        ("HomeDomain", "Library/[S]afari/*"): False,
+        ("HomeDomain", "Library/Safari"): True,
+        ("CameraRollDomain", "*"): False,
+        ("AppDomain*", "*.db"): True,
+        ("AppDomain*b", "*"): False,
+        ("AppDomainGroup-*", "xzy/*"): False,
+        ("AppDomainGroup-*", "x_y/*"): True,
+        ("", "Info.plist"): False,
+    }
+    backup = vault.mint(files=files)
+    async with vault.stack.service("unlock"):
+        opened = await vault.open(backup)
+        request = CheckFiles(patterns=[FilePattern(*one) for one in asked])
+        assert dict(zip(asked, (await vault.ask(opened, request)).held, strict=True)) == asked
+        for refused in ([FilePattern("", "x" * 1001)], [FilePattern("", "a")] * 1001):
+            found = await problem_of(vault.ask(opened, CheckFiles(patterns=refused)))
+            assert found == "/problems/bad-request"
 
 
 async def test_the_next_run_of_the_phone_ends_reading_and_opening_again_helps(

@@ -18,6 +18,7 @@ class DataUsageParser(KindParser):
         NeededFile(domain="WirelessDomain", relative_path="Library/Databases/DataUsage.sqlite"),
     )
     needs_apps = True
+    needs_app_sizes = False
 
     def parse(self, inputs: ParserInputs, sink: Sink) -> None:
         """Read every process; one bad record costs one record."""

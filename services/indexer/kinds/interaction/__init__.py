@@ -17,6 +17,7 @@ class InteractionParser(KindParser):
     )
     version = 2
     needs_apps = True
+    needs_app_sizes = False
     files = (
         NeededFile(domain="HomeDomain", relative_path="Library/CoreDuet/People/interactionC.db"),
     )

@@ -19,6 +19,7 @@ class PermissionParser(KindParser):
         NeededFile(domain="RootDomain", relative_path="Library/Caches/locationd/clients.plist"),
     )
     needs_apps = True
+    needs_app_sizes = False
 
     def parse(self, inputs: ParserInputs, sink: Sink) -> None:
         """Read every permission; one bad record costs one record."""
