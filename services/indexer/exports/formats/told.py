@@ -74,10 +74,13 @@ def told(artifact: Artifact, names: Names, moment: Moment) -> Told:
     if artifact.kind == "whatsapp":
         return _whatsapp(artifact, names)
     sender = artifact.sender
+    title, text = one_line(artifact.title), clean(artifact.text or "")
+    first, _, rest = text.partition("\n")
     return Told(
         is_mine=sender is not None and sender.is_me,
-        subject=one_line(artifact.title) or None,
-        text=clean(artifact.text or ""),
+        subject=title or None,
+        # Notes begin with their titles.
+        text=rest if title and first.strip() == title else text,
     )
 
 
@@ -170,12 +173,19 @@ def _whatsapp(artifact: Artifact, names: Names) -> Told:
     return Told(
         is_mine=payload.direction == "outgoing",
         quote=None if quote is None else one_line(quote.text or quote.type) or None,
-        # The artifact's text has what search should find as well; the payload what was written.
-        text=clean(payload.text if payload.text is not None else artifact.text or ""),
+        text=clean(_written(artifact, payload)),
         extras=_whatsapp_extras(payload, names),
         notes=tuple(notes),
         reactions=tuple(reactions[:_MOST_LINES]),
     )
+
+
+def _written(artifact: Artifact, payload: WhatsAppPayload) -> str:
+    """Return what was written: the artifact's text has what search should find as well."""
+    if payload.text is not None:
+        return payload.text
+    is_told = payload.poll or payload.call or payload.contacts or payload.place
+    return "" if is_told else artifact.text or ""
 
 
 def _whatsapp_event(artifact: Artifact, payload: WhatsAppPayload, names: Names) -> str:
