@@ -12,10 +12,16 @@ from services.indexer.cursors import read_cursor, read_limit, write_cursor
 from services.indexer.pages import Cut, assemble, shorten_artifact
 from services.indexer.reasons import NOT_LOOKED_INTO, reason_of, to_removal
 from services.indexer.sql import statement
+from services.indexer.storage_lineage_comparison import (
+    Side,
+    count_between,
+    fetch_between,
+    find_sides,
+)
 from services.indexer.storage_rows import ARTIFACT_COLUMNS, to_artifacts
 from shared.contracts.comparison import CompareRevisions, KindDifference, RevisionComparison
 from shared.contracts.indexer import Artifact, DiffEntry, DiffRevisions
-from shared.contracts.problems import bad_request, not_found, problem
+from shared.contracts.problems import bad_request, problem
 from shared.contracts.removals import ReasonCounts
 
 if TYPE_CHECKING:
@@ -46,27 +52,23 @@ async def diff_revisions(
     place = None if request.cursor is None else read_cursor(request.cursor, DiffPlace)
     if place is not None and "\0" in place.key:
         raise bad_request("The cursor is not one that was given out.")
-    before, after = [
-        await _moment(connection, request.device, digest)
-        for digest in (request.from_revision, request.to_revision)
-    ]
-    for moment in (before, after):
-        await _require(connection, request, moment)
-    counts = (await _count(connection, request.device, [request.kind], before, after)).get(
-        request.kind, Counts()
+    sides = await find_sides(
+        connection, request.device, (request.from_revision, request.to_revision)
     )
-    rows = await connection.fetch(
-        statement("comparison", "differences"),
-        request.device,
+    for side in sides:
+        await _require(connection, side.device, request.kind, side.taken_at)
+    counts, rows = await _look(
+        connection,
         request.kind,
-        before,
-        after,
-        None if place is None else place.key,
-        limit + 1,
+        *sides,
+        key=None if place is None else place.key,
+        limit=limit + 1,
     )
+    # Between two devices, nobody can say why something is not there.
+    forwards = sides[0].device == sides[1].device and sides[0].taken_at < sides[1].taken_at
     page = rows[:limit]
     cut = Cut(
-        await _entries(connection, page, forwards=before < after),
+        await _entries(connection, page, forwards=forwards),
         most_bytes=most_bytes,
         shorten=_shorten_entry,
     )
@@ -78,9 +80,26 @@ async def diff_revisions(
             if more and cut.count
             else None,
             **{name: getattr(counts, name) for name in ("added", "removed", "changed")},
-            **_explained(counts, forwards=before < after),
+            **_explained(counts, forwards=forwards),
         },
     )
+
+
+async def _look(
+    connection: Connection, kind: str, before: Side, after: Side, *, key: str | None, limit: int
+) -> tuple[Counts, list[Any]]:
+    if before.device != after.device:
+        async with connection.transaction(readonly=True):
+            between = await count_between(connection, kind, before, after)
+            return msgspec.convert(between, Counts), await fetch_between(
+                connection, kind, before, after, key=key, limit=limit
+            )
+    device, earlier, later = before.device, before.taken_at, after.taken_at
+    counted = await _count(connection, device, [kind], earlier, later)
+    rows: list[Any] = await connection.fetch(
+        statement("comparison", "differences"), device, kind, earlier, later, key, limit
+    )
+    return counted.get(kind, Counts()), rows
 
 
 async def compare_revisions(
@@ -90,19 +109,28 @@ async def compare_revisions(
     most_bytes: int,  # noqa: ARG001 -- as all answers are made; this one is small
 ) -> bytes:
     """Return how much of each kind changed between two revisions."""
-    before, after = [
-        await _moment(connection, request.device, digest)
-        for digest in (request.from_revision, request.to_revision)
-    ]
+    sides = await find_sides(
+        connection, request.device, (request.from_revision, request.to_revision)
+    )
+    before, after = [side.taken_at for side in sides]
+    is_one = sides[0].device == sides[1].device
     states = await connection.fetch(
-        statement("comparison", "states"), request.device, before, after
+        statement("comparison", "states" if is_one else "states of two"),
+        *(sides[0].device, before, after, *([] if is_one else [sides[1].device])),
     )
     compared = [
         row["kind"]
         for row in states
         if row["from_state"] == "indexed" and row["to_state"] == "indexed"
     ]
-    counts = await _count(connection, request.device, compared, before, after)
+    if is_one:
+        counts = await _count(connection, sides[0].device, compared, before, after)
+    else:
+        async with connection.transaction(readonly=True):
+            counts = {
+                kind: msgspec.convert(await count_between(connection, kind, *sides), Counts)
+                for kind in compared
+            }
     return msgspec.json.encode(
         RevisionComparison(
             from_revision=request.from_revision,
@@ -113,7 +141,7 @@ async def compare_revisions(
                 _difference(
                     row,
                     counts.get(row["kind"], Counts()) if row["kind"] in compared else None,
-                    forwards=before < after,
+                    forwards=is_one and before < after,
                 )
                 for row in states
             ],
@@ -190,19 +218,8 @@ async def _entries(
     return entries
 
 
-async def _moment(connection: Connection, device: str, digest: str) -> dt.datetime:
-    moment: dt.datetime | None = await connection.fetchval(
-        statement("comparison", "revision"), device, digest
-    )
-    if moment is None:
-        raise not_found("revision")
-    return moment
-
-
-async def _require(connection: Connection, request: DiffRevisions, moment: dt.datetime) -> None:
-    if not await connection.fetchval(
-        statement("comparison", "is_known"), request.device, request.kind, moment
-    ):
+async def _require(connection: Connection, device: str, kind: str, moment: dt.datetime) -> None:
+    if not await connection.fetchval(statement("comparison", "is_known"), device, kind, moment):
         raise problem(
             "conflict",
             "That revision does not say anything about this kind.",

@@ -2,9 +2,6 @@
 -- be the later one. Only rows that end or begin between them are read, by the indexes of those times:
 -- a row that covers both is no difference, and neither is a pair that went and came back.
 
--- name: revision
-select taken_at from revision where device = $1 and digest = $2
-
 -- name: is_known
 -- Whether revision $3 says anything about kind $2.
 select exists (
@@ -19,6 +16,15 @@ select kind,
        coalesce(max(state) filter (where taken_at = $3), 'never') as to_state
 from kind_index
 where device = $1 and taken_at in ($2, $3)
+group by kind order by kind
+
+-- name: states of two
+-- $1 and $2 a device and its moment, $4 and $3 another one and its.
+select kind,
+       coalesce(max(state) filter (where device = $1), 'never') as from_state,
+       coalesce(max(state) filter (where device = $4), 'never') as to_state
+from kind_index
+where (device = $1 and taken_at = $2) or (device = $4 and taken_at = $3)
 group by kind order by kind
 
 -- name: count

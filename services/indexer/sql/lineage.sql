@@ -278,3 +278,41 @@ left join lateral (
     where a.stitched_id = p.stitched_id and (a.sort_at, a.artifact_id) <= (h.sort_at, h.id)
     order by a.sort_at desc, a.artifact_id desc limit 1
 ) n on true
+
+-- name: revision
+-- $1 devices, $2 digest; $3 the device whose own comes first.
+select device, taken_at from revision
+where device = any($1::text[]) and digest = $2
+order by device <> $3, device limit 1
+
+-- name: count_between
+-- $1 kind, $2 device and $3 moment, $4 another device and $5 its moment.
+with before as (
+    select a.key, a.digest from artifact a
+    where a.device = $2 and a.kind = $1
+      and a.added_at <= $3 and (a.removed_at is null or a.removed_at > $3)
+), after as (
+    select a.key, a.digest from artifact a
+    where a.device = $4 and a.kind = $1
+      and a.added_at <= $5 and (a.removed_at is null or a.removed_at > $5)
+)
+select count(*) filter (where b.key is null) as added,
+       count(*) filter (where a.key is null) as removed,
+       count(*) filter (where a.digest <> b.digest) as changed
+from before b full join after a on a.key = b.key
+
+-- name: differences_between
+-- As above; $6 the key after which the page begins or null, $7 its length.
+with before as (
+    select a.id, a.key, a.digest from artifact a
+    where a.device = $2 and a.kind = $1 and ($6::text is null or a.key > $6)
+      and a.added_at <= $3 and (a.removed_at is null or a.removed_at > $3)
+), after as (
+    select a.id, a.key, a.digest from artifact a
+    where a.device = $4 and a.kind = $1 and ($6::text is null or a.key > $6)
+      and a.added_at <= $5 and (a.removed_at is null or a.removed_at > $5)
+)
+select coalesce(b.key, a.key) as key, b.id as before_id, a.id as after_id, null as removal
+from before b full join after a on a.key = b.key
+where b.digest is distinct from a.digest
+order by 1 limit $7

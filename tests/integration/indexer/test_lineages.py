@@ -20,6 +20,7 @@ from lineages import (
 from staged import day
 
 from services.indexer.storage_artifacts import list_versions
+from services.indexer.storage_comparison import compare_revisions, diff_revisions
 from services.indexer.storage_lineage_links import (
     confirm_lineage,
     decline_lineage,
@@ -29,7 +30,8 @@ from services.indexer.storage_lineage_links import (
 from services.indexer.storage_lineage_offers import find_unlooked
 from services.indexer.storage_merge import forget_moment
 from services.indexer.storage_timeline import Moment
-from shared.contracts.indexer import Artifact, ListVersions
+from shared.contracts.comparison import CompareRevisions, RevisionComparison
+from shared.contracts.indexer import Artifact, DiffRevisions, ListVersions, RevisionDiff
 from shared.contracts.lineage import (
     ConfirmLineage,
     DeclineLineage,
@@ -243,3 +245,48 @@ async def test_unknown_ids_are_not_found(connection: Any) -> None:
         with pytest.raises(ProblemError) as refused:
             await undo_lineage(connection, UndoLineage(link_id=link_id))
         assert refused.value.problem.status == 404
+
+
+async def test_revisions_of_two_devices_of_a_lineage_are_held_against_each_other(
+    connection: Any,
+) -> None:
+    await two_phones(connection)
+    request = DiffRevisions(
+        device=NEW, from_revision=f"{1:040x}", to_revision=f"{5:040x}", kind="message", limit=2
+    )
+    with pytest.raises(ProblemError) as refused:
+        await diff_revisions(connection, request, most_bytes=ROOM)
+    assert refused.value.problem.status == 404
+    await confirm(connection)
+    seen: dict[str, str] = {}
+    cursor = None
+    while True:
+        body = await diff_revisions(
+            connection, msgspec.structs.replace(request, cursor=cursor), most_bytes=ROOM
+        )
+        page = msgspec.json.decode(body, type=RevisionDiff)
+        assert (page.added, page.removed, page.changed, page.reasons) == (2, 1, 1, None)
+        for entry in page.items:
+            assert entry.removal is None
+            assert entry.before is None or entry.before.device == OLD
+            assert entry.after is None or entry.after.device == NEW
+            one = entry.after or entry.before
+            assert one is not None
+            seen[one.text or ""] = entry.change
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == {
+        "message 0": "removed",
+        "edited": "changed",
+        "message 10": "added",
+        "message 11": "added",
+    }
+    body = await compare_revisions(
+        connection,
+        CompareRevisions(device=OLD, from_revision=f"{1:040x}", to_revision=f"{5:040x}"),
+        most_bytes=ROOM,
+    )
+    (compared,) = msgspec.json.decode(body, type=RevisionComparison).kinds
+    assert (compared.added, compared.removed, compared.changed) == (2, 1, 1)
+    assert (compared.reasons, compared.offloaded) == (None, None)
