@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from services.indexer.sql import statement
+from services.indexer.storage_members import MEMBER_KINDS, count_members
 from services.indexer.storage_reasons import look_into
 from services.indexer.storage_timeline import Moment
 from shared.contracts.indexer import KindReport
@@ -37,9 +38,12 @@ async def count_all(
     connection: Connection, at: Moment, kind: str, following: dt.datetime | None
 ) -> None:
     """Count again what the merge changed: the threads in ``touched``, the kind, its moments."""
-    await connection.execute("analyze touched")
-    for name in ("count_threads", "drop_empty_threads", "drop_anchors", "set_anchors"):
-        await connection.execute(statement("merge", name))
+    if kind in MEMBER_KINDS:
+        await count_members(connection, at.device, kind)
+    else:
+        await connection.execute("analyze touched")
+        for name in ("count_threads", "drop_empty_threads", "drop_anchors", "set_anchors"):
+            await connection.execute(statement("merge", name))
     await connection.execute(statement("merge", "count_kind"), at.device, kind)
     await connection.execute(
         statement("merge", "count_moment"), at.device, kind, at.taken_at, following

@@ -25,6 +25,7 @@ from services.indexer.staging import (
 from services.indexer.storage_counts import count_all, count_moment
 from services.indexer.storage_inputs import forget_inputs
 from services.indexer.storage_lineage import Change, begin_change, end_change, note_written
+from services.indexer.storage_members import MEMBER_KINDS, keep_members
 from services.indexer.storage_memory import forget_memory
 from services.indexer.storage_timeline import (
     Moment,
@@ -76,10 +77,12 @@ async def merge_stage(
     await connection.execute("analyze stage")
     following = await find_following(connection, at, kind)
     await _begin(connection)
-    await connection.execute(
-        "insert into used_thread select distinct thread_id from stage where thread_id is not null"
-    )
-    await name_threads(connection, at, kind, threads)
+    if kind not in MEMBER_KINDS:
+        await connection.execute(
+            "insert into used_thread"
+            " select distinct thread_id from stage where thread_id is not null"
+        )
+        await name_threads(connection, at, kind, threads)
     change = await begin_change(connection, at.device, kind)
     is_first = await has_no_history(connection, at.device, kind)
     if is_first:
@@ -87,6 +90,9 @@ async def merge_stage(
         await connection.execute(statement("merge", "touch_all"), at.device, kind)
     else:
         await _merge_differences(connection, at, kind, following, change)
+    if kind in MEMBER_KINDS:  # known when the rows are there
+        await use_threads(connection, at, kind, threads)
+        await name_threads(connection, at, kind, threads)
     report = _without(report, dropped)
     await record_kind(connection, at, report, parser_version, job_id)
     counted = await count_moment(connection, at, report, following)
@@ -168,6 +174,8 @@ async def forget_moment(connection: Connection, at: Moment) -> None:
         place = (at.device, kind, at.taken_at, following)
         await connection.execute(statement("merge", "forget_starting"), *place)
         await connection.execute(statement("merge", "forget_ending"), *place)
+        if kind in MEMBER_KINDS:
+            await keep_members(connection, at.device, kind, (following,))
         await connection.execute(
             "delete from kind_index where device = $1 and kind = $2 and taken_at = $3", *place[:3]
         )
@@ -214,8 +222,12 @@ async def use_threads(
     connection: Connection, at: Moment, kind: str, threads: Sequence[StagedThread]
 ) -> None:
     """Put into ``used_thread`` those of *threads* in which something is, by looking for each."""
+    has_members = kind in MEMBER_KINDS
+    if has_members:
+        following = await find_following(connection, at, kind)
+        await keep_members(connection, at.device, kind, (at.taken_at, following))
     await connection.execute(
-        statement("merge", "use_threads"),
+        statement("members", "use") if has_members else statement("merge", "use_threads"),
         [thread_number(thread.key, device=at.device, kind=kind) for thread in threads],
         at.taken_at,
     )

@@ -16,6 +16,7 @@ from services.indexer.cursors import (
 from services.indexer.folding import fold
 from services.indexer.pages import Cut, assemble, fit, shorten_artifact
 from services.indexer.storage_lineage_view import devices_meant
+from services.indexer.storage_members import MEMBER_KINDS
 from services.indexer.storage_people_pages import handles_of
 from services.indexer.storage_rows import (
     ARTIFACT_COLUMNS,
@@ -90,11 +91,11 @@ async def list_thread_artifacts(
 ) -> bytes:
     """Return artifacts of one thread, ascending in time, with cursors both ways."""
     thread_id = read_id(request.thread_id, "thread")
-    shards = await _shards(connection, thread_id)
+    shards, has_members = await _shards(connection, thread_id)
     limit = read_limit(request.limit)
     stitched = await find_stitched(connection, thread_id) if request.lineage else None
     view: _View | StitchedView = (
-        _View(connection, thread_id, shards, request)
+        (_MembersView if has_members else _View)(connection, thread_id, shards, request)
         if stitched is None
         else StitchedView(connection, stitched, request)
     )
@@ -142,14 +143,16 @@ async def list_thread_artifacts(
     )
 
 
-async def _shards(connection: Connection, thread_id: int) -> list[int]:
-    """Return the tables that may hold a thread's artifacts. Raises 404 when there is no thread.
+async def _shards(connection: Connection, thread_id: int) -> tuple[list[int], bool]:
+    """Return the tables that may hold a thread's artifacts, and whether it is a list of members.
+
+    Raises 404 when there is no thread.
 
     From here on every statement is planned for its values. A plan for any thread at all takes a
     table of one long thread for all of that thread, and reads it by time to find any other.
     """
     rows = await connection.fetch(
-        "select s.shard, set_config('plan_cache_mode', 'force_custom_plan', false)"
+        "select s.shard, t.kind, set_config('plan_cache_mode', 'force_custom_plan', false)"
         " from thread t join artifact_shard s on s.state = 'attached'"
         " and coalesce(s.device, t.device) = t.device and coalesce(s.kind, t.kind) = t.kind"
         " where t.id = $1 order by s.shard",
@@ -157,7 +160,7 @@ async def _shards(connection: Connection, thread_id: int) -> list[int]:
     )
     if not rows:
         raise not_found("thread")
-    return [row["shard"] for row in rows]
+    return [row["shard"] for row in rows], rows[0]["kind"] in MEMBER_KINDS
 
 
 _FIRST = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
@@ -166,6 +169,10 @@ _LAST = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 
 class _View:
     """A thread as it is looked at: now or as of a moment, with or without removed artifacts."""
+
+    _from = "artifact a"
+    #: The thread, and the columns that order it.
+    _thread, _at, _id = "a.thread_id", "a.sort_at", "a.id"
 
     def __init__(
         self,
@@ -183,8 +190,8 @@ class _View:
     def _where(self, compare: str, at: dt.datetime, artifact_id: int) -> Conditions:
         where = Conditions()
         where.add("a.shard = any({shards})", shards=self._shards)
-        where.add("a.thread_id = {thread}", thread=self._thread_id)
-        where.add(f"(a.sort_at, a.id) {compare} ({{at}}, {{id}})", at=at, id=artifact_id)
+        where.add(f"{self._thread} = {{thread}}", thread=self._thread_id)
+        where.add(f"({self._at}, {self._id}) {compare} ({{at}}, {{id}})", at=at, id=artifact_id)
         where.see(self._removed, self._as_of)
         return where
 
@@ -193,8 +200,8 @@ class _View:
         where = self._where("<" if backward else ">=", start.at, start.id)
         way = "desc" if backward else "asc"
         rows: list[Any] = await self._connection.fetch(
-            f"select {ARTIFACT_COLUMNS} from artifact a where {where}"  # noqa: S608 -- parameters only
-            f" order by a.sort_at {way}, a.id {way} limit {limit}",
+            f"select {ARTIFACT_COLUMNS} from {self._from} where {where}"  # noqa: S608 -- parameters only
+            f" order by {self._at} {way}, {self._id} {way} limit {limit}",
             *where.parameters,
         )
         return rows[::-1] if backward else rows
@@ -203,7 +210,8 @@ class _View:
         """Return whether anything comes after *row*."""
         where = self._where(">", row["sort_at"], row["id"])
         found: int | None = await self._connection.fetchval(
-            f"select 1 from artifact a where {where} order by a.sort_at, a.id limit 1",  # noqa: S608 -- as above
+            f"select 1 from {self._from} where {where}"  # noqa: S608 -- as above
+            f" order by {self._at}, {self._id} limit 1",
             *where.parameters,
         )
         return found is not None
@@ -225,17 +233,24 @@ class _View:
                 skipped = anchor["position"]
                 # The times alone say the same once more, to those who estimate how much it is.
                 where.add(
-                    "(a.sort_at, a.id) >= ({from_at}, {id})"
-                    " and a.sort_at >= {from_at} and a.sort_at <= {at}",
+                    f"({self._at}, {self._id}) >= ({{from_at}}, {{id}})"
+                    f" and {self._at} >= {{from_at}} and {self._at} <= {{at}}",
                     from_at=anchor["sort_at"],
                     id=anchor["artifact_id"],
                     at=row["sort_at"],
                 )
         counted: int = await self._connection.fetchval(
-            f"select count(*) from artifact a where {where}",  # noqa: S608 -- as above
+            f"select count(*) from {self._from} where {where}",  # noqa: S608 -- as above
             *where.parameters,
         )
         return skipped + counted
+
+
+class _MembersView(_View):
+    """A thread whose artifacts may lie in others as well: an album."""
+
+    _from = "thread_member m join artifact a on a.id = m.artifact_id"
+    _thread, _at, _id = "m.thread_id", "m.sort_at", "m.artifact_id"
 
 
 async def _start(connection: Connection, threads: list[int], at: str | None) -> TimePlace | None:
@@ -244,7 +259,9 @@ async def _start(connection: Connection, threads: list[int], at: str | None) -> 
     if at.isascii() and at.isdigit():
         artifact_id = read_id(at, "artifact")
         row = await connection.fetchrow(
-            "select sort_at, id from artifact where id = $1 and thread_id = any($2)",
+            "select a.sort_at, a.id from artifact a where a.id = $1 and (a.thread_id = any($2)"
+            " or exists (select 1 from thread_member m"
+            " where m.artifact_id = a.id and m.thread_id = any($2)))",
             artifact_id,
             threads,
         )

@@ -18,3 +18,16 @@ create index removal_moment on removal (device, kind, removed_at);
 alter table kind_index
     add column rules integer not null default 0,
     add column oldest_at timestamptz;
+
+-- What lies in several threads: photos in albums. Of kinds that have this (see storage_members), all
+-- threads of an artifact are here, also the one that its row names. Follows from the payloads.
+create table thread_member (
+    thread_id bigint not null,
+    sort_at timestamptz not null,
+    artifact_id bigint not null,
+    device text collate "C" not null,
+    kind text collate "C" not null,
+    primary key (thread_id, sort_at, artifact_id)
+);
+create index thread_member_artifact on thread_member (artifact_id);
+create index thread_member_kind on thread_member (device, kind);
