@@ -113,7 +113,7 @@ class ExportRunner:
                     about=about,
                     parts=parts,
                     left_out=left_out,
-                    embeds=find_format(wish.format).embeds,
+                    wanted=find_format(wish.format),
                     progress=progress,
                 )
                 task = Task(

@@ -6,7 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from services.indexer.exports.formats.protocol import MOST_EMBEDDED_BYTES, About, Group
+from services.indexer.exports.formats.protocol import (
+    MOST_EMBEDDED_BYTES,
+    About,
+    Format,
+    Group,
+)
 from services.indexer.exports.media import BROKEN_OFF, BrokenOffError, MediaSource, OpenedFile
 from services.indexer.exports.rendering import Rendering
 from services.indexer.exports.selection import Part, Selection
@@ -38,17 +43,18 @@ class Feed:
         about: About,
         parts: list[Part],
         left_out: dict[str, list[LeftOut]],
-        embeds: Sequence[str],
+        wanted: type[Format],
         progress: ProgressReporter,
     ) -> None:
-        """Without *media* no file is read."""
+        """Feed what is *wanted* as a format. Without *media* no file is read."""
         self._connection = connection
         self._selection = selection
         self._media = media
         self._about = about
         self._parts = parts
         self._left_out = {kind: list(reasons) for kind, reasons in left_out.items()}
-        self._embeds = tuple(embeds)
+        self._embeds = tuple(wanted.embeds)
+        self._spans_groups = wanted.spans_groups
         self._progress = progress
         self._total = about.total + (sum(part.with_files for part in parts) if media else 0)
         self._written = self._looked_at = 0
@@ -61,21 +67,28 @@ class Feed:
         """Send everything."""
         threads = await self._selection.threads(self._parts)
         devices = {device.udid: device for device in self._about.devices}
+        groups = []
         for part in self._parts:
             thread = None if part.thread_id is None else threads.get(part.thread_id)
             titles = self._about.kind_titles
-            await work.begin_group(
-                Group(
-                    kind=part.kind,
-                    device=devices[part.device],
-                    thread=thread,
-                    title=thread.title if thread else titles.get(part.kind, part.kind),
-                    total=part.total,
-                )
+            group = Group(
+                kind=part.kind,
+                device=devices[part.device],
+                thread=thread,
+                title=thread.title if thread else titles.get(part.kind, part.kind),
+                total=part.total,
             )
-            self._reasons.clear()
-            if self._media is not None:
+            groups.append((part, group))
+        if self._spans_groups and self._media is not None:
+            for part, group in groups:
+                await work.begin_group(group)
                 await self._send_files(work, part, self._media)
+        for part, group in groups:
+            await work.begin_group(group)
+            if not self._spans_groups:
+                self._reasons.clear()
+                if self._media is not None:
+                    await self._send_files(work, part, self._media)
             async for rows in self._selection.pieces(part):
                 await self._send_items(work, rows)
         await work.end(self._ending())

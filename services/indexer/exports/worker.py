@@ -193,7 +193,8 @@ class Export:
         if self._has_begun:
             self._format.end_group()
         self._has_begun = False
-        self._fates.clear()
+        if not self._format.spans_groups:
+            self._fates.clear()
 
     def _kinds(self, ending: Ending) -> list[KindExported]:
         reports = []

@@ -14,7 +14,10 @@ _MODULES: dict[str, str] = {
     "mbox": "mbox",
     "ics": "ics",
     "gpx": "gpx",
+    "html": "html_pages",
     "json": "json_lines",
+    "csv": "csv_tables",
+    "txt": "plain_text",
 }
 
 FORMATS = tuple(_MODULES)

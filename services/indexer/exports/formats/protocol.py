@@ -131,6 +131,9 @@ class Format(ABC):
     #: Beginnings of media types of files whose bytes are handed over with an item: ``("image/",)``,
     #: ``("",)`` for all.
     embeds: ClassVar[Sequence[str]] = ()
+    #: Whether a member stays open from one group to the next. Then the files of all groups are
+    #: placed before the first group begins.
+    spans_groups: ClassVar[bool] = False
 
     def __init__(self, output: Output, about: About) -> None:
         self.output = output
@@ -176,7 +179,7 @@ class Format(ABC):
 
     @abstractmethod
     def end_group(self) -> None:
-        """Finish what belongs to the group; no member stays open."""
+        """Finish what belongs to the group; no member stays open, see ``spans_groups``."""
 
     @abstractmethod
     def end(self) -> None:
