@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from deploy.demo import health as demo_health
+from services.indexer.exports.formats.csv_tables import FORMAT as CSV
 from services.indexer.exports.formats.side_tables import SideTables
 from services.indexer.exports.zip_output import ZipOutput
 from services.indexer.kinds import PARSERS
@@ -23,7 +24,7 @@ from services.indexer.kinds.health.payload import (
 )
 from services.indexer.kinds.place.payload import PlacePayload
 from shared.contracts.indexer import Artifact
-from tests.unit.exports.exporting import MADE_AT, about, artifact, artifacts_of
+from tests.unit.exports.exporting import MADE_AT, about, artifact, artifacts_of, export, group
 from tests.unit.kinds.collected import parse
 
 EVENING = dt.datetime(2024, 3, 1, 22, tzinfo=dt.UTC)
@@ -155,3 +156,26 @@ def test_health_of_the_demo_phone_has_a_row_for_everything(tmp_path: Path) -> No
     phases = sum(len(one.get("night", {}).get("phases", ())) for one in payloads)
     assert len(made["Health/sleep.csv"]) == phases > 0
     assert len({row["key"] for row in made["Health/routes.csv"]}) > 0
+
+
+def test_tables_of_csv_come_with_those_of_their_lists() -> None:
+    day = HealthPayload(
+        form="day", group="activity", measures=(Measure(name="steps", type_raw=7, total=10.0),)
+    )
+    place = PlacePayload(origin="favourite", name="Home", latitude=1.0, longitude=2.0)
+    members, left_out = export(
+        CSV,
+        [
+            (group("health", "Activity"), [artifact("health", day, key="A")]),
+            (group("health", "Body"), [artifact("health", day, key="B")]),
+            (
+                group("place", "Places"),
+                [artifact("place", place), artifact("place", {"origin": 1})],
+            ),
+        ],
+    )
+    assert not left_out
+    assert set(members) == {"health.csv", "health/measures.csv", "place.csv", "place/places.csv"}
+    rows = csv.DictReader(io.StringIO(members["health/measures.csv"].decode(), newline=""))
+    assert [row["key"] for row in rows] == ["A", "B"]
+    assert members["place.csv"].count(b"\r\n") == 3

@@ -6,7 +6,8 @@ for a formula gets an apostrophe in front; plain numbers, those of phones among 
 
 The first columns are the same for all kinds. Behind them come the fields of the kind's payload, the
 same in every export: a field of a field has a dotted name (``payload.event.kind``), lists stand as
-JSON, and ``payload.other`` has as JSON what no column is for.
+JSON, and ``payload.other`` has as JSON what no column is for. Lists of health stand in tables of
+their own as well (``side_tables``).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import csv
 import datetime as dt
 import io
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, ClassVar
 
 import msgspec
@@ -23,6 +24,7 @@ import msgspec
 from services.indexer.exports.formats.cleaning import clean
 from services.indexer.exports.formats.payload_columns import payload_columns
 from services.indexer.exports.formats.protocol import About, Format, Group, Item, Output, Sink
+from services.indexer.exports.formats.side_tables import SideTables
 
 #: What every table begins with.
 COLUMNS = (
@@ -49,11 +51,12 @@ class CsvTables(Format):
         self._sink: Sink | None = None
         self._group: Group | None = None
         self._columns: tuple[tuple[str, ...], ...] = ()
+        self._side = SideTables(output)
 
     def begin_group(self, group: Group) -> None:
         """Go on with the table of the kind, or begin the next one: kinds come in a row."""
         if self._group is None or self._group.kind != group.kind:
-            self._open.close()
+            self._close()
             self._columns = payload_columns(group.kind)
             path = self.output.name(f"{group.kind}.csv")
             self._sink = self._open.enter_context(self.output.member(path))
@@ -66,6 +69,9 @@ class CsvTables(Format):
         """Write a line."""
         assert self._group is not None
         assert self._sink is not None
+        # A payload that is no such thing has no lists, but a line.
+        with suppress(msgspec.ValidationError):
+            self._side.add(item.artifact)
         own, other = _told(item.artifact.payload, self._columns)
         rest = "" if not other else _safe(_text(other))
         self._sink.write(_line([*_common(item, self._group, self.about), *own, rest]))
@@ -76,7 +82,12 @@ class CsvTables(Format):
 
     def end(self) -> None:
         """Close the last table."""
+        self._close()
+
+    def _close(self) -> None:
         self._open.close()
+        if self._group is not None:
+            self._side.write(self._group.kind)
 
 
 def _line(cells: list[str]) -> bytes:
