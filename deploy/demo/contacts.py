@@ -116,6 +116,12 @@ class ContactsDatabase:
             self._value(number, kind, label, value)
         return number
 
+    def address(
+        self, person: int, kind: int, label: str | None, value: str | dict[str, str]
+    ) -> None:
+        """Write another number or address on a card."""
+        self._value(person, kind, label, value)
+
     def _value(
         self, person: int, kind: int, label: str | None, value: str | dict[str, str]
     ) -> None:

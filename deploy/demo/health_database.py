@@ -49,6 +49,10 @@ class HealthDatabase:
         """Return the next identity, the same in every run."""
         return uuid.UUID(int=self._random.getrandbits(128), version=4).bytes
 
+    def begin_identities(self, seed: int) -> None:
+        """Go on with other identities: those of *seed*, whatever was added before."""
+        self._random = random.Random(seed)  # noqa: S311 -- as above
+
     def insert(self, table: str, **values: Any) -> int:
         """Add a row; return its number."""
         marks = ", ".join("?" for _ in values)

@@ -230,6 +230,10 @@ class MessagesDatabase:
         """Change anything else."""
         self._connection.execute(statement, parameters)
 
+    def rows(self, question: str) -> list[tuple[Any, ...]]:
+        """Return what is there."""
+        return self._connection.execute(question).fetchall()
+
     def to_bytes(self) -> bytes:
         """Return the database as a file's content."""
         self._connection.commit()

@@ -43,6 +43,10 @@ class MintedStore:
         self.connection.executescript(schema)
         self._random = random.Random(seed)  # noqa: S311 -- the same phone every time
 
+    def begin_identities(self, seed: int) -> None:
+        """Go on with other identities: those of *seed*, whatever was added before."""
+        self._random = random.Random(seed)  # noqa: S311 -- as above
+
     def next_uuid(self) -> uuid.UUID:
         """Return the next identity, the same in every run."""
         return uuid.UUID(int=self._random.getrandbits(128), version=4)

@@ -35,7 +35,8 @@ DEMO_UDID = "00008110-000D3E0A1B2C3D4E"
 SECOND_UDID = "00008027-001A2B3C4D5E6F70"
 
 
-def _contacts(*, later: bool) -> ContactsDatabase:
+def demo_contacts(*, later: bool) -> ContactsDatabase:
+    """Return the family's address book; with *later* as it is four weeks on."""
     book = ContactsDatabase(seed=11)
     local = book.store("On My iPhone", type_=0)
     cloud = book.store("Home account")
@@ -122,7 +123,7 @@ def phone_files(*, later: bool = False, messages: int = 0) -> list[PhoneFile]:
     database = MessagesDatabase(seed=3)
     story = tell_story(database, later=later)
     _add_chatter(database, messages, story.chatter_chat, story.chatter_handle)
-    book = _contacts(later=later)
+    book = demo_contacts(later=later)
     files = [
         PhoneFile("HomeDomain", "Library/SMS/sms.db", database.to_bytes()),
         PhoneFile("HomeDomain", "Library/AddressBook/AddressBook.sqlitedb", book.to_bytes()),
@@ -137,11 +138,12 @@ def phone_files(*, later: bool = False, messages: int = 0) -> list[PhoneFile]:
             b'<?xml version="1.0"?><plist version="1.0"><dict/></plist>',
         ),
     ]
-    files.extend(_attachment(attached) for attached in story.attached)
+    files.extend(attachment_file(attached) for attached in story.attached)
     return files + _camera()
 
 
-def _attachment(attached: Attached) -> PhoneFile:
+def attachment_file(attached: Attached) -> PhoneFile:
+    """Return the file that a message brought."""
     content = (
         film_like(attached.seed)
         if attached.path.endswith((".MOV", ".caf"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import plistlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from zlib import crc32
 
@@ -104,8 +104,30 @@ UNLISTED, TRASHED = (f"5A5A5A5A-0000-4000-8000-00000000A00{n}" for n in (2, 3))
 _DAY = dt.timedelta(days=1)
 
 
+@dataclass
+class DemoRecordings:
+    """The list of recordings with the files that belong to it, and the list of an older iOS."""
+
+    database: RecordingsDatabase
+    old: RecordingsDatabase | None = None
+    files: list[PhoneFile] = field(default_factory=list)
+
+    def all_files(self) -> list[PhoneFile]:
+        """Return the lists and the recordings."""
+        lists = [PhoneFile(DOMAIN, f"{FOLDER}/CloudRecordings.db", self.database.to_bytes())]
+        if self.old is not None:
+            path = f"{OLD_FOLDER}/Recordings.db"
+            lists.append(PhoneFile(OLD_DOMAIN, path, self.old.to_bytes()))
+        return lists + self.files
+
+
 def demo_files(*, later: bool) -> list[PhoneFile]:
     """Return the lists with all recordings; *later* as they are four weeks on."""
+    return demo_recordings(later=later).all_files()
+
+
+def demo_recordings(*, later: bool) -> DemoRecordings:
+    """Record what the family says; *later* as the lists are four weeks on."""
     db, old = RecordingsDatabase(seed=41), RecordingsDatabase(form="9", seed=42)
     files: list[PhoneFile] = []
     at = dt.datetime(2024, 7, 27, 6, 30, tzinfo=dt.UTC)
@@ -157,8 +179,4 @@ def demo_files(*, later: bool) -> list[PhoneFile]:
     )
     if later:
         record("New Recording 3", at + 24 * _DAY, "20240820 083000-CAFE0001.m4a", seconds=15.0)
-    return [
-        PhoneFile(DOMAIN, f"{FOLDER}/CloudRecordings.db", db.to_bytes()),
-        PhoneFile(OLD_DOMAIN, f"{OLD_FOLDER}/Recordings.db", old.to_bytes()),
-        *files,
-    ]
+    return DemoRecordings(db, old, files)

@@ -36,27 +36,39 @@ _MINUTE, _DAY = dt.timedelta(minutes=1), dt.timedelta(days=1)
 
 
 @dataclass
-class _Story:
+class DemoChats:
     """The store of chats with the files that lie beside it."""
 
     store: WhatsAppDatabase
     files: list[PhoneFile] = field(default_factory=list)
 
     def file(self, path: str, content: bytes, at: dt.datetime) -> None:
+        """Put a file beside the store."""
         self.files.append(PhoneFile(DOMAIN, f"Message/{path}", content, modified_at=at))
 
 
 def demo_files(*, later: bool) -> list[PhoneFile]:
     """Return both apps' stores and media; with *later* as they are four weeks on."""
-    story = _Story(WhatsAppDatabase(seed=21))
+    story = demo_chats(later=later)
+    chats = PhoneFile(DOMAIN, "ChatStorage.sqlite", story.store.to_bytes())
+    return [chats, *files_beside(later=later), *story.files]
+
+
+def demo_chats(*, later: bool) -> DemoChats:
+    """Write the family's chats; with *later* as they are four weeks on."""
+    story = DemoChats(WhatsAppDatabase(seed=21))
     _brother(story)
     _lake(story, later=later)
     _abroad(story)
     _others(story)
     if later:
         _four_weeks_later(story)
-    files = [
-        PhoneFile(DOMAIN, "ChatStorage.sqlite", story.store.to_bytes()),
+    return story
+
+
+def files_beside(*, later: bool) -> list[PhoneFile]:
+    """Return the stores beside that of chats, and that of the business app."""
+    return [
         PhoneFile(DOMAIN, "ContactsV2.sqlite", _contacts()),
         PhoneFile(DOMAIN, "CallHistory.sqlite", _calls(later=later)),
         PhoneFile(
@@ -67,10 +79,9 @@ def demo_files(*, later: bool) -> list[PhoneFile]:
         PhoneFile(BUSINESS_DOMAIN, "ChatStorage.sqlite", _business()),
         PhoneFile(DOMAIN, "Media/Profile/15550142001-1700000000.jpg", jpeg_like(90, 2048)),
     ]
-    return files + story.files
 
 
-def _brother(story: _Story) -> None:
+def _brother(story: DemoChats) -> None:
     store, at = story.store, dt.datetime(2024, 7, 3, 17, 0, tzinfo=dt.UTC)
     chat = store.chat(JONAS, "Jonas Sandoval")
     store.insert("ZWAPROFILEPUSHNAME", ZJID=JONAS, ZPUSHNAME="jojo ⛵")
@@ -155,7 +166,7 @@ def _brother(story: _Story) -> None:
     )  # fmt: skip
 
 
-def _lake(story: _Story, *, later: bool) -> None:
+def _lake(story: DemoChats, *, later: bool) -> None:
     store, at = story.store, dt.datetime(2024, 7, 12, 8, 0, tzinfo=dt.UTC)
     chat = store.group(LAKE, "Lake weekend ☀️", created_at=at)
     store.member(chat, OWN, is_admin=True)
@@ -211,7 +222,7 @@ def _lake(story: _Story, *, later: bool) -> None:
     )  # fmt: skip
 
 
-def _abroad(story: _Story) -> None:
+def _abroad(story: DemoChats) -> None:
     store, at = story.store, dt.datetime(2024, 6, 20, 6, 0, tzinfo=dt.UTC)
     # The chat was moved to Yuki's private identity; the old one is still there.
     old = store.chat(YUKI, "田中 由紀", ZARCHIVED=1)
@@ -227,7 +238,7 @@ def _abroad(story: _Story) -> None:
     )  # fmt: skip
 
 
-def _others(story: _Story) -> None:
+def _others(story: DemoChats) -> None:
     store, at = story.store, dt.datetime(2024, 7, 25, 19, 0, tzinfo=dt.UTC)
     stranger = store.chat(AMELIE, "+33 6 12 34 56 78")
     store.insert("ZWAPROFILEPUSHNAME", ZJID=AMELIE, ZPUSHNAME="Amélie Dubois")
@@ -262,7 +273,7 @@ def _others(story: _Story) -> None:
     store.insert("ZWACHATPUSHCONFIG", ZJID=LAKE, ZMUTEDUNTIL=cocoa(at + 300 * _DAY))
 
 
-def _four_weeks_later(story: _Story) -> None:
+def _four_weeks_later(story: DemoChats) -> None:
     store, at = story.store, dt.datetime(2024, 8, 21, 18, 0, tzinfo=dt.UTC)
     rows = store.connection.execute("select Z_PK, ZCONTACTJID from ZWACHATSESSION")
     chats = {jid: number for number, jid in rows}

@@ -22,19 +22,26 @@ def find_backup(client: Client, wanted: str) -> dict[str, Any]:
 
 
 def choose_backup(backups: Sequence[dict[str, Any]], wanted: str) -> dict[str, Any]:
-    """Return the only match of the strictest rule that matches. Raises ``Failure``."""
+    """Return the only match of the strictest rule that matches. Raises ``Failure``.
+
+    Of several copies of one device, found in several folders, the newest is meant.
+    """
     folded = wanted.strip().casefold()
     rules = (
         [one for one in backups if one["id"] == folded],
-        [one for one in backups if (one.get("udid") or "").casefold() == folded],
-        [
-            one
-            for one in backups
-            if folded and folded in ((one.get("name") or "").casefold(), _label(one))
-        ],
+        _newest([one for one in backups if (one.get("udid") or "").casefold() == folded]),
+        _newest(
+            [
+                one
+                for one in backups
+                if folded and folded in ((one.get("name") or "").casefold(), _label(one))
+            ]
+        ),
         [one for one in backups if len(folded) >= 3 and one["id"].startswith(folded)],
         # Phones write "Mira's" with a typographic apostrophe that few can type: "mira" is enough.
-        [one for one in backups if folded and folded in (one.get("name") or "").casefold()],
+        _newest(
+            [one for one in backups if folded and folded in (one.get("name") or "").casefold()]
+        ),
     )
     return only_match(
         rules,
@@ -45,6 +52,14 @@ def choose_backup(backups: Sequence[dict[str, Any]], wanted: str) -> dict[str, A
         none="There is no such backup.",
         listed_by="keepsake backups",
     )
+
+
+def _newest(matches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the newest where all are copies of one device, else all."""
+    devices = {one.get("udid") for one in matches}
+    if len(devices) != 1 or None in devices:
+        return matches
+    return [max(matches, key=lambda one: one.get("last_backup_at") or "")]
 
 
 def _label(backup: dict[str, Any]) -> str:

@@ -51,6 +51,19 @@ def test_a_backup_is_meant_by_id_beginning_udid_name_or_label(wanted: str, numbe
     assert choose_backup(BACKUPS, wanted) is BACKUPS[number]
 
 
+@pytest.mark.parametrize("wanted", ["mira", "mira\u2019s iphone", "UDID-7"])
+def test_of_several_copies_of_a_device_the_newest_is_meant(wanted: str) -> None:
+    copies = [
+        backup(number, udid="UDID-7", name="Mira\u2019s iPhone", last_backup_at=at)
+        for number, at in enumerate(("2021-09-26T21:15:00Z", "2026-10-25T21:15:00Z", None))
+    ]
+    assert choose_backup(copies, wanted) is copies[1]
+    # Of two phones that are called alike it is not.
+    with pytest.raises(Failure) as failure:
+        choose_backup([*copies, backup(9, udid="UDID-8", name="Mira\u2019s iPad")], "mira")
+    assert failure.value.exit_code == 2
+
+
 @pytest.mark.parametrize(("wanted", "code"), [("phone", 2), ("00000ab", 2), ("nobody", 4), ("", 4)])
 def test_what_means_several_or_none_says_so_by_its_exit_code(wanted: str, code: int) -> None:
     with pytest.raises(Failure) as failure:

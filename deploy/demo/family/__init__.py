@@ -1,0 +1,1 @@
+"""Eight years of a family on its phones: what ``make demo`` shows."""
