@@ -11,12 +11,13 @@ from PIL import Image
 from services.indexer.exports.formats import pdf
 from services.indexer.exports.formats.pdf import FORMAT as PDF
 from services.indexer.exports.formats.pdf.fonts import Fonts
-from services.indexer.exports.formats.pdf.setting import MOST_CHARACTERS
+from services.indexer.exports.formats.pdf.setting import MOST_CHARACTERS, Document
+from services.indexer.exports.formats.protocol import Item
 from services.indexer.kinds.message.payload import Edit, Event, Reaction
 from services.indexer.kinds.note.payload import NotePayload
 from shared.contracts.identifiers import ArtifactId
 from shared.contracts.indexer import Artifact, Attachment, Sender
-from tests.unit.exports.exporting import artifact, export, group, thread
+from tests.unit.exports.exporting import about, artifact, export, group, thread
 from tests.unit.exports.messages import BEA, MORNING, message
 
 ME = Sender(is_me=True)
@@ -260,3 +261,24 @@ def test_a_record_that_is_none_costs_itself() -> None:
     assert left_out == ["ValidationError"]
     text = text_of(pypdf.PdfReader(io.BytesIO(members["Bea.pdf"])))
     assert "2 items of Messages" in text
+
+
+def test_what_cannot_be_set_costs_itself_alone() -> None:
+    PDF.prepare()
+    assert PDF._fonts is not None
+    assert PDF._pictures is not None
+    document = Document(
+        group("message", "Bea", thread(BEA)),
+        about(),
+        part=1,
+        fonts=PDF._fonts,
+        pictures=PDF._pictures,
+    )
+    for number in range(5):
+        item = Item(artifact=message(number, f"Number {number}."), media={}, contents={})
+        document.add(item)
+    # No message becomes such a thing: what would break the library is not known.
+    document._items[3] = {"form": "message", "time": "06:00"}
+    text = " ".join(text_of(pypdf.PdfReader(io.BytesIO(document.set(is_only=True)))).split())
+    assert "Number 1. 05:05 06:00 Something here could not be set" in text
+    assert "Number 4." in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -27,6 +28,9 @@ from shared.contracts.indexer import Artifact, Attachment
 MOST_CHARACTERS = 50_000
 _MOST_NAMED = 30
 _KEPT_COMPILATIONS = 12
+#: What ends the process, whatever is at work.
+_NEVER_HELD = (KeyboardInterrupt, SystemExit, MemoryError)
+_NOT_SET = "Something here could not be set; other formats have it"
 #: Words that no line holds: addresses of pages, and what has no spaces at all. They are told where
 #: they may break.
 _LONG_WORDS = re.compile(r"[\x21-\x7e]{40,}|\S{200,}")
@@ -91,9 +95,14 @@ class Document:
 
     def set(self, *, is_only: bool) -> bytes:
         """Return the document as PDF."""
-        return _set(
-            self._head(is_only=is_only), self._items, self._fonts, made_at=self._about.made_at
-        )
+        head, made_at = self._head(is_only=is_only), self._about.made_at
+        try:
+            return _set(head, self._items, self._fonts, made_at=made_at)
+        except _NEVER_HELD:
+            raise
+        except BaseException:  # noqa: BLE001 -- a panic of the library is no Exception
+            kept = [*_settable(head, self._items, self._fonts, made_at=made_at)]
+            return _set(head, kept, self._fonts, made_at=made_at)
 
     def _shown(self, item: Item, says: Told) -> dict[str, Any]:
         artifact = item.artifact
@@ -221,6 +230,25 @@ def _set(
     for _ in range(_KEPT_COMPILATIONS):
         typst.Compiler(b"", font_paths=fonts.found).compile(format="pdf")
     return made
+
+
+def _settable(
+    head: dict[str, Any], items: list[dict[str, Any]], fonts: Fonts, *, made_at: dt.datetime
+) -> Iterator[dict[str, Any]]:
+    """Yield the items without those that cannot be set, which are told instead."""
+    try:
+        _set(head, items, fonts, made_at=made_at)
+    except _NEVER_HELD:
+        raise
+    except BaseException:  # noqa: BLE001 -- as above
+        if len(items) == 1:
+            yield {"form": "event", "time": items[0].get("time", ""), "text": _NOT_SET}
+            return
+        half = len(items) // 2
+        yield from _settable(head, items[:half], fonts, made_at=made_at)
+        yield from _settable(head, items[half:], fonts, made_at=made_at)
+    else:
+        yield from items
 
 
 @cache

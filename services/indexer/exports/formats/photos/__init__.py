@@ -2,8 +2,8 @@
 
 - ``photos/2021/2021-06/IMG_0001.HEIC``: originals, edits, films of Live Photos, under their own
   names, which no two photos of an export share;
-- ``….HEIC.xmp`` beside each: what Immich, digiKam, darktable, PhotoPrism, Lightroom and osxphotos
-  read: dates with their offset, place, title, caption, keywords, people, albums as keywords;
+- ``….HEIC.xmp`` beside each: what Immich, digiKam, darktable, PhotoPrism and osxphotos read: dates
+  with their offset, place, title, caption, keywords, people, albums as keywords;
 - ``Albums/….csv`` and ``Photo Details.csv``: the form of Apple's own data export, from which
   ``immich-go upload from-icloud`` makes albums; and ``albums.json`` with all of it.
 """

@@ -49,7 +49,9 @@ class Albums:
     def add(self, artifact: Artifact, payload: PhotoPayload, paths: Sequence[str]) -> None:
         """Note a photo whose files are at *paths*: those without any are in no album."""
         for path in paths:
-            self._details.append(_details(artifact, payload, path))
+            if payload.taken_at or artifact.occurred_at:
+                # One line without a date, and nobody reads any of them.
+                self._details.append(_details(artifact, payload, path))
             photo = _Photo(path, taken_at(artifact, payload))
             for album in payload.albums:
                 self._album(artifact.device, album).photos.append(photo)
