@@ -10,8 +10,8 @@ from PIL import Image
 
 from services.indexer.exports.formats import pdf
 from services.indexer.exports.formats.pdf import FORMAT as PDF
+from services.indexer.exports.formats.pdf.document import MOST_CHARACTERS, Document
 from services.indexer.exports.formats.pdf.fonts import Fonts
-from services.indexer.exports.formats.pdf.setting import MOST_CHARACTERS, Document
 from services.indexer.exports.formats.protocol import Item
 from services.indexer.kinds.message.payload import Edit, Event, Reaction
 from services.indexer.kinds.note.payload import NotePayload

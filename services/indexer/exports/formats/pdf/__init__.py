@@ -13,9 +13,9 @@ from services.indexer.exports.formats.protocol import About, Format, Group, Item
 from shared.member_names import name_part
 
 if TYPE_CHECKING:
+    from services.indexer.exports.formats.pdf.document import Document
     from services.indexer.exports.formats.pdf.fonts import Fonts
     from services.indexer.exports.formats.pdf.pictures import Pictures
-    from services.indexer.exports.formats.pdf.setting import Document
 
 #: Bounds of one document: some hundred pages, some hundred megabytes while it is set.
 MOST_ITEMS = 2000
@@ -79,7 +79,7 @@ class Pdf(Format):
         """Nothing is about all of them."""
 
     def _begin(self) -> None:
-        from services.indexer.exports.formats.pdf.setting import Document
+        from services.indexer.exports.formats.pdf.document import Document
 
         assert self._fonts is not None
         assert self._pictures is not None
