@@ -20,7 +20,7 @@ from shared.contracts.indexer import Artifact
 
 
 def told_of_whatsapp(artifact: Artifact, names: Names) -> Told:
-    """Return what a message, a call, an event or a chat says. Raises for payloads of other kinds."""
+    """Return what a message, a call or an event says. Raises for payloads of other kinds."""
     payload = msgspec.convert(artifact.payload, WhatsAppPayload)
     if payload.chat is not None or payload.event is not None:
         return Told(event=_whatsapp_event(artifact, payload, names))
