@@ -17,6 +17,7 @@ from tests.bench import (
     events,
     figures,
     huge_file,
+    kinds,
     many_files,
     reading,
     report,
@@ -30,12 +31,14 @@ from tests.bench import (
     vault,
 )
 from tests.bench.figures import Section
+from tests.bench.kinds_peers import Programs
 
 #: What a part is measured at: in a few minutes, and in full.
 _SIZES = {
     "messages": (100_000, 1_000_000),
     "rows": (200_000, 5_000_000),
     "files": (100_000, 500_000),
+    "kinds": (10_000, 100_000),
     "together": (20_000, 100_000),
     "stream": (512, 1024),
     "huge": (0, 5 * 1000**3 // 16 * 16),
@@ -47,7 +50,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--full", action="store_true", help="the sizes that the goals name")
     parser.add_argument("--messages", type=int, help="messages on the phone that is indexed")
-    parser.add_argument("--rows", type=int, help="artifacts in the vault that is only searched")
+    parser.add_argument("--rows", type=int, help="artifacts to search, or of each kind")
+    parser.add_argument("--kind", action="append", metavar="KIND", help="of part kinds, only this")
+    parser.add_argument("--ileapp", metavar="COMMAND", help="what starts iLEAPP, a peer")
+    parser.add_argument("--whatsapp-exporter", metavar="COMMAND", help="and its like of WhatsApp")
     parser.add_argument("--curve", action="store_true", help="how costs grow; part of --full")
     parser.add_argument("--big", action="store_true", help="stream 5 GB; part of --full")
     parser.add_argument("--report", type=Path, default=Path("reports"), metavar="FOLDER")
@@ -55,9 +61,11 @@ def main() -> None:
     options = parser.parse_args()
     size = {name: sizes[options.full] for name, sizes in _SIZES.items()}
     size["messages"] = options.messages or size["messages"]
-    size["rows"] = options.rows or size["rows"]
+    if options.rows:
+        size["rows"] = size["kinds"] = options.rows
     if options.big:
         size["huge"] = _SIZES["huge"][1]
+    programs = Programs(ileapp=options.ileapp, whatsapp_exporter=options.whatsapp_exporter)
     facts = figures.machine()
     measured: dict[str, Section] = {}
     with tempfile.TemporaryDirectory(prefix="ks-bench-") as name:
@@ -65,6 +73,7 @@ def main() -> None:
         # Services run as somebody else where there is a somebody else.
         folder.chmod(0o711)
         parts = _parts(folder, size)
+        parts["kinds"] = lambda: kinds.measure(size["kinds"], programs, options.kind)
         # Measured where it is asked for: a default run is to be short.
         if not (options.full or options.rows or "search" in options.only):
             del parts["search"]
