@@ -22,9 +22,11 @@ from uuid import uuid4
 from msgspec import Struct
 
 from services.discovery.errors import Stopped
+from shared.ios_backup.entry_shapes import ShapeReader
 from shared.ios_backup.errors import DamagedManifest
-from shared.ios_backup.manifest_entry import MAX_ARCHIVE_BYTES, EntryFacts, read_archive
-from shared.ios_backup.manifest_mbdb import MAX_BYTES, read_record, read_rows
+from shared.ios_backup.manifest_entry import MAX_ARCHIVE_BYTES
+from shared.ios_backup.manifest_mbdb import MAX_BYTES, read_rows, record_sizes
+from shared.ios_backup.manifest_sizes import SizesOf
 from shared.ios_backup.manifest_staging import stage_manifest
 from shared.ios_backup.safe_files import FILE_ID, open_within, read_within
 from shared.scratch import Scratch
@@ -40,15 +42,13 @@ _LONGEST_VALUE_BYTES = 16 * 1024 * 1024
 #: Entries are 400 bytes to 3 KB; a longer one is a file like any other.
 _ARCHIVE = f"case when length(file) <= {MAX_ARCHIVE_BYTES} then file end"
 
-FactsOf = Callable[[bytes], EntryFacts]
-
 
 class _Manifest(Struct, frozen=True):
     """The files that a manifest lists; both are walked from the beginning whenever called."""
 
     names: Callable[[], Iterable[object]]
     entries: Callable[[], Iterable[tuple[object, object]]]
-    facts_of: FactsOf
+    sizes_of: SizesOf
 
 
 class MissingBlobs(Struct, frozen=True, kw_only=True):
@@ -105,7 +105,7 @@ def _opened(
             entries=lambda: (
                 (name.encode(), record) for name, flags, record in read_rows(content) if flags == 1
             ),
-            facts_of=read_record,
+            sizes_of=record_sizes,
         )
         return
     try:
@@ -119,7 +119,7 @@ def _opened(
             yield _Manifest(
                 names=lambda: (row[0] for row in connection.execute(f"select fileID {rows}")),
                 entries=lambda: connection.execute(f"select fileID, {_ARCHIVE} {rows}"),
-                facts_of=read_archive,
+                sizes_of=ShapeReader().sizes,
             )
     # Unicode: SQLite's complaint may quote a schema that is no UTF-8, which Python refuses.
     except (sqlite3.Error, UnicodeError, OverflowError) as error:
@@ -202,11 +202,7 @@ def _drop_empty(
         if FILE_ID.fullmatch(name) is None:
             continue
         file_id = bytes.fromhex(name)
-        if (
-            file_id in missing
-            and isinstance(archive, bytes)
-            and manifest.facts_of(archive).size_bytes == 0
-        ):
+        if file_id in missing and isinstance(archive, bytes) and manifest.sizes_of(archive)[0] == 0:
             missing.discard(file_id)
 
 
