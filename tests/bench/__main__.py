@@ -22,6 +22,7 @@ from tests.bench import (
     reading,
     report,
     resting,
+    revisions,
     scanning,
     searching,
     serving,
@@ -40,6 +41,7 @@ _SIZES = {
     "files": (100_000, 500_000),
     "kinds": (10_000, 100_000),
     "together": (20_000, 100_000),
+    "revisions": (100_000, 1_000_000),
     "stream": (512, 1024),
     "huge": (0, 5 * 1000**3 // 16 * 16),
 }
@@ -120,6 +122,7 @@ def _parts(folder: Path, size: dict[str, int]) -> dict[str, Callable[[], Section
         "together": lambda: Section(
             title="Everything at once", figures=together.measure(folder, size["together"])
         ),
+        "revisions": lambda: revisions.measure(size["revisions"]),
         "search": lambda: Section(
             title=f"A vault of {size['rows']:,} artifacts", figures=searching.measure(size["rows"])
         ),
