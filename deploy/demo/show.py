@@ -6,9 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.demo.everything import whole_phone
-from deploy.demo.family.phones import mint_phones
-from deploy.demo.phone import SECOND_UDID
+from deploy.demo.family.phones import mint_phones, mint_tablet
 
 #: The demo's content is no secret.
 PASSPHRASE = "demo"  # noqa: S105
@@ -27,9 +25,7 @@ def main() -> None:
         sys.stdout.write("Making eight years of a family's phones, which takes some seconds ...\n")
         sys.stdout.flush()
         mint_phones(unfinished, passphrase=PASSPHRASE)
-        whole_phone(
-            unfinished, udid=SECOND_UDID, device_name="Family iPad", product_type="iPad13,18"
-        )
+        mint_tablet(unfinished)
         unfinished.rename(phones)
     # For rules, which index what they find without asking anybody.
     secret = data / "passphrase"

@@ -8,6 +8,8 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
+from deploy.demo import bookmarks, calendar_events, open_tabs, places, reminders
+from deploy.demo import notes as notes_of_summer
 from deploy.demo.container import PhoneFile, mint_backup
 from deploy.demo.family import (
     calendars,
@@ -21,6 +23,7 @@ from deploy.demo.family import (
     whatsapp,
 )
 from deploy.demo.family.life import REVISIONS, Revision
+from deploy.demo.phone import SECOND_UDID, demo_phone
 
 _WRITERS: tuple[Callable[[Revision], list[PhoneFile]], ...] = (
     device.files_of, messages.files_of, whatsapp.files_of, photos.files_of, calls.files_of,
@@ -46,6 +49,21 @@ def mint_phones(
     with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as processes:
         done = processes.map(partial(_mint, root, passphrase), largest)
         return sorted(done)
+
+
+def mint_tablet(root: Path) -> Path:
+    """Write the plain backup of the family's tablet, which shares what is in iCloud; return where.
+
+    No conversations: the tablet is everybody's.
+    """
+    shared = (bookmarks, calendar_events, notes_of_summer, open_tabs, places, reminders)
+    return demo_phone(
+        root,
+        udid=SECOND_UDID,
+        device_name="Family iPad",
+        product_type="iPad13,18",
+        files=[file for module in shared for file in module.demo_files(later=False)],
+    ).path
 
 
 def _mint(root: Path, passphrase: str, revision: Revision) -> Path:

@@ -127,7 +127,7 @@ def _bookmarks(revision: Revision) -> BookmarksDatabase:
 
 def _tabs(revision: Revision) -> list[PhoneFile]:
     today = revision.at.date()
-    opened = [visit for back in range(12, 0, -1) for visit in _visits_on(today - back * DAY)][-25:]
+    opened = [visit for back in range(12, 0, -1) for visit in _visits_on(today - back * DAY)][-8:]
     if revision.at >= FIRST_RUN:
         later = revision.at >= LATER_RUN
         tabs, path = demo_tabs(later=later), f"{FOLDER}/SafariTabs.db"

@@ -13,7 +13,7 @@ _COLUMNS = [
     ("ID", "left", "whole"),
     ("NAME", "left", "cut"),
     ("STATE", "left", "whole"),
-    ("LOCK", "left", "whole"),
+    ("ENCRYPTED", "left", "whole"),
     ("LAST BACKUP", "left", "whole"),
     ("SIZE", "right", "whole"),
     ("INDEX", "left", "whole"),
