@@ -12,6 +12,8 @@ create table removal (
     primary key (device, kind, key, removed_at)
 );
 create index removal_moment on removal (device, kind, removed_at);
+-- Few, and looked for among all that is there.
+create index removal_offloaded on removal (key) where cause = 'offloaded';
 
 -- By which rules the end of what had gone by then was looked into (0: not yet); and the oldest thing
 -- that the phone held, of kinds that phones do not keep for ever.
