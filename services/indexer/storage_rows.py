@@ -76,8 +76,8 @@ REMOVED_AT = """(a.removed_at <= {at} and not exists (
 #: Where it stands why an artifact ``a`` went.
 _REMOVAL = """from removal g where g.device = a.device and g.kind = a.kind and g.key = a.key
     and g.removed_at = a.removed_at"""
-#: A file of it was there in an earlier version, and this one has not all of its files. By keys first:
-#: otherwise all that is there is read to find that none of it was offloaded.
+#: A file of it was there in an earlier version, and this one has not all of its files. By keys
+#: first: otherwise all that is there is read to find that none of it was offloaded.
 _OFFLOADED = """(a.key = any(array(select o.key from removal o where o.cause = 'offloaded'))
     and a.attachments::text like '%"present":false%' and exists (
         select 1 from removal g where g.device = a.device and g.kind = a.kind and g.key = a.key
