@@ -18,6 +18,7 @@ from services.indexer.cursors import read_id
 from services.indexer.exports.request import kinds_of
 from services.indexer.kinds import PARSERS
 from services.indexer.storage_artifacts import utc
+from services.indexer.storage_members import MEMBER_KINDS
 from services.indexer.storage_people_pages import handles_of
 from services.indexer.storage_rows import (
     ARTIFACT_COLUMNS,
@@ -182,8 +183,42 @@ class Selection:
         where.see(query.removed, self._moments[device])
         return where
 
+    async def _members(self, thread_id: int) -> list[Part] | None:
+        """Return what is listed in a thread of members; None for a thread of any other kind."""
+        thread = await self._connection.fetchrow(
+            "select device, kind from thread where id = $1", thread_id
+        )
+        if thread is None or thread["kind"] not in MEMBER_KINDS:
+            return None
+        if thread["device"] not in self._moments or not self._is_asked(**thread):
+            return []
+        where = await self._conditions(thread["device"])
+        where.add("m.thread_id = {thread}", thread=thread_id)
+        rows = await self._connection.fetch(
+            "select a.id from thread_member m join artifact a on a.id = m.artifact_id"  # noqa: S608 -- parameters only
+            f" where {where} order by a.sort_at, a.id",
+            *where.parameters,
+        )
+        ids = array("q", (row["id"] for row in rows))
+        part = Part(
+            kind=thread["kind"],
+            device=thread["device"],
+            thread_id=thread_id,
+            total=len(ids),
+            ids=ids,
+        )
+        return [part] if ids else []
+
+    def _is_asked(self, device: str, kind: str) -> bool:
+        kinds = kinds_of(self._query)
+        return self._query.device in (None, device) and (kinds is None or kind in kinds)
+
     async def _fitting(self) -> list[Part]:
         query = self._query
+        if query.thread is not None:
+            members = await self._members(read_id(query.thread, "thread"))
+            if members is not None:
+                return members
         parts: list[Part] = []
         for device in self._moments if query.device is None else [query.device]:
             if device not in self._moments:

@@ -96,7 +96,7 @@ class ExportStore:
             raise _no_folder()
         path = self._folder / uuid4().hex
         writer = await asyncio.to_thread(SealedWriter, path)
-        writing = _Writing(writer, check=self._check)
+        writing = _Writing(writer, check=self._check_size, look=self._look_for_room)
         self._writing[export_id] = writing
         try:
             yield writing
@@ -150,12 +150,15 @@ class ExportStore:
     async def _remove_asked(self, export_id: str) -> Done:
         return Done(changed=await self.remove(export_id))
 
-    def _check(self, folder: Path) -> None:
-        """Raise the 507 problem when there is no room for more; in a thread."""
+    def _check_size(self, more: int) -> None:
+        """Raise the 507 problem when all exports together would have too much."""
         held = sum(kept.file.size_bytes for kept in list(self._kept.values()))
         held += sum(writing.size_bytes for writing in list(self._writing.values()))
-        if held > self._limits.most_bytes:
+        if held + more > self._limits.most_bytes:
             raise _too_large(self._limits.most_bytes)
+
+    def _look_for_room(self, folder: Path) -> None:
+        """Raise the 507 problem when the disk is about to be full; in a thread."""
         if shutil.disk_usage(folder).free < self._limits.spare_bytes:
             raise no_room()
 
@@ -163,10 +166,17 @@ class ExportStore:
 class _Writing:
     """An export that is being written. One task at a time."""
 
-    def __init__(self, writer: SealedWriter, *, check: Callable[[Path], None]) -> None:
+    def __init__(
+        self,
+        writer: SealedWriter,
+        *,
+        check: Callable[[int], None],
+        look: Callable[[Path], None],
+    ) -> None:
         self.is_finished = False
         self._writer = writer
         self._check = check
+        self._look = look
         self._looked_at = -_LOOK_BYTES
 
     @property
@@ -176,6 +186,7 @@ class _Writing:
 
     async def write(self, data: bytes) -> None:
         """Append *data*. Raises the 507 problem when there is no room."""
+        self._check(len(data))
         await asyncio.to_thread(self._write, data)
 
     async def finish(self) -> SealedFile:
@@ -187,7 +198,7 @@ class _Writing:
     def _write(self, data: bytes) -> None:
         if self._writer.size_bytes + len(data) - self._looked_at >= _LOOK_BYTES:
             self._looked_at = self._writer.size_bytes
-            self._check(self._writer.path.parent)
+            self._look(self._writer.path.parent)
         self._writer.write(data)
 
 

@@ -100,14 +100,14 @@ def _told(
     payload: Mapping[str, Any], columns: tuple[tuple[str, ...], ...]
 ) -> tuple[list[str], dict[str, Any]]:
     """Return a cell per column, and what has none."""
-    told = [_safe(_text(_at(payload, path))) for path in columns]
+    told = [_cell(_at(payload, path)) for path in columns]
     known = {path[0] for path in columns}
     return told, {name: value for name, value in payload.items() if name not in known}
 
 
 def _at(fields: Any, path: tuple[str, ...]) -> Any:
     for name in path:
-        if not isinstance(fields, Mapping):
+        if not isinstance(fields, dict):
             return None
         fields = fields.get(name)
     return fields
@@ -151,9 +151,12 @@ def _utc(moment: dt.datetime | None) -> str:
     return moment.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def _cell(value: Any) -> str:
+    # Most fields say nothing.
+    return "" if value is None or value in ("", [], {}) else _safe(_text(value))
+
+
 def _text(value: Any) -> str:
-    if value is None or value in ([], {}):
-        return ""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -163,6 +166,8 @@ def _text(value: Any) -> str:
 
 def _safe(text: str) -> str:
     """Return a cell that is text in every spreadsheet; numbers may stay numbers."""
+    if not text or (text.isalnum() and len(text) <= _MOST_CELL):
+        return text
     text = clean(text)
     if len(text) > _MOST_CELL:
         text = text[: _MOST_CELL - 1] + "\u2026"

@@ -31,7 +31,7 @@ _TOLD_BY_EXTRAS = ("location", "contact", "poll", "call")
 #: Files that are no piece of the message by themselves.
 _BESIDE = ("preview", "hidden", "live_photo")
 #: Messages that can be answered by later ones, with what is quoted of them.
-_MOST_KNOWN = 20_000
+_MOST_KNOWN = 5_000
 #: Bubbles that follow each other so soon stand closer together.
 _CLOSE = dt.timedelta(minutes=5)
 #: Nothing but one to three emoji is shown large.
