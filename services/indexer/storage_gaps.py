@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from services.indexer import gaps
 from services.indexer.gaps import Coverage, covered_since, find_gaps
 from services.indexer.storage_lineage_view import devices_meant
 from shared.contracts.gaps import DeviceGaps, Gap, KindGaps, ListGaps
@@ -34,8 +36,31 @@ async def list_gaps(
     """Return the gaps of a device, kind by kind."""
     devices = await devices_meant(connection, request.device, lineage=request.lineage)
     assert devices is not None
-    rows = await connection.fetch(_REVISIONS, devices, request.kind)
-    coverages = [
+    coverages = await _coverages(connection, devices, request.kind)
+    found: defaultdict[str, list[Gap]] = defaultdict(list)
+    for gap in find_gaps(coverages, with_survivors=request.survivors):
+        found[gap.kind].append(_shown(gap))
+    by_kind: defaultdict[str, list[Coverage]] = defaultdict(list)
+    for coverage in coverages:
+        by_kind[coverage.kind].append(coverage)
+    return msgspec.json.encode(
+        DeviceGaps(
+            devices=[Udid(device) for device in devices],
+            kinds=[_of_kind(kind, spans, found[kind]) for kind, spans in by_kind.items()],
+        )
+    )
+
+
+async def gaps_of_kind(connection: Connection, devices: Sequence[str], kind: str) -> list[Gap]:
+    """Return the times of which no backup of some devices tells anything of a kind."""
+    return [_shown(gap) for gap in find_gaps(await _coverages(connection, devices, kind))]
+
+
+async def _coverages(
+    connection: Connection, devices: Sequence[str], kind: str | None
+) -> list[Coverage]:
+    rows = await connection.fetch(_REVISIONS, list(devices), kind)
+    return [
         Coverage(
             row["kind"],
             covered_since(
@@ -48,25 +73,17 @@ async def list_gaps(
         )
         for row in rows
     ]
-    gaps: defaultdict[str, list[Gap]] = defaultdict(list)
-    for gap in find_gaps(coverages, with_survivors=request.survivors):
-        gaps[gap.kind].append(Gap(from_at=gap.since, to_at=gap.until, holds=gap.holds))
-    by_kind: defaultdict[str, list[Coverage]] = defaultdict(list)
-    for coverage in coverages:
-        by_kind[coverage.kind].append(coverage)
-    return msgspec.json.encode(
-        DeviceGaps(
-            devices=[Udid(device) for device in devices],
-            kinds=[_of_kind(kind, spans, gaps[kind]) for kind, spans in by_kind.items()],
-        )
-    )
 
 
-def _of_kind(kind: str, spans: list[Coverage], gaps: list[Gap]) -> KindGaps:
+def _shown(gap: gaps.Gap) -> Gap:
+    return Gap(from_at=gap.since, to_at=gap.until, holds=gap.holds)
+
+
+def _of_kind(kind: str, spans: list[Coverage], found: list[Gap]) -> KindGaps:
     begins = [span.since for span in spans]
     return KindGaps(
         kind=kind,
         covered_from=None if None in begins else min(one for one in begins if one is not None),
         covered_to=max(span.taken_at for span in spans),
-        gaps=gaps,
+        gaps=found,
     )

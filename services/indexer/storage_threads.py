@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from services.indexer.cursors import (
     TimePlace,
@@ -15,6 +15,7 @@ from services.indexer.cursors import (
 )
 from services.indexer.folding import fold
 from services.indexer.pages import Cut, assemble, fit, shorten_artifact
+from services.indexer.storage_gaps import gaps_of_kind
 from services.indexer.storage_lineage_view import devices_meant
 from services.indexer.storage_members import MEMBER_KINDS
 from services.indexer.storage_people_pages import handles_of
@@ -37,6 +38,7 @@ from shared.contracts.problems import bad_request, not_found
 
 if TYPE_CHECKING:
     from services.indexer.storage_rows import Connection, Row
+    from shared.contracts.gaps import Gap
 
 _MOST_QUESTION_CHARACTERS = 1000
 
@@ -91,11 +93,13 @@ async def list_thread_artifacts(
 ) -> bytes:
     """Return artifacts of one thread, ascending in time, with cursors both ways."""
     thread_id = read_id(request.thread_id, "thread")
-    shards, has_members = await _shards(connection, thread_id)
+    place = await _place(connection, thread_id)
     limit = read_limit(request.limit)
     stitched = await find_stitched(connection, thread_id) if request.lineage else None
     view: _View | StitchedView = (
-        (_MembersView if has_members else _View)(connection, thread_id, shards, request)
+        (_MembersView if place.kind in MEMBER_KINDS else _View)(
+            connection, thread_id, place.shards, request
+        )
         if stitched is None
         else StitchedView(connection, stitched, request)
     )
@@ -133,26 +137,62 @@ async def list_thread_artifacts(
         has_next = has_next or cut.count < len(rows)
         rows, parts = rows[: cut.count], cut.parts
     position = await view.position(rows[0]) if rows else None
+    devices = await devices_meant(connection, place.device, lineage=request.lineage)
+    gaps = await gaps_of_kind(connection, devices or [place.device], place.kind)
+    if gaps:
+        gaps = await _gaps_around(view, rows, gaps, is_first=not position, has_next=has_next)
     return assemble(
         parts,
         {
             "next_cursor": _cursor(rows[-1], backward=False) if has_next else None,
             "previous_cursor": _cursor(rows[0], backward=True) if position else None,
             "position": position,
+            "gaps": gaps,
         },
     )
 
 
-async def _shards(connection: Connection, thread_id: int) -> tuple[list[int], bool]:
-    """Return the tables that may hold a thread's artifacts, and whether it is a list of members.
+async def _gaps_around(
+    view: _View | StitchedView,
+    rows: list[Row],
+    gaps: list[Gap],
+    *,
+    is_first: bool,
+    has_next: bool,
+) -> list[Gap]:
+    """Return those *gaps* that lie on a page, or between it and the next one."""
+    if not rows:
+        return []
+    since = None if is_first else rows[0]["sort_at"]
+    until = None
+    if has_next:
+        after = place_of(rows[-1]["sort_at"], rows[-1]["id"] + 1)
+        following = await view.fetch(after, backward=False, limit=1)
+        until = following[0]["sort_at"] if following else None
+    return [
+        gap
+        for gap in gaps
+        if (since is None or gap.to_at > since) and (until is None or gap.from_at < until)
+    ]
 
-    Raises 404 when there is no thread.
+
+class _Place(NamedTuple):
+    """Whose thread it is, and in which tables its artifacts may lie."""
+
+    device: str
+    kind: str
+    shards: list[int]
+
+
+async def _place(connection: Connection, thread_id: int) -> _Place:
+    """Return where a thread is. Raises 404 when there is none.
 
     From here on every statement is planned for its values. A plan for any thread at all takes a
     table of one long thread for all of that thread, and reads it by time to find any other.
     """
     rows = await connection.fetch(
-        "select s.shard, t.kind, set_config('plan_cache_mode', 'force_custom_plan', false)"
+        "select s.shard, t.device, t.kind,"
+        " set_config('plan_cache_mode', 'force_custom_plan', false)"
         " from thread t join artifact_shard s on s.state = 'attached'"
         " and coalesce(s.device, t.device) = t.device and coalesce(s.kind, t.kind) = t.kind"
         " where t.id = $1 order by s.shard",
@@ -160,7 +200,7 @@ async def _shards(connection: Connection, thread_id: int) -> tuple[list[int], bo
     )
     if not rows:
         raise not_found("thread")
-    return [row["shard"] for row in rows], rows[0]["kind"] in MEMBER_KINDS
+    return _Place(rows[0]["device"], rows[0]["kind"], [row["shard"] for row in rows])
 
 
 _FIRST = dt.datetime(1, 1, 1, tzinfo=dt.UTC)

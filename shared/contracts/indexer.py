@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from shared.contracts.discovery import IndexState
+from shared.contracts.gaps import Gap
 from shared.contracts.identifiers import (
     ArtifactId,
     BackupId,
@@ -100,6 +101,8 @@ class ArtifactPage(msgspec.Struct, frozen=True, kw_only=True):
     previous_cursor: str | None
     #: Position of the first item in the thread, counted from its beginning.
     position: int | None = None
+    #: Of a thread: times of which no backup tells, from the first item up to that of the next page.
+    gaps: list[Gap] = []
 
 
 class SnippetPart(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
