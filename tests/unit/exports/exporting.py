@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,9 @@ def export(
         media: dict[tuple[str, int], Media] = {}
         for (key, n), content in (files or {}).items():
             for found in (a for a in artifacts if a.key == key):
-                place = format_.place(one, found, n, len(content))
+                place = None
+                with suppress(Exception):
+                    place = format_.place(one, found, n, len(content))
                 if place is not None:
                     with output.member(place.path, modified_at=place.modified_at) as sink:
                         sink.write(content)
@@ -120,7 +123,9 @@ def export(
                 contents={
                     n: content
                     for (key, n), content in (files or {}).items()
-                    if key == found.key and _is_embedded(made_by, found.attachments[n])
+                    if key == found.key
+                    and n < len(found.attachments)
+                    and _is_embedded(made_by, found.attachments[n])
                 },
             )
             try:

@@ -167,6 +167,12 @@ def test_nothing_that_people_wrote_is_markup() -> None:
     assert text.count(" ".join(written.split())) >= 2
 
 
+def test_heaps_of_marks_on_a_letter_are_counted_not_drawn() -> None:
+    text = shown(message(1, "a" + "\u0301" * 500), message(2, "tiếng Việt, e\u0301\u0323"))
+    assert "[and 484 marks]" in text
+    assert "[and" not in text.partition("tiếng")[2]
+
+
 def test_marks_that_force_directions_are_told() -> None:
     text = shown(message(1, "invoice \u202etxt.exe\u202c"), title="x\u202ey")
     assert "invoice [U+202E]txt.exe" in text

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-import unicodedata
 from typing import Any
 
 from services.indexer.exports.formats.cleaning import one_line
@@ -16,6 +14,14 @@ from services.indexer.exports.formats.pdf.pictures import (
     Pictures,
 )
 from services.indexer.exports.formats.pdf.setting import set_document
+from services.indexer.exports.formats.pdf.wording import (
+    breakable,
+    cleared,
+    is_turned,
+    long_day,
+    period,
+    size_of,
+)
 from services.indexer.exports.formats.protocol import About, Group, Item
 from services.indexer.exports.formats.told import Told, names_of, told
 from shared.contracts.indexer import Artifact, Attachment
@@ -23,18 +29,9 @@ from shared.contracts.indexer import Artifact, Attachment
 #: Longer texts are cut: no page was made for them, and other formats have the whole.
 MOST_CHARACTERS = 50_000
 _MOST_NAMED = 30
-#: Words that no line holds: addresses of pages, and what has no spaces at all. They are told where
-#: they may break.
-_LONG_WORDS = re.compile(r"[\x21-\x7e]{40,}|\S{200,}")
-_PIECES = re.compile(r".{1,24}")
-_BREAK = "\u200b"
 #: Around names, whose direction must not reach beyond them.
 _APART = "\u2068{}\u2069"
 _CONVERSATIONS = frozenset({"message", "whatsapp"})
-_TURNED = frozenset({"R", "AL"})
-_STRONG = _TURNED | {"L"}
-#: Marks that force a direction upon letters: what is read would not be what was written.
-_FORCED = {ord("\u202d"): "[U+202D]", ord("\u202e"): "[U+202E]"}
 
 
 class Document:
@@ -73,7 +70,7 @@ class Document:
         if there is not None and there.date() != self._day:
             self._day = there.date()
             self._first = self._first or self._day
-            self._items.append({"form": "day", "text": _long_day(self._day)})
+            self._items.append({"form": "day", "text": long_day(self._day)})
             self._before = ()
         # Bubbles of one person in a row stand close, and the name only over the first.
         before = (shown["form"], shown.get("me"), shown.get("who"))
@@ -153,9 +150,9 @@ class Document:
             more = len(group.thread.participants) - len(named)
             lines.append(f"With {', '.join(named)}" + (f" and {more} more" if more else ""))
         things = f"{self.count:,} {'item' if self.count == 1 else 'items'} of {kind}"
-        period = "" if self.days is None else _period(*self.days)
+        span = "" if self.days is None else period(*self.days)
         part = "" if is_only else f", part {self._part}"
-        lines.append(f"{things}{part}{period}")
+        lines.append(f"{things}{part}{span}")
         hashes = "SHA256SUMS beside this document has its SHA-256."
         source = [_source(group), f"Times are those of {about.time_zone}. {hashes}"]
         missing = self._fonts.missing - self._missing_before
@@ -169,7 +166,7 @@ class Document:
             "title": title,
             "running": f"{title}{part}",
             # In one line each already: their names keep the marks that hold them apart.
-            "lines": [self._fonts.shown(one) for one in lines],
+            "lines": [self._fonts.shown(cleared(one)) for one in lines],
             "source": [self._line(one, most=4000) for one in source],
         }
 
@@ -185,22 +182,18 @@ class Document:
         kept = text
         if len(text) > MOST_CHARACTERS:
             kept = f"{text[:MOST_CHARACTERS]}\u2026\n[cut: it has {len(text):,} characters]"
-        shown = _breakable(self._fonts.shown(kept.translate(_FORCED)))
+        shown = breakable(self._fonts.shown(cleared(kept)))
         self.characters += len(shown)
-        return {"text": shown, "rtl": _is_turned(kept)}
+        return {"text": shown, "rtl": is_turned(kept)}
 
     def _line(self, text: str | None, *, most: int = 400) -> str:
-        return self._fonts.shown(one_line(text, most=most))
+        return self._fonts.shown(cleared(one_line(text, most=most)))
 
     def _moment(self, at: dt.datetime) -> str:
         return f"{at.astimezone(self._about.zone):%Y-%m-%d %H:%M}"
 
     def _clock(self, at: dt.datetime) -> str:
         return f"{at.astimezone(self._about.zone):%H:%M}"
-
-
-def _breakable(text: str) -> str:
-    return _LONG_WORDS.sub(lambda found: _BREAK.join(_PIECES.findall(found[0])), text)
 
 
 def _look(artifact: Artifact) -> str:
@@ -217,20 +210,13 @@ def _is_picture(attachment: Attachment) -> bool:
 def _about(item: Item, attachment: Attachment) -> str:
     said = [attachment.media_type or "unknown type"]
     if attachment.size_bytes is not None:
-        said.append(_size(attachment.size_bytes))
+        said.append(size_of(attachment.size_bytes))
     media = item.media.get(attachment.n)
     if media is not None and media.path is not None:
         said.append(media.path)
     elif reason := (media.reason if media is not None else None) or attachment.reason:
         said.append(reason)
     return " \u00b7 ".join(said)
-
-
-def _size(size: int) -> str:
-    for unit, one in (("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10)):
-        if size >= one:
-            return f"{size / one:.1f} {unit}"
-    return f"{size} bytes"
 
 
 def _source(group: Group) -> str:
@@ -240,24 +226,3 @@ def _source(group: Group) -> str:
     taken = "" if device.taken_at is None else f", backup of {device.taken_at:%Y-%m-%d %H:%M} UTC"
     revision = "" if device.revision is None else f", revision {device.revision}"
     return f"From {named}{model}, {device.udid}{taken}{revision}."
-
-
-def _period(first: dt.date, last: dt.date) -> str:
-    return f", {_short(first)}" + ("" if first == last else f" to {_short(last)}")
-
-
-def _short(day: dt.date) -> str:
-    return f"{day.day} {day:%B} {day.year}"
-
-
-def _long_day(day: dt.date) -> str:
-    return f"{day:%A}, {_short(day)}"
-
-
-def _is_turned(text: str) -> bool:
-    """Return whether a text runs from right to left: its first letter that has a direction."""
-    for character in text[:500]:
-        direction = unicodedata.bidirectional(character)
-        if direction in _STRONG:
-            return direction in _TURNED
-    return False
