@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from services.indexer.memory import FINGERPRINT_BYTES, timeline_number
 from services.indexer.sql import statement
 from services.indexer.staging import StagedThread
-from services.indexer.storage_counts import count_moment
 from services.indexer.storage_lineage import begin_change, end_change, note_written
 from services.indexer.storage_memory import add_groups
 from services.indexer.storage_merge import make_tables, name_threads, use_threads
+from services.indexer.storage_newest import before_changes, count_changes
 from services.indexer.storage_timeline import Moment, record_kind
 from shared.contracts.indexer import KindReport
 
@@ -71,12 +71,13 @@ async def merge_difference(
         raise DoubtError
     await connection.execute("analyze gone, fresh")
     await note_written(connection, change)
+    before = await before_changes(connection, at, kind, None)
     await connection.execute(statement("merge", "close_gone"), at.taken_at, None)
     await connection.execute(statement("merge", "open_fresh"), *place, None)
     await use_threads(connection, at, kind, threads)
     await name_threads(connection, at, kind, threads)
     await record_kind(connection, at, report, parser_version, job_id)
     await add_groups(connection, at, kind, parser_version, groups)
-    counted = await count_moment(connection, at, report, None)
+    counted = await count_changes(connection, at, report, before)
     await end_change(connection, change, is_whole=False)
     return counted

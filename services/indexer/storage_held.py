@@ -18,6 +18,7 @@ from services.indexer.storage_counts import count_moment
 from services.indexer.storage_difference import DoubtError
 from services.indexer.storage_lineage import begin_change, end_change, note_written
 from services.indexer.storage_merge import make_tables, name_threads, use_threads
+from services.indexer.storage_newest import before_changes, count_changes
 from services.indexer.storage_timeline import Moment, find_following, record_kind
 from shared.contracts.indexer import KindReport
 
@@ -85,12 +86,16 @@ async def merge_held(
         if is_much:
             await connection.execute("set local enable_nestloop = on")
     await note_written(connection, change)
+    before = await before_changes(connection, at, kind, following)
     if staged or gone:
         await connection.execute(statement("merge", "close_gone"), at.taken_at, following)
         await connection.execute(statement("merge", "open_fresh"), *place, following)
     await use_threads(connection, at, kind, threads)
     await name_threads(connection, at, kind, threads)
     await record_kind(connection, at, report, parser_version, job_id)
-    counted = await count_moment(connection, at, report, following)
+    if following is None:
+        counted = await count_changes(connection, at, report, before)
+    else:
+        counted = await count_moment(connection, at, report, following)
     await end_change(connection, change, is_whole=False)
     return counted
