@@ -1,7 +1,8 @@
 """Fills a vault with artifacts of which the words are as frequent as words are.
 
-They take the way that a large first run takes, from rows on: tables loaded, indexed and attached.
-Only the phones are left out, which would be half of the time.
+They take the way that a first run takes, from rows on: of a large kind tables are loaded, indexed
+and attached, a small one is staged and merged. Only the phones and their parsers are left out,
+which would be half of the time.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import datetime as dt
 import itertools
 import multiprocessing
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 
@@ -30,8 +31,9 @@ from services.indexer.staging import (
     Threads,
     encode_row,
 )
-from services.indexer.storage_merge import count_first
+from services.indexer.storage_merge import count_first, fill_stage, merge_stage, open_stage
 from services.indexer.storage_shards import (
+    SMALL_BYTES,
     Pieces,
     ShardLoader,
     attach_shards,
@@ -43,6 +45,10 @@ from shared import postgres
 from shared.contracts.indexer import KindReport
 from shared.contracts.topology import SERVICES
 from shared.credentials import PostgresCredentials
+from tests.bench import mixture
+
+#: Messages only, or everything that phones hold.
+Mix = Literal["messages", "mixed"]
 
 #: Words that questions name, the most frequent first; they take every third rank.
 _NAMED = (
@@ -120,9 +126,9 @@ def _payload(*, is_me: bool) -> MessagePayload:
     )  # fmt: skip
 
 
-async def _rows(device: int, count: int, threads: Threads) -> AsyncIterator[bytes]:
+async def _rows(artifacts: Iterable[StagedArtifact], threads: Threads) -> AsyncIterator[bytes]:
     piece = bytearray()
-    for artifact in _artifacts(device, count):
+    for artifact in artifacts:
         piece += encode_row(artifact, threads)
         if len(piece) >= _PIECE_BYTES:
             yield bytes(piece)
@@ -131,41 +137,85 @@ async def _rows(device: int, count: int, threads: Threads) -> AsyncIterator[byte
     yield bytes(piece)
 
 
-async def _fill_device(credentials: PostgresCredentials, device: int, count: int) -> None:
-    async def connect() -> asyncpg.Connection[Any]:
-        return await postgres.connect(credentials, schema="indexer")
-
-    named = Threads(device=device_name(device), kind="message")
+async def _fill_device(credentials: PostgresCredentials, device: int, count: int, mix: Mix) -> None:
+    connection = await postgres.connect(credentials, schema="indexer")
     at = Moment(device=device_name(device), taken_at=_TAKEN_AT)
-    loader = ShardLoader(connect, at=at, kind="message")
-    numbers = await loader.load(Pieces(_rows(device, count, named)))
-    connection = await connect()
     async with connection.transaction():
         await record_revision(
             connection, device=at.device, digest=f"{device:040x}", taken_at=at.taken_at,
             backup_id=f"00000000-0000-4000-8000-{device:012x}",
         )  # fmt: skip
-        await attach_shards(connection, numbers)
-        await count_first(
-            connection,
-            at=at,
-            threads=[
-                StagedThread(
-                    key=key, title=None, is_group=False, participants=[key],
-                    services=["iMessage"], raw_keys=[],
-                )
-                for key in named.keys
-            ],
-            report=KindReport(kind="message", state="indexed", kept=count),
-            parser_version=1,
-            job_id=None,
-        )  # fmt: skip
+    if mix == "messages":
+        await _fill_kind(credentials, connection, at, "message", _artifacts(device, count), [])
+    else:
+        words, weights = _vocabulary()
+        for kind, number in mixture.counts(count).items():
+            if kind == "message":
+                found, described = _artifacts(device, number), []
+            else:
+                patterns = mixture.read_patterns(kind)
+                described = mixture.threads_of(patterns)
+                found = mixture.artifacts(
+                    kind, patterns.artifacts, device=device, count=number, words=words,
+                    weights=weights, first_us=_FIRST_US, span_us=_SPAN_US,
+                )  # fmt: skip
+            await _fill_kind(credentials, connection, at, kind, found, described)
     await connection.close()
 
 
-async def _fill_devices(credentials: PostgresCredentials, devices: range, count: int) -> None:
+async def _fill_kind(
+    credentials: PostgresCredentials,
+    connection: asyncpg.Connection[Any],
+    at: Moment,
+    kind: str,
+    artifacts: Iterator[StagedArtifact],
+    described: list[StagedThread],
+) -> None:
+    """Put *artifacts* into the vault as the indexer would; threads not *described* are guessed."""
+
+    async def connect() -> asyncpg.Connection[Any]:
+        return await postgres.connect(credentials, schema="indexer")
+
+    kept = 0
+
+    def counted() -> Iterator[StagedArtifact]:
+        nonlocal kept
+        for artifact in artifacts:
+            kept += 1
+            yield artifact
+
+    named = Threads(device=at.device, kind=kind)
+    pieces = Pieces(_rows(counted(), named))
+    is_large = await pieces.look_ahead(SMALL_BYTES)
+    if is_large:
+        numbers = await ShardLoader(connect, at=at, kind=kind).load(pieces)
+    async with connection.transaction():
+        if is_large:
+            await attach_shards(connection, numbers)
+        else:
+            await open_stage(connection)
+            await fill_stage(connection, pieces.portion())
+        await (count_first if is_large else merge_stage)(
+            connection,
+            at=at,
+            threads=described or [_conversation(key) for key in named.keys],
+            report=KindReport(kind=kind, state="indexed", kept=kept),
+            parser_version=1,
+            job_id=None,
+        )
+
+
+def _conversation(key: str) -> StagedThread:
+    return StagedThread(
+        key=key, title=None, is_group=False, participants=[key], services=["iMessage"], raw_keys=[]
+    )
+
+
+async def _fill_devices(
+    credentials: PostgresCredentials, devices: range, count: int, mix: Mix
+) -> None:
     for device in devices:
-        await _fill_device(credentials, device, count)
+        await _fill_device(credentials, device, count, mix)
 
 
 async def _index_parts(credentials: PostgresCredentials) -> None:
@@ -178,7 +228,7 @@ async def _index_parts(credentials: PostgresCredentials) -> None:
     await connection.close()
 
 
-async def _fill(data: Path, rows: int) -> None:
+async def _fill(data: Path, rows: int, mix: Mix) -> None:
     layout = Layout(data)
     layout.create()
     server = EmbeddedPostgres(layout, nursery=Nursery())
@@ -198,7 +248,7 @@ async def _fill(data: Path, rows: int) -> None:
 
         def fill(number: int) -> None:
             share = range(number, devices, _PROCESSES)
-            asyncio.run(_fill_devices(credentials, share, rows // devices))
+            asyncio.run(_fill_devices(credentials, share, rows // devices, mix))
 
         started = [context.Process(target=fill, args=(number,)) for number in range(_PROCESSES)]
         for process in started:
@@ -212,6 +262,6 @@ async def _fill(data: Path, rows: int) -> None:
         await server.stop()
 
 
-def fill(data: Path, rows: int) -> None:
-    """Make a vault in *data* that holds *rows* messages of several phones."""
-    asyncio.run(_fill(data, rows))
+def fill(data: Path, rows: int, mix: Mix = "messages") -> None:
+    """Make a vault in *data* that holds *rows* artifacts of several phones."""
+    asyncio.run(_fill(data, rows, mix))

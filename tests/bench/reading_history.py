@@ -40,6 +40,16 @@ _OLD_QUESTIONS: dict[str, dict[str, Any]] = {
     "a word whose few hits are all old": {"q": "forgotten"},
 }
 
+#: What only a vault with more than messages has.
+_MIXED_QUESTIONS: dict[str, dict[str, Any]] = {
+    "of a large kind": {"q": "river", "kind": "photo"},
+    "of a small kind": {"q": "river", "kind": "note"},
+    "of a small kind, a rarer word": {"q": "stelqui", "kind": "note"},
+    "kind and time as words": {"q": "river kind:web_visit after:2021"},
+    "without any word": {"q": "kind:photo after:2021"},
+    "a word of which most hits are of other kinds": {"q": "the", "kind": "calendar_event"},
+}
+
 
 def _timed(ask: Callable[[], httpx.Response], rounds: int) -> list[float]:
     times = []
@@ -90,7 +100,9 @@ def _thread_pages(stack: RunningStack, threads: list[dict[str, Any]], path: str)
     )
 
 
-def measure(stack: RunningStack, *, is_filled: bool = False) -> list[Figure]:
+def measure(
+    stack: RunningStack, *, is_filled: bool = False, is_mixed: bool = False
+) -> list[Figure]:
     """Everything that people read from what is indexed; *is_filled* by filling, not by phones."""
     threads: list[dict[str, Any]] = []
     cursor: str | None = ""
@@ -102,8 +114,12 @@ def measure(stack: RunningStack, *, is_filled: bool = False) -> list[Figure]:
         cursor = page["next_cursor"]
     longest = max(threads, key=lambda thread: thread["artifact_count"])
     questions = _QUESTIONS | {"in the longest thread": {"q": "river", "thread": longest["id"]}}
+    if is_filled:
+        questions |= _OLD_QUESTIONS
+    if is_mixed:
+        questions |= _MIXED_QUESTIONS
     return [
-        *_searches(stack, questions | (_OLD_QUESTIONS if is_filled else {})),
+        *_searches(stack, questions),
         _thread_pages(stack, threads, "thread page anywhere, p95"),
         _thread_pages(
             stack,

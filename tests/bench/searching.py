@@ -11,21 +11,27 @@ from tests.bench import filling, reading_history
 from tests.bench.figures import Figure
 from tests.running_stack import running_stack
 
+_HOLDS = {"messages": "messages", "mixed": "artifacts of ten kinds"}
 
-def measure(rows: int) -> list[Figure]:
-    """Fill a vault with *rows* messages and ask it everything."""
+
+def measure(rows: int, mix: filling.Mix) -> list[Figure]:
+    """Fill a vault with *rows* artifacts and ask it everything."""
     folder = Path(tempfile.mkdtemp(prefix="ks-bench-"))
     folder.chmod(0o711)
     try:
         root = folder / "phones"
         root.mkdir()
         started = time.perf_counter()
-        filling.fill(folder / "data", rows)
+        filling.fill(folder / "data", rows, mix)
         filled = time.perf_counter() - started
         with running_stack(folder / "data", root) as stack:
-            figures = reading_history.measure(stack, is_filled=True)
+            figures = reading_history.measure(stack, is_filled=True, is_mixed=mix == "mixed")
         return [
-            Figure(path=f"a vault of {rows:,} messages, filled", value=filled, unit="s"),
+            Figure(
+                path=f"a vault of {rows:,} {_HOLDS[mix]}, filled",
+                value=filled,
+                unit="s",
+            ),
             *figures,
         ]
     finally:
