@@ -102,6 +102,20 @@ _A_CHANGE: dict[str, Any] = {
     "undone_at": None,
     "can_be_undone": True,
 }
+_A_LINK: dict[str, Any] = {
+    "id": "3d2c1b0a-5f4e-4d3c-8b2a-190f8e7d6c5b",
+    "state": "confirmed",
+    "earlier": "00008030-001A2B3C4D5E6F70",
+    "later": _UDID,
+    "is_directed": True,
+    "reason": "The same things are on both: of samples, 197 of 200 of kind message. The last backup"
+    " of the earlier one (3 May 2024) was made before the first of the later one (9 May 2024), as"
+    " of a phone that was restored onto the next one.",
+    "shares": [{"kind": "message", "looked_at": 200, "found": 197}],
+    "offered_at": "2024-05-09T20:31:00Z",
+    "decided_at": "2024-05-10T08:00:00Z",
+    "devices": ["00008030-001A2B3C4D5E6F70", _UDID],
+}
 
 REQUESTS: dict[str, Any] = {
     "POST /api/backups/{backup_id}/unlock": {
@@ -113,6 +127,7 @@ REQUESTS: dict[str, Any] = {
     "POST /api/index-rules": {"device": None, "kinds": None},
     "PATCH /api/index-rules/{rule_id}": {"enabled": False},
     "PATCH /api/backups/{backup_id}": {"label": "Ada, old phone"},
+    "POST /api/lineages/{link_id}/confirm": {"earlier": None},
     "PATCH /api/people/{person_id}": {"name": "Grandma Grace"},
     "POST /api/people/{person_id}/merge": {"with": "c7d8e9f0-1a2b-4c3d-9e4f-5a6b7c8d9e0f"},
     "POST /api/people/{person_id}/split": {"handles": ["grace@example.org"]},
@@ -197,6 +212,15 @@ RESPONSES: dict[str, Any] = {
         "total": 1,
         "total_is_exact": True,
         "facets": {"kind": [{"value": "message", "count": 1, "label": "Messages"}]},
+    },
+    "GET /api/lineages": {"items": [_A_LINK], "next_cursor": None},
+    "POST /api/lineages/{link_id}/confirm": _A_LINK,
+    "POST /api/lineages/{link_id}/decline": {**_A_LINK, "state": "declined", "devices": []},
+    "POST /api/lineages/{link_id}/undo": {
+        **_A_LINK,
+        "state": "offered",
+        "decided_at": None,
+        "devices": [],
     },
     "GET /api/people": {"items": [_A_PERSON], "next_cursor": None},
     "GET /api/people/changes": {"items": [_A_CHANGE], "next_cursor": None},

@@ -45,6 +45,16 @@ def json_option(function: F) -> F:
     )(function)
 
 
+def lineage_option(function: F) -> F:
+    """Add ``--lineage``, which is a query parameter: ``true`` or left out."""
+    return click.option(
+        "--lineage",
+        flag_value="true",
+        default=None,
+        help="Phones that follow each other as one history, nothing twice.",
+    )(function)
+
+
 class ListingGroup(click.Group):
     """A group whose command ``list`` is meant when none is named."""
 

@@ -11,14 +11,18 @@ from gateway.cli.formats import moment
 from gateway.cli.plain_text import plain
 
 
-def find_thread_id(client: Client, wanted: str, *, kind: str | None = None) -> str:
+def find_thread_id(
+    client: Client, wanted: str, *, kind: str | None = None, lineage: str | None = None
+) -> str:
     """Return the id of the thread that is meant, of *kind* if given; numbers are ids already.
 
     Raises ``Failure``.
     """
     if wanted.isascii() and wanted.isdigit():
         return wanted
-    found = client.get("/api/threads", params={"q": wanted, "kind": kind, "limit": 1000})["items"]
+    found = client.get(
+        "/api/threads", params={"q": wanted, "kind": kind, "lineage": lineage, "limit": 1000}
+    )["items"]
     return str(choose_thread(found, wanted)["id"])
 
 

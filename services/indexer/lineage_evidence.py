@@ -21,6 +21,14 @@ OWN_KINDS = (
 SHARED_KINDS = ("note", "reminder", "contact")
 #: Of these, only what the owner wrote or did.
 WRITTEN_KINDS = ("message", "whatsapp")
+#: What keys look like that a phone made up itself, as regular expressions. Others say what things
+#: are (the steps of a day), and are the same on any two phones.
+ANY_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+OWN_KEYS = {
+    "message": "^(?!digest:)",
+    "call": "^(?!digest:)",
+    "whatsapp": "^whatsapp[a-z_]*:out:",
+}
 
 _FEWEST = 3
 _LEAST_PART = 0.2

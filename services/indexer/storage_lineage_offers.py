@@ -17,6 +17,8 @@ import asyncpg
 import structlog
 
 from services.indexer.lineage_evidence import (
+    ANY_UUID,
+    OWN_KEYS,
     OWN_KINDS,
     SHARED_KINDS,
     WRITTEN_KINDS,
@@ -124,9 +126,10 @@ async def _kinds(connection: Connection, device: str) -> list[str]:
 async def sample_keys(connection: Connection, device: str, kind: str) -> Known:
     """Return some keys of a kind that a phone made up itself, of all times, the same every time."""
     is_written = kind in WRITTEN_KINDS
+    pattern = OWN_KEYS.get(kind, ANY_UUID)
     rows = list(
         await connection.fetch(
-            statement("lineage", "sample_open"), device, kind, is_written, _CHOICE, SAMPLE
+            statement("lineage", "sample_open"), device, kind, is_written, _CHOICE, SAMPLE, pattern
         )
     )
     shards = await connection.fetch(
@@ -142,7 +145,7 @@ async def sample_keys(connection: Connection, device: str, kind: str) -> Known:
         text = statement("lineage", "sample_table").format(
             shard=shard["shard"], percent=f"{percent:.4f}", most=int(wanted) + 1
         )
-        rows += await connection.fetch(text, is_written, kind)
+        rows += await connection.fetch(text, is_written, pattern)
     rows.sort(key=lambda row: row["place"])
     rows = rows[:SAMPLE]
     return Known([row["key"] for row in rows], [row["is_me"] for row in rows])

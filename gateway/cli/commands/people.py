@@ -9,7 +9,7 @@ import click
 from gateway.cli.client import Client, connect
 from gateway.cli.failure import NOT_FOUND, Failure
 from gateway.cli.formats import count, moment
-from gateway.cli.options import ListingGroup, json_option
+from gateway.cli.options import ListingGroup, json_option, lineage_option
 from gateway.cli.output import print_json, print_table, say
 from gateway.cli.person_names import find_person_id
 from gateway.cli.short_ids import SHOWN, complete_id
@@ -70,12 +70,13 @@ def _few(person: dict[str, Any]) -> str:
 
 @people.command("show")
 @click.argument("person")
+@lineage_option
 @json_option
 @click.pass_context
-def show_person(context: click.Context, *, person: str, as_json: bool) -> None:
+def show_person(context: click.Context, *, person: str, lineage: str | None, as_json: bool) -> None:
     """Show PERSON: numbers and addresses with where they come from, conversations, changes."""
     client = connect(context)
-    found = client.get(f"/api/people/{find_person_id(client, person)}")
+    found = client.get(f"/api/people/{find_person_id(client, person)}", params={"lineage": lineage})
     if as_json:
         print_json(found)
         return

@@ -8,7 +8,7 @@ import click
 
 from gateway.cli.client import connect
 from gateway.cli.formats import moment
-from gateway.cli.options import json_option
+from gateway.cli.options import json_option, lineage_option
 from gateway.cli.output import console, print_json, say
 from gateway.cli.plain_text import plain
 
@@ -17,6 +17,7 @@ from gateway.cli.plain_text import plain
 @click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("query", nargs=-1, required=True)
 @click.option("--device", metavar="UDID")
+@lineage_option
 @click.option("--kind")
 @click.option("--thread", metavar="ID")
 @click.option("--person", metavar="PERSON", help="Sent by, or with, this id, number or address.")

@@ -8,7 +8,7 @@ import click
 
 from gateway.cli.client import connect
 from gateway.cli.formats import count, moment
-from gateway.cli.options import ListingGroup, json_option
+from gateway.cli.options import ListingGroup, json_option, lineage_option
 from gateway.cli.output import console, print_json, print_table, say
 from gateway.cli.plain_text import plain, plain_lines
 from gateway.cli.thread_names import find_thread_id
@@ -24,6 +24,7 @@ def threads() -> None:
 @threads.command("list")
 @click.argument("query", required=False)
 @click.option("--device", metavar="UDID")
+@lineage_option
 @click.option("--kind")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @json_option
@@ -33,13 +34,15 @@ def list_threads(
     *,
     query: str | None,
     device: str | None,
+    lineage: str | None,
     kind: str | None,
     limit: int,
     as_json: bool,
 ) -> None:
     """List threads, newest first; QUERY matches titles, names and numbers."""
     page = connect(context).get(
-        "/api/threads", params={"q": query, "device": device, "kind": kind, "limit": limit}
+        "/api/threads",
+        params={"q": query, "device": device, "lineage": lineage, "kind": kind, "limit": limit},
     )
     if as_json:
         print_json(page)
@@ -73,6 +76,7 @@ def list_threads(
 @click.option("--at", metavar="TIME", help="From this moment on (default: the newest).")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @click.option("--include-removed", is_flag=True, help="Also what was deleted on the phone.")
+@lineage_option
 @json_option
 @click.pass_context
 def show_thread(
@@ -83,17 +87,19 @@ def show_thread(
     at: str | None,
     limit: int,
     include_removed: bool,
+    lineage: str | None,
     as_json: bool,
 ) -> None:
     """Read THREAD (an id, or a part of its title), oldest line first."""
     client = connect(context)
     page = client.get(
-        f"/api/threads/{find_thread_id(client, thread, kind=kind)}/artifacts",
+        f"/api/threads/{find_thread_id(client, thread, kind=kind, lineage=lineage)}/artifacts",
         params={
             "at": at,
             "direction": "forward" if at else "backward",
             "limit": limit,
             "include_removed": "true" if include_removed else None,
+            "lineage": lineage,
         },
     )
     if as_json:

@@ -198,24 +198,22 @@ on conflict (device) do update set indexed_at = excluded.indexed_at
 
 -- name: sample_open
 -- Of the table that takes everything: $1 device, $2 kind, $3 whether only what the owner wrote, $4 rows
--- to choose from, $5 how many. The choice follows from the keys, so the same ones are taken again.
+-- to choose from, $5 how many, $6 what keys look like that a phone made up. The choice follows from the keys, so the same ones are taken again.
 select s.key, s.is_me, hashtext(s.key) as place
 from (
     select a.key, a.is_me from artifact_0 a
     where a.device = $1 and a.kind = $2 and a.removed_at is null limit $4
 ) s
 where (s.is_me or not $3)
-  and s.key ~* case when $2 = 'whatsapp' then '^whatsapp[a-z_]*:out:'
-               else '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}' end
+  and s.key ~* $6
 order by place limit $5
 
 -- name: sample_table
--- Of one of the tables of a first run: some of its pages.
+-- Of one of the tables of a first run: some of its pages. $1 and $2 as $3 and $6 above.
 select s.key, s.is_me, hashtext(s.key) as place
 from artifact_{shard} s tablesample system ({percent}) repeatable (1)
 where (s.is_me or not $1)
-  and s.key ~* case when $2 = 'whatsapp' then '^whatsapp[a-z_]*:out:'
-               else '[0-9a-f]{{8}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{4}}-[0-9a-f]{{12}}' end
+  and s.key ~* $2
 order by place limit {most}
 
 -- name: sampled_elsewhere
