@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from importlib.util import find_spec
 from typing import Any
 
 from litestar import Request
@@ -24,6 +25,8 @@ from shared.contracts.unlock import FileContent, OpenFile, ReadFile
 #: Larger ones than any camera's are not fetched as a whole.
 _MOST_BYTES = 64 * 1024 * 1024
 _MEDIA_TYPE = "image/jpeg"
+#: Whether there is a library that reads films.
+_READS_FILMS = find_spec("av") is not None
 #: Part of the ETag: raised whenever the same picture would be made smaller in another way.
 _MADE = "small-1"
 
@@ -55,6 +58,10 @@ class Thumbnails:
         location = await bus.request(LocateThumbnail(artifact_id=artifact_id))
         file_id = location.file_id
         assert file_id is not None
+
+        media_type = location.attachment.media_type or ""
+        if media_type.startswith("video/") and not _READS_FILMS:
+            raise _no_thumbnail()  # before a film is fetched for nothing
 
         def respond(backup_id: BackupId) -> Awaitable[ASGIResponse]:
             if not location.is_small:

@@ -8,13 +8,15 @@ In and out go lengths of four bytes, each with so many bytes behind it; no bytes
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import resource
 import signal
 import struct
 import sys
-from typing import BinaryIO
+from importlib import import_module
+from typing import Any, BinaryIO
 
 from shared.parent_death import die_with_parent
 
@@ -26,6 +28,10 @@ _QUALITY = 80
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "HEIF")
 #: A camera of 108 megapixels; a picture that claims more is a bomb.
 _MOST_PIXELS = 120_000_000
+#: What phones film with, and what people send; a frame of 8K.
+_FILM_CODECS = frozenset({"h264", "hevc", "mpeg4", "h263", "mjpeg"})
+_MOST_FRAME_PIXELS = 34_000_000
+_PICTURE_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif"})
 _MEMORY_BYTES = 1 << 30
 _CPU_SECONDS = 10
 _MOST_RESULT_BYTES = 1 << 20
@@ -55,6 +61,40 @@ def make_smaller(picture: bytes) -> bytes:
     return made.getvalue()
 
 
+def make_poster(film: bytes) -> bytes:
+    """Return the same of the first whole frame of a film, if there is a library that reads films.
+
+    Raises whatever decoders raise. The form is told, not guessed: other forms name further files
+    and addresses, which would be opened.
+    """
+    from PIL import Image
+
+    av: Any = import_module("av")
+    with av.open(io.BytesIO(film), format="mov", metadata_errors="ignore") as opened:
+        stream = opened.streams.video[0]
+        context = stream.codec_context
+        if context.name not in _FILM_CODECS or context.width * context.height > _MOST_FRAME_PIXELS:
+            raise ValueError("not a film of a phone")
+        context.thread_count = 1
+        context.skip_frame = "NONKEY"
+        frame = next(opened.decode(stream))
+        image = frame.to_image()
+        turned = image.rotate(frame.rotation, expand=True) if frame.rotation else image
+    turned.thumbnail((SIDE, SIDE))
+    made = io.BytesIO()
+    assert isinstance(turned, Image.Image)
+    turned.convert("RGB").save(made, "JPEG", quality=_QUALITY)
+    return made.getvalue()
+
+
+def is_film(head: bytes) -> bool:
+    """Whether bytes begin as QuickTime, MPEG-4 and 3GPP do, and are no picture of that form."""
+    kind, brand = head[4:8], head[8:12]
+    if kind == b"ftyp":
+        return brand not in _PICTURE_BRANDS
+    return kind in (b"moov", b"mdat", b"wide", b"free", b"skip")
+
+
 def _limit() -> None:
     for what, most in (
         (resource.RLIMIT_AS, _MEMORY_BYTES),
@@ -77,7 +117,7 @@ def make_apart(picture: bytes) -> bytes:
             for other in (0, 1, ours):
                 os.close(other)
             _limit()
-            made = make_smaller(picture)
+            made = make_poster(picture) if is_film(picture[:12]) else make_smaller(picture)
             with os.fdopen(theirs, "wb") as output:
                 output.write(made)
         except BaseException:  # noqa: BLE001 -- whatever it was, there is no picture
@@ -108,6 +148,9 @@ def prepare() -> None:
 
     # In one thread: what a child has of them is only the memory of its parent's.
     register_heif_opener(thumbnails=False)
+    with contextlib.suppress(ImportError):  # films have no posters then
+        av: Any = import_module("av")
+        av.logging.set_level(None)
     Image.preinit()
     Image.init()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -24,6 +24,8 @@ _PICTURES = frozenset(
         "image/tiff", "image/webp",
     }
 )  # fmt: skip
+#: Of which a frame can be shown.
+_FILMS = frozenset({"video/3gpp", "video/mp4", "video/quicktime", "video/x-m4v"})
 
 
 async def locate_thumbnail(connection: Connection, request: LocateThumbnail) -> ThumbnailLocation:
@@ -58,5 +60,8 @@ def choose(attachments: Sequence[StagedAttachment]) -> tuple[int | None, bool]:
             return n, True
     for n, one in here:
         if one.media_type in _PICTURES:
+            return n, False
+    for n, one in here:
+        if one.media_type in _FILMS:
             return n, False
     return None, False
