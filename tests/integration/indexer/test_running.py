@@ -6,10 +6,11 @@ import asyncio
 import datetime as dt
 import os
 import signal
+from collections.abc import Sequence
 
 import msgspec
 import pytest
-from phones import ANNA, PASSPHRASE, Vault, parser_processes, stop_next_parser, until
+from phones import ANNA, PASSPHRASE, Vault, parser_processes, phone_files, stop_next_parser, until
 
 from shared.contracts.discovery import ForgetBackup
 from shared.contracts.events import IndexCompleted, IndexFailed
@@ -22,6 +23,7 @@ from shared.contracts.unlock import CloseSession, session_subject
 TEXTS = ["Wann kommst du?", "the needle is here", "bis später"]
 OLD = dt.datetime(2023, 1, 1, tzinfo=dt.UTC)
 NEW = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+LATER = dt.datetime(2025, 2, 1, tzinfo=dt.UTC)
 
 
 def states(job: Job) -> dict[str, str]:
@@ -100,6 +102,34 @@ async def test_an_older_backup_found_later_slides_into_the_history(vault: Vault)
 
     await until(is_forgotten)
     assert (await vault.found("needle")).total == 1
+
+
+async def test_a_backup_with_nothing_new_is_on_the_timeline_without_a_parser(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = phone_files(TEXTS)
+    first = await vault.index(await vault.mint_files(files, taken_at=OLD))
+    assert first.state == "completed", first
+
+    async def refuse(_command: Sequence[str]) -> asyncio.subprocess.Process:
+        raise AssertionError("nothing is to be parsed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("services.indexer.isolation._start", refuse)
+        backup_id = await vault.mint_files(files, taken_at=NEW)
+        job = await vault.index(backup_id, kinds=["contact", "message"])
+    assert job.state == "completed", job
+    found = {report["kind"]: report for report in job.report["kinds"]}
+    assert found == {
+        report["kind"]: {**report, "added": 0}
+        for report in first.report["kinds"]
+        if report["kind"] in found
+    }
+    assert (await vault.found("needle")).total == 1
+    backup_id = await vault.mint_files(phone_files([*TEXTS, "one more"]), taken_at=LATER)
+    job = await vault.index(backup_id)
+    found = {report["kind"]: report for report in job.report["kinds"]}
+    assert (found["message"]["kept"], found["message"]["added"]) == (4, 1)
 
 
 async def test_an_encrypted_backup_needs_its_own_open_session(vault: Vault) -> None:
