@@ -247,6 +247,22 @@ def test_a_word_without_an_end_is_broken_and_copied_whole() -> None:
     assert "\u200b" not in text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u2067a" * 25_000,
+        "\u00a0" * 50_000 + "a",
+        "a\u05e9" * 2_000,
+        "\u0e01" * 5_000,
+        "\na" * 1_000,
+    ],
+)
+def test_texts_that_are_made_to_break_libraries_are_set(text: str) -> None:
+    found = shown(message(1, text), message(2, "after"))
+    assert "could not be set" not in found
+    assert "after" in found
+
+
 def test_things_that_are_no_conversation_are_a_list_by_days() -> None:
     note = artifact(
         "note", NotePayload(content="text"), id=ArtifactId("1"), title="Shopping", text="Milk"

@@ -7,14 +7,17 @@ import re
 import unicodedata
 
 #: Words that no line holds: addresses of pages, and what has no spaces at all. They are told where
-#: they may break.
-_LONG_WORDS = re.compile(r"[\x21-\x7e]{40,}|\S{200,}")
+#: they may break; Typst panics over a line of 64 KiB.
+_LONG_WORDS = re.compile(r"[\x21-\x7e]{40,}|[^ \n\t]{200,}")
 _PIECES = re.compile(r".{1,24}")
 _BREAK = "\u200b"
 #: Marks above and below one letter: beyond so many they are a joke that readers of PDFs refuse.
 _MARKS = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 _MOST_MARKS = 16
 _HEAPS = re.compile(f"({_MARKS}{{{_MOST_MARKS}}})({_MARKS}+)")
+#: Marks that turn directions; Typst panics where more than a hundred of them are open at once.
+_TURNS = re.compile("[\u202a-\u202c\u2066-\u2069]")
+_MOST_TURNS = 100
 _TURNED = frozenset({"R", "AL"})
 _STRONG = _TURNED | {"L"}
 #: Marks that force a direction upon letters: what is read would not be what was written.
@@ -24,6 +27,8 @@ _FORCED = {ord("\u202d"): "[U+202D]", ord("\u202e"): "[U+202E]"}
 def cleared(text: str) -> str:
     """Return *text* with forced directions and heaps of marks told instead of drawn."""
     text = text.translate(_FORCED)
+    if len(_TURNS.findall(text)) > _MOST_TURNS:
+        text = f"{_TURNS.sub('', text)} [without its marks of direction]"
     return _HEAPS.sub(lambda found: f"{found[1]}[and {len(found[2])} marks]", text)
 
 
