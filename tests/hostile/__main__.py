@@ -30,7 +30,12 @@ def main() -> int:
     parser.add_argument("--case", type=int, help="run this case of --only alone")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--report", type=Path, default=ROOT / "reports" / "hostile.json")
+    parser.add_argument("--table", nargs="+", type=Path, help="write reports as a table instead")
     chosen = parser.parse_args()
+    if chosen.table:
+        for line in _table(chosen.table):
+            _tell(line)
+        return 0
     unknown = set(chosen.only or ()) - all_readers().keys()
     if unknown:
         parser.error(
@@ -85,6 +90,24 @@ def _row(outcome: Outcome) -> str:
         f"{len(outcome.violations):>12}{outcome.worst_seconds:>9.3f}"
         f"{outcome.peak_bytes / 2**20:>10.0f}{outcome.seconds:>8.0f}"
     )
+
+
+def _table(reports: list[Path]) -> list[str]:
+    """Return the rows of docs/hostile-input.md that several reports make."""
+    lines = [
+        "| reader | seed | cases | clear errors | results | broke a rule | worst s | peak MiB |",
+        "| --- | --: | --: | --: | --: | --: | --: | --: |",
+    ]
+    for path in reports:
+        report = json.loads(path.read_text())
+        for one in msgspec.convert(report["readers"], list[Outcome]):
+            cells = (
+                one.reader, report["seed"], f"{one.cases:,}", f"{one.clear_errors:,}",
+                f"{one.results:,}", len(one.violations), f"{one.worst_seconds:.2f}",
+                f"{one.peak_bytes / 2**20:.0f}",
+            )  # fmt: skip
+            lines.append(f"| {' | '.join(map(str, cells))} |")
+    return lines
 
 
 def _tell(line: str) -> None:
