@@ -2,7 +2,7 @@
 
 A row whose digest is held is there already: it is counted and goes no further, so that only what
 is new or different reaches Postgres. Digests cover the keys. What is held and was not met is gone.
-Some 30 bytes a row: the digests lie in runs of about sixteen, and one is found by looking for its
+Some 40 bytes a row: the digests lie in runs of about sixteen, and one is found by looking for its
 bytes, which costs less than a tenth of making the row.
 """
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy[Any]
 
-#: A million rows take 30 MB of the process that parses; larger kinds are merged as a whole.
+#: A million rows take 40 MB of the process that parses; larger kinds are merged as a whole.
 MOST_HELD = 4_000_000
 #: More are not looked up one by one.
 _MANY_ROWS = 20_000
