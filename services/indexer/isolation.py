@@ -216,7 +216,9 @@ class WaitingWorker:
     async def start(self, modules: Sequence[str] = ()) -> None:
         """Have one that waits, unless there is one; it imports *modules* meanwhile."""
         if self._process is None:
-            self._process = await _start((*self._command, *modules))
+            # Without one, whoever needs it starts it, and says so when that cannot be done.
+            with contextlib.suppress(OSError):
+                self._process = await _start((*self._command, *modules))
 
     def take(self) -> asyncio.subprocess.Process | None:
         """Return the one that waits, if any: it is the caller's from now on."""
