@@ -250,4 +250,7 @@ class KindParser(ABC):
 
     @abstractmethod
     def parse(self, inputs: ParserInputs, sink: Sink) -> None:
-        """Read everything; raises UnsupportedStoreError when the store cannot be read at all."""
+        """Read everything; raises UnsupportedStoreError when the store cannot be read at all.
+
+        The outcome follows from *inputs* alone: with the same ones this is not called again.
+        """
