@@ -81,6 +81,7 @@ def test_people_dates_groups_and_accounts_are_kept() -> None:
         related=(Labelled(value="Ida", label="mother"), Labelled(value="Max", label="Godfather")),
         dates=(
             LabelledDate(date="2001-06-01", label="anniversary"),
+            LabelledDate(date="2011-06-01", label="anniversary"),
             LabelledDate(date="--12-24", label="first met"),
         ),
         groups=("Family, near", "Camping"),
@@ -90,7 +91,8 @@ def test_people_dates_groups_and_accounts_are_kept() -> None:
     )  # fmt: skip
     lines = text.split("\r\n")
     assert "RELATED;TYPE=parent;VALUE=text:Ida" in " ".join(lines)
-    assert "ANNIVERSARY:20010601" in lines
+    assert [line for line in lines if line.startswith("ANNIVERSARY")] == ["ANNIVERSARY:20010601"]
+    assert any(line.endswith(".X-ABDATE:20110601") for line in lines)
     assert any(line.endswith(".X-ABDATE:--1224") for line in lines)
     assert "CATEGORIES:Family\\, near,Camping" in lines
     assert read.categories.value == ["Family, near", "Camping"]

@@ -59,12 +59,7 @@ def _lines(artifact: Artifact) -> Iterable[bytes]:
         yield from labels.line("ADR", structured(place), address.label, _PLACES)
     for url in card.urls[:_MOST]:
         yield from labels.line("URL", uri(url.value), url.label, _PLACES)
-    for date in card.dates[:_MOST]:
-        if (written := _date(date.date)) is None:
-            continue
-        is_anniversary = (date.label or "").lower() == "anniversary"
-        name = "ANNIVERSARY" if is_anniversary else "X-ABDATE"
-        yield from labels.line(name, written, None if is_anniversary else date.label, {})
+    yield from _dates(card, labels)
     for other in card.related[:_MOST]:
         yield from labels.line(
             "RELATED", text(other.value), other.label, _RELATIONS, {"VALUE": "text"}
@@ -72,6 +67,19 @@ def _lines(artifact: Artifact) -> Iterable[bytes]:
     yield from _profiles(card, labels)
     yield from _rest(card)
     yield b"END:VCARD\r\n"
+
+
+def _dates(card: ContactPayload, labels: _Labels) -> Iterable[bytes]:
+    has_anniversary = False
+    for date in card.dates[:_MOST]:
+        if (written := _date(date.date)) is None:
+            continue
+        # There may be one.
+        if not has_anniversary and (date.label or "").lower() == "anniversary":
+            has_anniversary = True
+            yield line("ANNIVERSARY", written)
+        else:
+            yield from labels.line("X-ABDATE", written, date.label, {})
 
 
 def _names(card: ContactPayload) -> Iterable[bytes]:
@@ -91,7 +99,8 @@ def _names(card: ContactPayload) -> Iterable[bytes]:
         if value:
             yield line(name, text(value))
     if card.organization or card.department:
-        yield line("ORG", structured((card.organization, card.department)))
+        where = [card.organization, card.department]
+        yield line("ORG", structured(where if card.department else where[:1]))
 
 
 def _profiles(card: ContactPayload, labels: _Labels) -> Iterable[bytes]:

@@ -46,7 +46,6 @@ class Ics(Format):
         self._open = ExitStack()
         self._sink: Sink = self._open.enter_context(self.output.member(path))
         self._zones: Zones = Zones()
-        self._colour: str | None = None
         self._sink.write(
             b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Keepsake//Keepsake//EN\r\n"
             b"CALSCALE:GREGORIAN\r\n"

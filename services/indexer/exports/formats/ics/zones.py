@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from zoneinfo import ZoneInfo
 
 from icalendar import Timezone
@@ -46,12 +47,14 @@ class Zones:
     def take_new(self) -> bytes:
         """Return the rules of zones that were used since and have none yet."""
         written = b""
-        for key, day in self._wanted.items():
+        while self._wanted:
+            key, day = self._wanted.popitem()
             first = dt.date(max(_FIRST_YEAR, day.year - 1), 1, 1)
-            rules = Timezone.from_tzid(key, first_date=first, last_date=max(_LAST, day))
-            written += rules.to_ical()
+            # Of a zone whose rules cannot be told there is only the name, once and for all.
             self._written.add(key)
-        self._wanted.clear()
+            with suppress(ValueError, OverflowError):
+                rules = Timezone.from_tzid(key, first_date=first, last_date=max(_LAST, day))
+                written += rules.to_ical()
         return written
 
 
