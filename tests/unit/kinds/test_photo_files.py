@@ -75,15 +75,20 @@ def test_files_of_one_stem_are_one_photo(tmp_path: Path) -> None:
         line("DCIM/100APPLE/IMG_0002.DNG"),
         line("DCIM/100APPLE/IMG_0002.JPG"),
         line("PhotoData/Mutations/DCIM/100APPLE/IMG_0002/Adjustments/FullSizeRender.heic"),
+        line("PhotoData/Mutations/DCIM/100APPLE/IMG_0002/Adjustments/Adjustments.plist"),
         line("PhotoData/Thumbnails/V2/DCIM/100APPLE/IMG_0002.JPG/5003.JPG"),
         line("PhotoData/CPLAssets/group12/0B428717.MOV"),
     )
     assert len(found.artifacts) == 3
     live = found.payload(KEY)
     assert live["form"] == "live_photo"
-    assert [info["role"] for info in live["files"]] == ["original", "live_photo"]
+    assert [info["role"] for info in live["files"]] == ["original", "live_photo", "adjustments"]
     edited = found.payload("file:Media/DCIM/100APPLE/IMG_0002.JPG")
-    assert [info["role"] for info in edited["files"]] == ["edited", "original", "raw", "thumbnail"]
+    assert [info["role"] for info in edited["files"]] == [
+        "edited", "original", "raw", "adjustments", "thumbnail",
+    ]  # fmt: skip
+    names = [file.name for one in found.artifacts for file in one.attachments]
+    assert {"IMG_0001.AAE", "IMG_0002.AAE"} <= set(names)
     assert found.payload("file:Media/PhotoData/CPLAssets/group12/0B428717.MOV")["media"] == "video"
 
 

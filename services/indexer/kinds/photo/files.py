@@ -93,8 +93,8 @@ class PhotoFiles(BackupFiles):
         stem, _, suffix = path.rpartition(".")
         stem = stem or path
         own_stem = (own or "").rpartition(".")[0] or own or "edited"
+        renders = f"Media/PhotoData/Mutations/{stem.removeprefix('Media/')}/Adjustments"
         if is_edited:
-            renders = f"Media/PhotoData/Mutations/{stem.removeprefix('Media/')}/Adjustments"
             render = f"{renders}/FullSizeRender"
             endings = _EDITED_FILMS if is_video else _EDITED_STILLS
             gathered.add(self._any(render, endings, f"{own_stem} (edited)"), "edited")
@@ -112,6 +112,7 @@ class PhotoFiles(BackupFiles):
             else:
                 raws = (*_RAWS, *_OTHER_RAWS) if has_raw else _RAWS
                 gathered.add(self._any(stem, raws, own_stem), "raw")
+        gathered.add(self._adjustments(stem, renders, own_stem), "adjustments")
         gathered.add(self._thumbnail(path), "thumbnail")
         return gathered
 
@@ -120,6 +121,13 @@ class PhotoFiles(BackupFiles):
             path = f"{stem}.{ending}"
             if self.size(DOMAIN, path) is not None:
                 return self.find(DOMAIN, path, name=f"{name}.{ending}")
+        return None
+
+    def _adjustments(self, stem: str, renders: str, name: str) -> StagedAttachment | None:
+        """Return what an edit consists of, in one of the places in which phones keep it."""
+        for path in (f"{renders}/Adjustments.plist", f"{stem}.AAE", f"{stem}.aae"):
+            if self.size(DOMAIN, path) is not None:
+                return self.find(DOMAIN, path, name=f"{name}.AAE")
         return None
 
     def _thumbnail(self, path: str) -> StagedAttachment | None:

@@ -9,8 +9,12 @@ import msgspec
 
 Media = Literal["photo", "video", "other"]
 #: What an attachment is to the photo: what the camera made, what editing made of it, the film of
-#: a Live Photo, the same picture in the camera's own format or made of that, a small copy.
-Role = Literal["original", "edited", "live_photo", "edited_live_photo", "raw", "jpeg", "thumbnail"]
+#: a Live Photo, the same picture in the camera's own format or made of that, what an edit consists
+#: of (an AAE, which other libraries read as well), a small copy.
+Role = Literal[
+    "original", "edited", "live_photo", "edited_live_photo", "raw", "jpeg", "adjustments",
+    "thumbnail",
+]  # fmt: skip
 
 
 class FileInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
