@@ -15,6 +15,7 @@ import msgspec
 from services.indexer.lineage import Part, stitch
 from services.indexer.memory import timeline_number
 from services.indexer.sql import statement
+from services.indexer.storage_members import MEMBER_KINDS
 
 if TYPE_CHECKING:
     import asyncpg
@@ -98,6 +99,9 @@ async def end_change(connection: Connection, change: Change | None, *, is_whole:
     )
     for name in ("unmark_held", "mark_held"):
         await connection.execute(statement("lineage", name))
+    if change.kind in MEMBER_KINDS:  # counted as a whole each time
+        await stitch_kind(connection, change)
+        return
     rows = await connection.fetch("select thread_id from touched union select thread_id from held")
     await stitch_kind(connection, change, touched={row["thread_id"] for row in rows})
 
@@ -168,7 +172,26 @@ async def _count(connection: Connection, change: Change, stitched: Sequence[int]
     # What is left of a thread whose last own row is gone.
     await connection.execute(statement("lineage", "clear_stitched"), stitched)
     for name in ("count_stitched", "anchor_stitched"):
-        await connection.execute(statement("lineage", name), stitched, shards)
+        text = statement("lineage", name).format(**parts_of(change.kind))
+        await connection.execute(text, stitched, shards)
+
+
+def parts_of(kind: str) -> dict[str, str]:
+    """Return what joins a thread ``p`` with artifacts ``a``, for statements that leave it open."""
+    if kind in MEMBER_KINDS:
+        joined = "thread_member m join artifact a on a.id = m.artifact_id"
+        return {
+            "held": "join thread_member m on m.thread_id = p.thread_id"
+            " join artifact a on a.id = m.artifact_id",
+            "of_part": f"{joined} where m.thread_id = p.thread_id",
+            "newest": "m.sort_at desc, m.artifact_id desc",
+        }
+    return {
+        "held": "join artifact a on a.thread_id = p.thread_id",
+        # A range of one, as in count_threads.
+        "of_part": "artifact a where a.thread_id between p.thread_id and p.thread_id",
+        "newest": "a.thread_id desc, a.sort_at desc, a.id desc",
+    }
 
 
 def _groups(

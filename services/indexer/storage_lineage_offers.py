@@ -7,13 +7,13 @@ has, and the other way round.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 import asyncpg
+import msgspec
 import structlog
 
 from services.indexer.lineage_evidence import (
@@ -22,6 +22,7 @@ from services.indexer.lineage_evidence import (
     OWN_KINDS,
     SHARED_KINDS,
     WRITTEN_KINDS,
+    Offer,
     Share,
     Side,
     better,
@@ -62,7 +63,8 @@ async def look_for_lineages(connection: Connection, device: str, types: Types) -
     """
     try:
         await _look(connection, device, types)
-    except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError) as error:
+    except asyncpg.PostgresError as error:
+        # It took too long, or a table that was being looked into has gone.
         log.warning("lineage_look_given_up", error=type(error).__name__)
 
 
@@ -73,44 +75,63 @@ async def find_unlooked(connection: Connection) -> list[str]:
 
 
 async def _look(connection: Connection, device: str, types: Types) -> None:
-    found: defaultdict[str, dict[str, Share]] = defaultdict(dict)
     async with connection.transaction(readonly=True):
         await connection.execute(f"set local statement_timeout = {_TIMEOUT_MS}")
         await connection.execute("set local plan_cache_mode = force_custom_plan")
         until = await connection.fetchval(
             "select max(indexed_at) from kind_index where device = $1", device
         )
-        kinds = await _kinds(connection, device)
-        for kind in kinds:
-            sample = await sample_keys(connection, device, kind)
-            for other, count in (await _find(connection, sample, device, kind, None)).items():
-                found[other][kind] = Share(kind=kind, looked_at=len(sample.keys), found=count)
-        others = sorted(found, key=lambda one: -sum(s.found for s in found[one].values()))
-        for other in others[:_MOST_DEVICES]:
-            for kind in set(kinds) & set(await _kinds(connection, other)):
-                sample = await sample_keys(connection, other, kind)
-                count = (await _find(connection, sample, other, kind, device)).get(device, 0)
-                share = Share(kind=kind, looked_at=len(sample.keys), found=count)
-                found[other][kind] = better(found[other].get(kind, share), share)
-        sides = await _sides(connection, [device, *found], types if found else None)
-        offered = await connection.fetch(
-            "select earlier, later from lineage_link"
-            " where state = 'offered' and $1 in (earlier, later)",
-            device,
-        )
-    offers = [judge(sides[device], sides[other], list(found[other].values())) for other in found]
-    standing = {
-        one for offer in offers if offer is not None for one in (offer.earlier, offer.later)
+        found = await _compare(connection, device)
+        sides = await _sides(connection, [device, *found])
+    known = await types(list(sides)) if found else {}
+    sides = {
+        one: msgspec.structs.replace(side, product_type=known.get(one))
+        for one, side in sides.items()
     }
+    # What was forgotten meanwhile is not offered.
+    judged = [
+        judge(sides[device], sides[other], list(shares.values()))
+        for other, shares in found.items()
+        if device in sides and other in sides
+    ]
+    offers = [offer for offer in judged if offer is not None]
     async with connection.transaction():
-        for offer in offers:
-            if offer is not None:
-                await record_offer(connection, offer, link_id=uuid4())
-        for row in offered:
-            if not {row["earlier"], row["later"]} <= standing:
-                await withdraw_offer(connection, row["earlier"], row["later"])
+        await _offer(connection, device, offers)
         if until is not None:
             await connection.execute(statement("lineage", "looked"), device, until)
+
+
+async def _compare(connection: Connection, device: str) -> dict[str, dict[str, Share]]:
+    """Return by other device and kind what they share."""
+    found: defaultdict[str, dict[str, Share]] = defaultdict(dict)
+    kinds = await _kinds(connection, device)
+    for kind in kinds:
+        sample = await sample_keys(connection, device, kind)
+        for other, count in (await _find(connection, sample, device, kind, None)).items():
+            found[other][kind] = Share(kind=kind, looked_at=len(sample.keys), found=count)
+    others = sorted(found, key=lambda one: -sum(s.found for s in found[one].values()))
+    for other in others[:_MOST_DEVICES]:
+        for kind in set(kinds) & set(await _kinds(connection, other)):
+            sample = await sample_keys(connection, other, kind)
+            count = (await _find(connection, sample, other, kind, device)).get(device, 0)
+            share = Share(kind=kind, looked_at=len(sample.keys), found=count)
+            found[other][kind] = better(found[other].get(kind, share), share)
+    return found
+
+
+async def _offer(connection: Connection, device: str, offers: Sequence[Offer]) -> None:
+    """Offer these and nothing else of the device; what was decided stands."""
+    offered = await connection.fetch(
+        "select earlier, later from lineage_link"
+        " where state = 'offered' and $1 in (earlier, later)",
+        device,
+    )
+    for offer in offers:
+        await record_offer(connection, offer, link_id=uuid4())
+    pairs = {frozenset((offer.earlier, offer.later)) for offer in offers}
+    for row in offered:
+        if frozenset((row["earlier"], row["later"])) not in pairs:
+            await withdraw_offer(connection, row["earlier"], row["later"])
 
 
 async def _kinds(connection: Connection, device: str) -> list[str]:
@@ -163,21 +184,13 @@ async def _find(
     return {row["device"]: row["found"] for row in rows}
 
 
-async def _sides(
-    connection: Connection, devices: list[str], types: Types | None
-) -> dict[str, Side]:
-    rows: list[Any] = await connection.fetch(
+async def _sides(connection: Connection, devices: list[str]) -> dict[str, Side]:
+    rows = await connection.fetch(
         "select device, min(taken_at) as first_at, max(taken_at) as last_at from revision"
         " where device = any($1::text[]) group by device",
         devices,
     )
-    known = {} if types is None else await types([row["device"] for row in rows])
-    moments: dict[str, tuple[dt.datetime, dt.datetime]] = {
-        row["device"]: (row["first_at"], row["last_at"]) for row in rows
-    }
     return {
-        device: Side(
-            device=device, first_at=first_at, last_at=last_at, product_type=known.get(device)
-        )
-        for device, (first_at, last_at) in moments.items()
+        row["device"]: Side(device=row["device"], first_at=row["first_at"], last_at=row["last_at"])
+        for row in rows
     }

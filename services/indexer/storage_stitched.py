@@ -14,7 +14,9 @@ import msgspec
 
 from services.indexer.cursors import TimePlace, place_of
 from services.indexer.sql import statement
+from services.indexer.storage_lineage import parts_of
 from services.indexer.storage_lineage_view import see_once
+from services.indexer.storage_members import MEMBER_KINDS
 from services.indexer.storage_rows import ARTIFACT_COLUMNS, Conditions
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Stitched(NamedTuple):
     """A stitched thread with its parts, the newest device's first."""
 
     id: int
+    kind: str
     parts: list[Part]
 
     @property
@@ -51,7 +54,11 @@ async def find_stitched(connection: Connection, thread_id: int) -> Stitched | No
     rows = await connection.fetch(statement("lineage", "parts of"), thread_id)
     if not rows:
         return None
-    return Stitched(rows[0]["stitched_id"], [Part(row["thread_id"], row["shards"]) for row in rows])
+    return Stitched(
+        rows[0]["stitched_id"],
+        rows[0]["kind"],
+        [Part(row["thread_id"], row["shards"]) for row in rows],
+    )
 
 
 async def thread_ids_of(connection: Connection, threads: Sequence[int]) -> list[int]:
@@ -78,14 +85,23 @@ async def with_devices(connection: Connection, threads: Sequence[Thread]) -> lis
 
 async def stitched_positions(connection: Connection, rows: Sequence[Row]) -> dict[int, int]:
     """Return by artifact how much comes before it in its stitched thread, for those in one."""
-    own = [row for row in rows if row["thread_id"] is not None]
-    found = await connection.fetch(
-        statement("lineage", "positions"),
-        [row["id"] for row in own],
-        [row["thread_id"] for row in own],
-        [row["sort_at"] for row in own],
-    )
-    return {row["id"]: row["position"] for row in found}
+    positions: dict[int, int] = {}
+    for kind in ("", *MEMBER_KINDS):
+        own = [
+            row
+            for row in rows
+            if row["thread_id"] is not None
+            and (row["kind"] == kind or (not kind and row["kind"] not in MEMBER_KINDS))
+        ]
+        if own:
+            found = await connection.fetch(
+                statement("lineage", "positions").format(**parts_of(kind)),
+                [row["id"] for row in own],
+                [row["thread_id"] for row in own],
+                [row["sort_at"] for row in own],
+            )
+            positions |= {row["id"]: row["position"] for row in found}
+    return positions
 
 
 class StitchedView:
@@ -98,14 +114,19 @@ class StitchedView:
         self._stitched = stitched
         self._removed = "include" if request.include_removed else "exclude"
         self._as_of = request.as_of
+        self._from = "artifact a"
+        self._thread, self._at, self._id = "a.thread_id", "a.sort_at", "a.id"
+        if stitched.kind in MEMBER_KINDS:
+            self._from = "thread_member m join artifact a on a.id = m.artifact_id"
+            self._thread, self._at, self._id = "m.thread_id", "m.sort_at", "m.artifact_id"
 
     def _where(self, threads: Sequence[int], shards: Sequence[int]) -> Conditions:
         where = Conditions()
         where.add("a.shard = any({shards})", shards=list(shards))
         if len(threads) == 1:
-            where.add("a.thread_id = {thread}", thread=threads[0])
+            where.add(f"{self._thread} = {{thread}}", thread=threads[0])
         else:
-            where.add("a.thread_id = any({threads})", threads=list(threads))
+            where.add(f"{self._thread} = any({{threads}})", threads=list(threads))
         where.see(self._removed, self._as_of)
         see_once(where, self._as_of)
         return where
@@ -116,18 +137,15 @@ class StitchedView:
         found: list[Any] = []
         for part in self._stitched.parts:
             where = self._where([part.thread_id], part.shards)
-            where.add(f"(a.sort_at, a.id) {compare} ({{at}}, {{id}})", at=start.at, id=start.id)
+            place = f"({self._at}, {self._id})"
+            where.add(f"{place} {compare} ({{at}}, {{id}})", at=start.at, id=start.id)
             if len(found) == limit:
                 last = found[-1]
                 beyond = ">" if backward else "<"
-                where.add(
-                    f"(a.sort_at, a.id) {beyond} ({{at}}, {{id}})",
-                    at=last["sort_at"],
-                    id=last["id"],
-                )
+                where.add(f"{place} {beyond} ({{at}}, {{id}})", at=last["sort_at"], id=last["id"])
             found += await self._connection.fetch(
-                f"select {ARTIFACT_COLUMNS} from artifact a where {where}"  # noqa: S608 -- parameters only
-                f" order by a.sort_at {way}, a.id {way} limit {limit}",
+                f"select {ARTIFACT_COLUMNS} from {self._from} where {where}"  # noqa: S608 -- parameters only
+                f" order by {self._at} {way}, {self._id} {way} limit {limit}",
                 *where.parameters,
             )
             found = sorted(found, key=_place, reverse=backward)[:limit]
@@ -143,7 +161,8 @@ class StitchedView:
         skipped = 0
         shards = sorted({number for part in self._stitched.parts for number in part.shards})
         where = self._where(self._stitched.thread_ids, shards)
-        where.add("(a.sort_at, a.id) < ({at}, {id})", at=row["sort_at"], id=row["id"])
+        place = f"({self._at}, {self._id})"
+        where.add(f"{place} < ({{at}}, {{id}})", at=row["sort_at"], id=row["id"])
         if self._removed == "exclude" and self._as_of is None:
             anchor = await self._connection.fetchrow(
                 "select position, sort_at, artifact_id from stitched_anchor"
@@ -156,14 +175,14 @@ class StitchedView:
             if anchor is not None:
                 skipped = anchor["position"]
                 where.add(
-                    "(a.sort_at, a.id) >= ({from_at}, {id})"
-                    " and a.sort_at >= {from_at} and a.sort_at <= {at}",
+                    f"{place} >= ({{from_at}}, {{id}})"
+                    f" and {self._at} >= {{from_at}} and {self._at} <= {{at}}",
                     from_at=anchor["sort_at"],
                     id=anchor["artifact_id"],
                     at=row["sort_at"],
                 )
         counted: int = await self._connection.fetchval(
-            f"select count(*) from artifact a where {where}",  # noqa: S608 -- as above
+            f"select count(*) from {self._from} where {where}",  # noqa: S608 -- as above
             *where.parameters,
         )
         return skipped + counted

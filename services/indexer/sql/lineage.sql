@@ -109,6 +109,7 @@ where id = any($1::bigint[])
 
 -- name: count_stitched
 -- $1 stitched threads, $2 tables: figures like those of count_threads, of what is not superseded.
+-- {held} joins the artifacts of a part; {of_part} and {newest} look for the last one of it.
 with figures as (
     select p.stitched_id,
            count(*) filter (where a.removed_at is null) as current,
@@ -121,9 +122,8 @@ with figures as (
                max(a.sort_at) filter (where a.removed_at is null and a.sort_at > '1900-01-01 00:00:00+00'),
                max(a.sort_at)
            ), '1900-01-01 00:00:00+00') as last_at
-    from stitched_part p
-    join artifact a on a.thread_id = p.thread_id and a.shard = any($2::int[])
-    where p.stitched_id = any($1::bigint[])
+    from stitched_part p {held}
+    where p.stitched_id = any($1::bigint[]) and a.shard = any($2::int[])
       and not exists (select 1 from superseded s where s.artifact_id = a.id)
     group by p.stitched_id
 )
@@ -135,12 +135,10 @@ set artifact_count = f.current, removed_count = f.removed, first_at = f.first_at
         cross join lateral (
             select left(case when a.kind = 'message' then coalesce(a.text, a.title)
                              else coalesce(a.title, a.text) end, 300) as said, a.sort_at, a.id
-            from artifact a
-            -- A range of one, as in count_threads.
-            where a.thread_id between p.thread_id and p.thread_id and a.shard = any($2::int[])
+            from {of_part} and a.shard = any($2::int[])
               and (a.removed_at is null or f.current = 0) and coalesce(a.text, a.title) is not null
               and (select s.since from superseded s where s.artifact_id = a.id) is null
-            order by a.thread_id desc, a.sort_at desc, a.id desc limit 1
+            order by {newest} limit 1
         ) l
         where p.stitched_id = t.id
         order by l.sort_at desc, l.id desc limit 1
@@ -154,9 +152,8 @@ select stitched_id, position, sort_at, id
 from (
     select p.stitched_id, a.sort_at, a.id,
            row_number() over (partition by p.stitched_id order by a.sort_at, a.id) - 1 as position
-    from stitched_part p
-    join artifact a on a.thread_id = p.thread_id and a.shard = any($2::int[])
-    where p.stitched_id = any($1::bigint[]) and a.removed_at is null
+    from stitched_part p {held}
+    where p.stitched_id = any($1::bigint[]) and a.shard = any($2::int[]) and a.removed_at is null
       and not exists (select 1 from superseded s where s.artifact_id = a.id)
 ) numbered
 where position > 0 and position % 64 = 0
@@ -247,7 +244,7 @@ group by p.stitched_id
 
 -- name: parts of
 -- The threads of the stitched thread that $1 is part of, with the tables of each.
-select p.stitched_id, p.thread_id, array(
+select p.stitched_id, p.thread_id, t.kind, array(
            select s.shard from artifact_shard s
            where s.state = 'attached' and coalesce(s.device = t.device, true)
              and coalesce(s.kind = t.kind, true)
@@ -262,12 +259,13 @@ order by p.place desc
 -- name: positions
 -- Of artifacts $1 in threads $2 at times $3: how many of the stitched thread come before each.
 select h.id, coalesce(n.position, 0) + (
-           select count(*) from stitched_part q join artifact b on b.thread_id = q.thread_id
-           where q.stitched_id = p.stitched_id and b.removed_at is null
-             and (b.sort_at, b.id) >= (coalesce(n.sort_at, '0001-01-01 00:00:00+00'),
+           select count(*) from (select * from stitched_part q where q.stitched_id = p.stitched_id) p
+           {held}
+           where a.removed_at is null
+             and (a.sort_at, a.id) >= (coalesce(n.sort_at, '0001-01-01 00:00:00+00'),
                                        coalesce(n.artifact_id, 0))
-             and (b.sort_at, b.id) < (h.sort_at, h.id)
-             and (select s.since from superseded s where s.artifact_id = b.id) is null
+             and (a.sort_at, a.id) < (h.sort_at, h.id)
+             and (select s.since from superseded s where s.artifact_id = a.id) is null
        ) as position
 from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as h (id, thread_id, sort_at)
 join stitched_part p on p.thread_id = h.thread_id

@@ -16,6 +16,7 @@ from lineages import (
     artifacts,
     confirm,
     direct,
+    found,
     guid,
     index,
     links,
@@ -25,6 +26,7 @@ from lineages import (
 )
 from staged import artifact, day
 
+from services.indexer.kinds.photo.payload import Album, PhotoPayload
 from services.indexer.staging import StagedThread, thread_number
 from services.indexer.storage_lineage_links import confirm_lineage, undo_lineage
 from services.indexer.storage_threads import list_threads
@@ -238,3 +240,65 @@ async def test_threads_of_devices_without_a_lineage_are_listed_between_stitched_
         if cursor is None:
             break
     assert paged == [one.id for one in listed]
+
+
+def photo(n: int, *albums: str) -> Any:
+    return artifact(
+        n,
+        guid(f"photo {n}"),
+        f"photo {n}",
+        payload=PhotoPayload(media="photo", albums=tuple(Album(key=key) for key in albums)),
+        thread_key=albums[0] if albums else None,
+    )
+
+
+async def test_a_photo_of_two_phones_is_once_in_every_album_that_holds_it(connection: Any) -> None:
+    def albums_of(device: str, n: int) -> list[str]:
+        # On the newer phone, every fifth was put into another one.
+        return [key for key, every in (("A", 2), ("B", 3)) if n % every == 0] + (
+            ["C"] if device == NEW and n % 5 == 0 else []
+        )
+
+    described = [
+        StagedThread(key=key, title=key, is_group=False, participants=[], services=[], raw_keys=[])
+        for key in "ABC"
+    ]
+    held: dict[str, list[tuple[int, str]]] = {key: [] for key in "ABC"}
+    for device, moment, numbers in ((OLD, 1, range(150)), (NEW, 5, range(20, 200))):
+        await index(
+            connection, device, moment, [photo(n, *albums_of(device, n)) for n in numbers],
+            kind="photo", threads=described,
+        )  # fmt: skip
+    await confirm(connection)
+    for n in range(200):
+        device = NEW if n >= 20 else OLD
+        for key in albums_of(device, n):
+            held[key].append((n, device))
+    listed = {one.title: one for one in await threads(connection, kind="photo")}
+    assert {title: one.artifact_count for title, one in listed.items()} == {
+        key: len(own) for key, own in held.items()
+    }
+    assert listed["C"].devices == [NEW]
+    for key, own in held.items():
+        seen: list[tuple[str | None, str]] = []
+        cursor = None
+        while True:
+            page = await thread_page(connection, thread_id=listed[key].id, limit=13, cursor=cursor)
+            assert page.position == len(seen)
+            seen += [(one.text, one.device) for one in page.items]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert seen == [(f"photo {n}", device) for n, device in own]
+    # Hits stand in their first album.
+    hits = (await found(connection, "photo", limit=1000)).items
+    places = {
+        hit.artifact.text: hit.thread_position for hit in hits if hit.thread_position is not None
+    }
+    first = {f"photo {n}": place for place, (n, _) in enumerate(held["A"])}
+    assert first.items() <= places.items()
+    await index(
+        connection, NEW, 6, [photo(n, "B") for n in range(20, 60)], kind="photo", threads=described
+    )
+    counts = {one.title: one.artifact_count for one in await threads(connection, kind="photo")}
+    assert counts == {"A": 10, "B": 47, "C": 0}
