@@ -74,7 +74,7 @@ def files_of(revision: Revision) -> list[PhoneFile]:
             db.task(
                 chores, title, due_date=seconds(due), due_tz="Europe/Zurich",
                 completion_date=None if done is None else seconds(done),
-                UUID=key("task", title, due), unique_identifier=key("task", title, due),
+                UUID=key("reminder", title, due), unique_identifier=key("reminder", title, due),
                 creation_date=seconds(due - _AHEAD),
             )  # fmt: skip
     files = [PhoneFile("HomeDomain", PATH, db.to_bytes())]

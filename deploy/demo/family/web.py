@@ -24,6 +24,7 @@ from deploy.demo.family.life import (
     place_on,
     trip_on,
 )
+from deploy.demo.minted_database import cocoa_seconds
 from deploy.demo.open_tabs import (
     FOLDER,
     BrowserStateDatabase,
@@ -91,6 +92,8 @@ def files_of(revision: Revision) -> list[PhoneFile]:
         for visit in _visits_on(day):
             if visit.at <= revision.at:
                 history.visit(visit.url, visit.title, at=visit.at)
+    forgotten = (cocoa_seconds(revision.at - _KEPT_DAYS * DAY),)
+    history.execute("delete from history_visits where visit_time < ?", forgotten)
     files = [PhoneFile(DOMAIN, HISTORY, history.to_bytes())]
     if has_story:
         files += [one for one in demo_visit_files(later=later) if one.relative_path != HISTORY]
@@ -184,6 +187,6 @@ def _places(revision: Revision) -> PlacesDatabase:
                                ZMAPITEMCITY=place.city)  # fmt: skip
             db.visit(seen, at=clock(trip.first, 15 * 60))
     # What was looked for is forgotten after two years.
-    old = (revision.at - 730 * DAY - dt.datetime(2001, 1, 1, tzinfo=dt.UTC)).total_seconds()
-    db.execute("delete from ZHISTORYITEM where ZCREATETIME < ?", (old,))
+    forgotten = (cocoa_seconds(revision.at - 730 * DAY),)
+    db.execute("delete from ZHISTORYITEM where ZCREATETIME < ?", forgotten)
     return db
