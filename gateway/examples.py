@@ -123,6 +123,12 @@ REQUESTS: dict[str, Any] = {
         "ttl_seconds": 1800,
     },
     "POST /api/backups/{backup_id}/index": {"kinds": ["message", "contact"]},
+    "POST /api/exports/content": {
+        "format": "html",
+        "query": {"thread": "17", "from": "2024-01-01"},
+        "include_media": True,
+        "time_zone": "Europe/Berlin",
+    },
     "PUT /api/devices/{udid}/passphrase-reference": {"reference": "file:/etc/keepsake/phone"},
     "POST /api/index-rules": {"device": None, "kinds": None},
     "PATCH /api/index-rules/{rule_id}": {"enabled": False},
@@ -165,6 +171,8 @@ RESPONSES: dict[str, Any] = {
     "GET /api/backups/{backup_id}/files": {"items": [_A_FILE], "next_cursor": None},
     "GET /api/backups/{backup_id}/files/{file_id}": _A_FILE,
     "POST /api/backups/{backup_id}/index": {"job_id": _JOB},
+    "POST /api/exports/content": {"job_id": _JOB},
+    "DELETE /api/exports/content/{export_id}": {"changed": True},
     "GET /api/devices/{udid}/passphrase-reference": {
         "udid": _UDID,
         "scheme": "file",

@@ -51,6 +51,14 @@ class ExportQuery(
         Annotated[list[ArtifactId], msgspec.Meta(min_length=1, max_length=MOST_NAMED)] | None
     ) = None
 
+    @property
+    def wanted_kinds(self) -> list[str] | None:
+        """The kinds that are asked for, None for all."""
+        if self.kind is None and self.kinds is None:
+            return None
+        named = [*([self.kind] if self.kind else []), *(self.kinds or [])]
+        return list(dict.fromkeys(named))
+
 
 class ExportWish(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants to have; kept with the job, so that it can be made again."""

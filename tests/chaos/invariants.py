@@ -23,6 +23,8 @@ from tests.chaos.vault import Vault
 MOST_MEMORY_BYTES = 512 << 20
 _QUIET_SECONDS = 420.0
 _REPLAY_SECONDS = 60.0
+#: Every kind of job says by an event of its own how it ended.
+_JOB_KINDS = ("index", "export")
 
 Outbox = dict[str, dict[str, str]]
 
@@ -152,14 +154,16 @@ def check_events(
     ]
     problems += [f"{e.type} {e.id} is in no outbox" for e in events if e.id not in published]
     record.checked("every event is in the stream exactly once", problems)
-    said = Counter(e.data["job_id"] for e in events if e.type == "index.completed")
+    over = {f"{kind}.completed" for kind in _JOB_KINDS}
+    said = Counter(e.data["job_id"] for e in events if e.type in over)
     completed = {job["id"] for job in jobs if job["state"] == "completed"}
     problems = [f"{job} said so {said[job]} times" for job in completed if said[job] != 1]
     problems += [f"{job} said so and is not" for job in said if job not in completed]
     record.checked("every completed job said so exactly once", problems)
-    failed = Counter(e.data["job_id"] for e in events if e.type == "index.failed")
+    given_up = {f"{kind}.failed" for kind in _JOB_KINDS}
+    failed = Counter(e.data["job_id"] for e in events if e.type in given_up)
     problems = [
-        f"{job['id']} {job['state']}, index.failed {failed[job['id']]} times"
+        f"{job['id']} {job['state']}, {job['kind']}.failed {failed[job['id']]} times"
         for job in jobs
         if job["state"] in ("failed", "interrupted") and failed[job["id"]] != 1
     ]

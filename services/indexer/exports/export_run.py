@@ -238,8 +238,8 @@ def _held(parts: list[Part], wish: ExportWish) -> tuple[list[Part], dict[str, li
 def _name(wish: ExportWish, made_at: dt.datetime) -> str:
     """Return the file's name, in which nothing of what is inside shows but the kind."""
     query = wish.query
-    kinds = {*([query.kind] if query.kind else []), *(query.kinds or [])}
-    what = next(iter(kinds)).replace("_", "-") if len(kinds) == 1 else "export"
+    kinds = query.wanted_kinds or []
+    what = kinds[0].replace("_", "-") if len(kinds) == 1 else "export"
     if query.thread is not None:
         what = "thread"
     return f"keepsake-{what}-{made_at:%Y%m%d-%H%M%S}-{wish.format}.zip"

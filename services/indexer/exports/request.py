@@ -93,7 +93,7 @@ def check_wish(wish: ExportWish) -> None:
 
 
 def _check_kinds(wish: ExportWish) -> None:
-    kinds = kinds_of(wish.query)
+    kinds = wish.query.wanted_kinds
     unknown = sorted(set(kinds or ()) - PARSERS.keys())
     if unknown:
         raise bad_request(f"kind must be one of: {', '.join(PARSERS)}.", parameter="kinds")
@@ -117,13 +117,6 @@ def _check_query(query: ExportQuery) -> None:
         raise bad_request("artifact_ids names what is wanted: nothing else narrows it down.")
     if query.since is not None and query.until is not None and query.since >= query.until:
         raise bad_request("from must be before to.")
-
-
-def kinds_of(query: ExportQuery) -> list[str] | None:
-    """Return the kinds that are asked for, None for all."""
-    if query.kind is None and query.kinds is None:
-        return None
-    return list(dict.fromkeys([*([query.kind] if query.kind else []), *(query.kinds or [])]))
 
 
 async def _check_thread(connection: Connection, query: ExportQuery) -> None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from services.indexer.cursors import read_id
-from services.indexer.exports.request import kinds_of
 from services.indexer.kinds import PARSERS
 from services.indexer.storage_artifacts import utc
 from services.indexer.storage_members import MEMBER_KINDS
@@ -210,7 +209,7 @@ class Selection:
         return [part] if ids else []
 
     def _is_asked(self, device: str, kind: str) -> bool:
-        kinds = kinds_of(self._query)
+        kinds = self._query.wanted_kinds
         return self._query.device in (None, device) and (kinds is None or kind in kinds)
 
     async def _fitting(self) -> list[Part]:
@@ -225,7 +224,7 @@ class Selection:
                 continue
             where = await self._conditions(device)
             where.add("a.device = {device}", device=device)
-            kinds = kinds_of(query)
+            kinds = query.wanted_kinds
             if kinds is not None:
                 where.add("a.kind = any({kinds})", kinds=kinds)
             if query.thread is not None:
@@ -254,7 +253,7 @@ class Selection:
         """Return the ids of all hits, oldest first."""
         query = self._query
         found: array[int] = array("q")
-        kinds: Sequence[str | None] = kinds_of(query) or (None,)
+        kinds: Sequence[str | None] = query.wanted_kinds or (None,)
         for kind in kinds:
             cursor: str | None = None
             while True:
