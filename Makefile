@@ -8,7 +8,7 @@ help: ## Show this list
 up: setup ## Set up, start everything, print the address; Ctrl-C stops it
 	@exec .venv/bin/keepsake up
 
-demo: setup ## The same with a generated demo phone (passphrase: demo)
+demo: setup ## The same with eight years of generated phones (passphrase: demo)
 	@exec .venv/bin/python -m deploy.demo.show
 
 test: setup-dev ## Set up and run all tests
