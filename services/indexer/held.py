@@ -19,8 +19,9 @@ _HEAD = struct.pack(">hi", 2, 16)
 _ENDS_BYTES = len(COPY_HEADER) + len(COPY_TRAILER)
 _ROWS_AT_ONCE = 8192
 _DIGEST_BYTES = 16
-_NUMBER_BYTES = 8
-_ENTRY_BYTES = _DIGEST_BYTES + _NUMBER_BYTES
+#: A number as ``Held.left`` gives it.
+NUMBER_BYTES = 8
+_ENTRY_BYTES = _DIGEST_BYTES + NUMBER_BYTES
 #: A row of a stage begins with the number of its columns and the length of its key.
 _LENGTH_AT, _KEY_AT = 2, 6
 #: At most what ``Held`` takes for each row.
@@ -72,7 +73,7 @@ class Held:
         """Return the numbers of what was not met, eight bytes each."""
         return b"".join(
             [
-                bytes(run[at : at + _NUMBER_BYTES])
+                bytes(run[at : at + NUMBER_BYTES])
                 for run in self._runs
                 for at in range(_DIGEST_BYTES, len(run), _ENTRY_BYTES)
             ]
@@ -81,4 +82,4 @@ class Held:
 
 def numbers_of(left: bytes) -> list[int]:
     """Return what ``Held.left`` gave as numbers."""
-    return list(struct.unpack(f">{len(left) // _NUMBER_BYTES}q", left))
+    return list(struct.unpack(f">{len(left) // NUMBER_BYTES}q", left))

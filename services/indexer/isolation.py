@@ -21,6 +21,7 @@ import msgspec
 from services.indexer import frames
 from services.indexer.errors import WorkerError
 from services.indexer.frames import WorkerRequest
+from services.indexer.held import NUMBER_BYTES
 from services.indexer.staging import (
     COPY_HEADER,
     COPY_TRAILER,
@@ -137,7 +138,7 @@ class Parsing:
                 raise WorkerError(TOO_MANY_THREADS)
         elif kind == frames.LAPSED:
             self.lapsed = body
-        elif kind == frames.GONE:
+        elif kind == frames.GONE and len(body) % NUMBER_BYTES == 0:
             self.gone = body
         elif kind == frames.REMEMBERED:
             self.has_remembered = True

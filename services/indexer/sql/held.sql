@@ -18,7 +18,7 @@ select exists (select 1 from stage where octet_length(key) > 1000)
 insert into gone
 select a.id, a.thread_id, a.added_at, a.removed_at,
        ($4::timestamptz is not null and (a.removed_at is null or a.removed_at > $4))
-from unnest($5::bigint[]) g (id)
+from (select distinct id from unnest($5::bigint[]) u (id)) g
 join artifact a on a.id = g.id
 where a.device = $1 and a.kind = $2
   and a.added_at <= $3 and (a.removed_at is null or a.removed_at > $3)

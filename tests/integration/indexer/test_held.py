@@ -7,8 +7,10 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -301,6 +303,47 @@ async def test_what_is_said_to_be_held_wrongly_is_found_out_and_everything_is_co
     assert isinstance(again, KindReport)
     assert runs.ways == ["merged", "held"]
     assert (again.added, again.removed, again.kept) == (1, 1, first.kept)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "lambda held: left(held) * 2",  # each number twice
+        "lambda held: left(held) + other",  # what is of another kind
+        "lambda held: left(held) + bytes(8)",  # what is not there
+        "lambda held: b''",  # nothing is gone, though something else came in its place
+    ],
+)
+async def test_a_parser_that_tells_wrongly_what_is_gone_is_not_believed(
+    runs: Runs, connection: Any, tmp_path: Path, lie: str
+) -> None:
+    phone = EverythingChanging(tmp_path, 3)
+    for kind in ("call", "contact"):
+        await runs.index(kind, phone, device="d", moment=1)
+    other = await connection.fetchval("select min(id) from artifact where kind = 'contact'")
+    name = next(name for name in phone.files if name[1].endswith("CallHistory.storedata"))
+    with closing(sqlite3.connect(tmp_path / "calls.db")) as database:
+        database.deserialize(phone.files[name])
+        database.execute("update zcallrecord set zduration = zduration + 1")
+        database.commit()
+        phone.files[name] = database.serialize()
+    runs.command = (
+        sys.executable,
+        "-c",
+        (
+            "from services.indexer import parse_worker\n"
+            "from services.indexer.held import Held\n"
+            f"left, other = Held.left, ({other}).to_bytes(8, 'big')\n"
+            f"Held.left = {lie}\n"
+            "parse_worker.main()\n"
+        ),
+    )
+    report = await runs.index("call", phone, device="d", moment=2)
+    assert isinstance(report, KindReport)
+    assert runs.ways[-1] == "merged"
+    assert report.added == report.removed > 0
+    kinds = "select count(*) from artifact where kind = 'contact' and removed_at is not null"
+    assert await connection.fetchval(kinds) == 0
 
 
 @pytest.mark.parametrize("dies", ["the parser", "the connection", "the run"])

@@ -36,6 +36,7 @@ async def rows_of(program: str, **bounds: float) -> list[bytes]:
         "w(b'A' + (100).to_bytes(4, 'big') + b'short')",
         "w(b'A' + (1 << 31).to_bytes(4, 'big'))",
         "w(b'X' + (0).to_bytes(4, 'big'))",
+        "w(b'G' + (3).to_bytes(4, 'big') + b'xxx')",
         "w(b'R' + (2).to_bytes(4, 'big') + b'{}')",
         "w(b'T' + (3).to_bytes(4, 'big') + b'\\xff\\xff\\xff')",
         "import os; os.kill(os.getpid(), 9)",
