@@ -37,9 +37,11 @@ class Voice:
             "Backups": ", ".join(folders) or "no folder is watched; set KEEPSAKE_BACKUP_PATHS",
             "Stop": "Ctrl-C",
         }
-        self._console.print(Text("Keepsake is ready", style="bold green"))
+        said = Text("Keepsake is ready", style="bold green")
         for name, value in rows.items():
-            self._console.print(Text.assemble((f"  {name:<10}", "bold"), value))
+            said = Text.assemble(said, "\n", (f"  {name:<10}", "bold"), value)
+        # In one piece: services write to the same terminal.
+        self._console.print(said)
 
     def stopping(self) -> None:
         """Say that the stop has begun."""
