@@ -137,7 +137,7 @@ set artifact_count = f.current, removed_count = f.removed, first_at = f.first_at
                              else coalesce(a.title, a.text) end, 300) as said, a.sort_at, a.id
             from {of_part} and a.shard = any($2::int[])
               and (a.removed_at is null or f.current = 0) and coalesce(a.text, a.title) is not null
-              and (select s.since from superseded s where s.artifact_id = a.id) is null
+              and coalesce((select false from superseded s where s.artifact_id = a.id), true)
             order by {newest} limit 1
         ) l
         where p.stitched_id = t.id
@@ -265,7 +265,7 @@ select h.id, coalesce(n.position, 0) + (
              and (a.sort_at, a.id) >= (coalesce(n.sort_at, '0001-01-01 00:00:00+00'),
                                        coalesce(n.artifact_id, 0))
              and (a.sort_at, a.id) < (h.sort_at, h.id)
-             and (select s.since from superseded s where s.artifact_id = a.id) is null
+             and coalesce((select false from superseded s where s.artifact_id = a.id), true)
        ) as position
 from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as h (id, thread_id, sort_at)
 join stitched_part p on p.thread_id = h.thread_id
