@@ -115,7 +115,7 @@ def _make(
             "include_media": wish["media"],
             "time_zone": wish["time_zone"] or local_zone(),
         },
-        session=_session(context, client, device) if wish["media"] else None,
+        session=open_token(context, client, device) if wish["media"] else None,
     )
     with _cancelled_with_us(client, accepted["job_id"]):
         return watch_job(client, accepted["job_id"], quiet=quiet)
@@ -138,7 +138,7 @@ def _device(client: Client, wanted: str | None) -> str | None:
     return udid
 
 
-def _session(context: click.Context, client: Client, device: str | None) -> str | None:
+def open_token(context: click.Context, client: Client, device: str | None) -> str | None:
     """Return the token of an open backup, of *device* if one is named: the newest there is."""
     for page in client.pages("/api/backups", params={"limit": 1000}):
         for backup in page["items"]:
