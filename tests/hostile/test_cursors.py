@@ -8,7 +8,8 @@ import pytest
 
 from services.discovery.paging import read_cursor as read_discovery_cursor
 from services.indexer.cursors import TimePlace, read_cursor
-from services.indexer.storage_revisions import DiffPlace
+from services.indexer.storage_comparison import DiffPlace
+from services.indexer.storage_lineage_links import LinkPlace
 from services.indexer.storage_search import HitPlace
 from shared.contracts.problems import ProblemError
 
@@ -28,6 +29,7 @@ def written(text: str) -> str:
         ('["words",true,1e999,1,1]', HitPlace),
         ('["a\\u0000"]', DiffPlace),
         ("[" * 100_000, DiffPlace),
+        ("[9223372036854775808]", LinkPlace),
     ],
 )
 def test_a_forged_place_is_a_bad_request(text: str, kind: type) -> None:
