@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Annotated, Any
+from uuid import uuid4
 
 import msgspec
 from litestar import Request, Response, delete, get, post
@@ -13,13 +16,14 @@ from gateway.parameters import PROBLEMS, SessionHeader, UuidPath, passed_through
 from gateway.parts import GivenParts
 from gateway.session_access import is_locked, session_id_of
 from gateway.tokens import Caller
-from shared.bus import Bus
+from shared.bus import Bus, RawReply
 from shared.contracts.identifiers import BackupId, SessionId
 from shared.contracts.problems import ProblemError, not_found, problem
 from shared.contracts.requests import Done, Page
 from shared.contracts.unlock import (
     BACKUP_HEADER,
     TOKEN_HEADER,
+    AbandonOpenings,
     CloseSession,
     ListSessions,
     OpenedSession,
@@ -64,19 +68,53 @@ async def unlock_backup(
     backup_id: UuidPath,
     data: JSONBody[UnlockBody | None] = None,
 ) -> Response[OpenedSession]:
-    """Open a backup; the session token in the answer is shown this once."""
+    """Open a backup; the session token in the answer is shown this once.
+
+    Who hangs up meanwhile gives the opening up.
+    """
     body = data or UnlockBody()
+    wanted = OpenSession(
+        backup_id=BackupId(backup_id),
+        passphrase=body.passphrase,
+        ttl_seconds=body.ttl_seconds,
+        caller=request.user.token_id,
+        opening=str(uuid4()),
+    )
     with parts.unlock_slots:
-        reply = await parts.bus.request_bytes(
-            OpenSession(
-                backup_id=BackupId(backup_id),
-                passphrase=body.passphrase,
-                ttl_seconds=body.ttl_seconds,
-                caller=request.user.token_id,
-            ),
-            timeout_seconds=_UNLOCK_SECONDS,
-        )
+        reply = await _open_while_heard(parts.bus, wanted, request)
     return passed_through(reply)
+
+
+async def _open_while_heard(
+    bus: Bus, wanted: OpenSession, request: Request[Caller, Any, Any]
+) -> RawReply:
+    """Return the reply. When nobody will hear it, let nothing be opened."""
+    asking = asyncio.create_task(bus.request_bytes(wanted, timeout_seconds=_UNLOCK_SECONDS))
+    leaving = asyncio.create_task(_until_gone(request))
+    try:
+        await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not asking.done():
+            await _abandon(bus, wanted)
+        return await asking
+    except ProblemError as error:
+        if error.problem.status == 504:
+            # Whoever tries again should not wait for what nobody gets.
+            await _abandon(bus, wanted)
+        raise
+    finally:
+        asking.cancel()
+        leaving.cancel()
+
+
+async def _until_gone(request: Request[Caller, Any, Any]) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _abandon(bus: Bus, wanted: OpenSession) -> None:
+    # Away: the session is in the list, and ends with its time.
+    with contextlib.suppress(ProblemError):
+        await bus.request(AbandonOpenings(opening=wanted.opening))
 
 
 @post(
@@ -140,8 +178,9 @@ async def lock_all_sessions(
     request: Request[Caller, Any, Any],
     parts: GivenParts,
 ) -> Closed:
-    """Lock everything."""
+    """Lock everything, what is being opened included."""
     await parts.audit.record(request.user, "lock", "all sessions")
+    await parts.bus.request(AbandonOpenings())
     page = await parts.bus.request(ListSessions())
     closed = [await _close(parts.bus, session.session_id, {}) for session in page.items]
     return Closed(closed=sum(closed))

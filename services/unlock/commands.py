@@ -25,6 +25,7 @@ from services.unlock.folder_check import OpenableFolder, open_folder
 from services.unlock.keeper import SessionKeeper
 from services.unlock.key_cache import HeldKeys, KeyCache, PassphraseMismatchError
 from services.unlock.opened_backups import OpenedBackups, SessionContents
+from services.unlock.openings import EVERYTHING, Openings
 from services.unlock.sessions import LiveSession
 from services.unlock.storage import Guess, Pool, Reservation
 from services.unlock.throttle import Limit, wait_seconds
@@ -34,8 +35,14 @@ from shared.contracts.discovery import LocateBackup, Location, ManifestMark
 from shared.contracts.events import BackupRemoved
 from shared.contracts.identifiers import BackupId, SessionId
 from shared.contracts.problems import ProblemError, bad_request, not_found, unavailable
-from shared.contracts.requests import Page
-from shared.contracts.unlock import ListSessions, OpenedSession, OpenSession, Session
+from shared.contracts.requests import Done, Page
+from shared.contracts.unlock import (
+    AbandonOpenings,
+    ListSessions,
+    OpenedSession,
+    OpenSession,
+    Session,
+)
 from shared.ios_backup import Keys
 
 Result = TypeVar("Result")
@@ -44,6 +51,7 @@ log = structlog.get_logger(__name__)
 
 #: No phone takes a longer one; a megabyte of passphrase would only cost hashing time.
 _LONGEST_PASSPHRASE = 1024
+_LONGEST_NAME = 100
 #: Sessions of one process. Each holds subscriptions and open files.
 _MOST_SESSIONS = 200
 
@@ -59,6 +67,7 @@ class Commands:
         keeper: SessionKeeper,
         key_cache: KeyCache[Keys],
         opened: OpenedBackups,
+        openings: Openings,
         derivers: Executor,
         disks: BackupDisks,
         replica_id: str,
@@ -71,6 +80,7 @@ class Commands:
         self._keeper = keeper
         self._key_cache = key_cache
         self._opened = opened
+        self._openings = openings
         self._derivers = derivers
         self._disks = disks
         self._replica_id = replica_id
@@ -81,12 +91,25 @@ class Commands:
     async def open_session(self, request: OpenSession, _: RequestContext) -> OpenedSession:
         """Open a backup and return the token of its new session."""
         try:
-            opened = await self._open_session(request)
+            opening = self._open_session(request)
+            if not request.unattended:
+                # What services open for themselves they begin again; their jobs need not fail.
+                opening = self._openings.run(opening, name=request.opening)
+            opened = await opening
         except ProblemError as error:
             metrics.count_refused(error.problem)
             raise
         metrics.count_opened()
         return opened
+
+    async def abandon_openings(self, request: AbandonOpenings, _: RequestContext) -> Done:
+        """Give up what is being opened, whichever replica is at it."""
+        name = EVERYTHING if request.opening is None else request.opening
+        if len(name) > _LONGEST_NAME:
+            raise bad_request(f"opening must be at most {_LONGEST_NAME} characters long.")
+        self._openings.abandon(name)
+        await storage.announce_abandoned(self._pool, name)
+        return Done()
 
     async def _open_session(self, request: OpenSession) -> OpenedSession:
         started = time.monotonic()

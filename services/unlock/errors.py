@@ -109,6 +109,16 @@ def disk_silent() -> ProblemError:
     )
 
 
+def opening_abandoned() -> ProblemError:
+    """Somebody locked everything, or whoever asked went away."""
+    return problem(
+        "opening-abandoned",
+        "The backup is not opened.",
+        409,
+        "Everything was locked while it was being opened. Unlock it again if you need it.",
+    )
+
+
 def backup_changed() -> ProblemError:
     """The phone backed up again since the session was opened."""
     return problem(

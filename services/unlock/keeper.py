@@ -46,6 +46,7 @@ class SessionKeeper:
         pool: Pool,
         replica_id: str,
         tasks: asyncio.TaskGroup,
+        on_abandoned: Callable[[str], None],
         report_lock: Callable[[bool], None],
     ) -> None:
         self._bus = bus
@@ -65,6 +66,7 @@ class SessionKeeper:
             pool=pool,
             replica_id=replica_id,
             on_rows_closed=self._close_what_others_closed,
+            on_abandoned=on_abandoned,
             on_state=report_lock,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -82,15 +82,24 @@ class OpenedBackup:
     """One backup, opened once."""
 
     def __init__(
-        self, folder: BackupFolder, *, keys: Keys | None, scratch: Path, signature: Signature
+        self,
+        folder: BackupFolder,
+        *,
+        keys: Keys | None,
+        scratch: Path,
+        signature: Signature,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Decrypt the manifest into *scratch*. Raises ``ProblemError``."""
+        """Decrypt the manifest into *scratch*. Raises ``ProblemError``.
+
+        Ends soon after *is_over* says that nobody waits for it any more.
+        """
         self.folder = folder
         self.signature = signature
         self._keys = keys
         self._readers = ReaderCache()
         with told_as_problems():
-            self._manifest: Manifest = folder.open_manifest(keys, scratch)
+            self._manifest: Manifest = folder.open_manifest(keys, scratch, is_over=is_over)
             # Read again: a run may have begun between the first look and the signature.
             state = BackupFolder.open(folder.path).description.snapshot_state
         if state != folder.description.snapshot_state or signature_of(folder) != signature:

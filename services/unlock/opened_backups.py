@@ -173,7 +173,9 @@ class OpenedBackups:
         is_unwanted = False
 
         def open_it() -> None:
-            opened.append(self._open(identity.signature, folder, held, disk))
+            opened.append(
+                self._open(identity.signature, folder, held, disk, is_over=lambda: is_unwanted)
+            )
 
         def let_go() -> None:
             while is_unwanted and opened:
@@ -182,7 +184,7 @@ class OpenedBackups:
         try:
             await disk.run(open_it, on_end=let_go)
         except BaseException:
-            # The thread may go on; what it opens must not stay behind.
+            # The thread goes on for a moment; what it opens must not stay behind.
             is_unwanted = True
             let_go()
             raise
@@ -194,6 +196,8 @@ class OpenedBackups:
         folder: BackupFolder,
         held: HeldKeys[Keys] | None,
         disk: BackupDisk,
+        *,
+        is_over: Callable[[], bool],
     ) -> _Shared:
         directory = self._scratch.make(uuid4().hex)
         try:
@@ -202,6 +206,7 @@ class OpenedBackups:
                 keys=held.keys if held is not None else None,
                 scratch=directory,
                 signature=signature,
+                is_over=is_over,
             )
         except BaseException:
             self._scratch.remove(directory)

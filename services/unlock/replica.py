@@ -25,7 +25,10 @@ _PING_TIMEOUT_SECONDS = 10.0
 
 
 class ReplicaLease:
-    """Holds the lock and calls *on_rows_closed* when rows may have been closed by others."""
+    """Holds the lock and calls *on_rows_closed* when rows may have been closed by others.
+
+    *on_abandoned* is told the name of an opening that is given up.
+    """
 
     def __init__(
         self,
@@ -33,11 +36,13 @@ class ReplicaLease:
         pool: Pool,
         replica_id: str,
         on_rows_closed: Callable[[], Awaitable[None]],
+        on_abandoned: Callable[[str], None],
         on_state: Callable[[bool], None],
     ) -> None:
         self._pool = pool
         self._name = replica_lock_name(replica_id)
         self._on_rows_closed = on_rows_closed
+        self._on_abandoned = on_abandoned
         self._on_state = on_state
         #: Set while the lock is held; a session row must not be written before.
         self.held = asyncio.Event()
@@ -60,8 +65,11 @@ class ReplicaLease:
         awake = asyncio.Event()
         rows_closed = False
 
-        def on_notice(*_: object) -> None:
+        def on_notice(_connection: object, _pid: int, _channel: str, payload: object) -> None:
             nonlocal rows_closed
+            if payload:
+                self._on_abandoned(str(payload))
+                return
             rows_closed = True
             awake.set()
 

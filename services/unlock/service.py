@@ -14,6 +14,7 @@ from services.unlock.commands import Commands
 from services.unlock.keeper import SessionKeeper
 from services.unlock.key_cache import KeyCache
 from services.unlock.opened_backups import OpenedBackups
+from services.unlock.openings import Openings
 from services.unlock.throttle import Limit
 from services.unlock.unattended import Unattended
 from shared.contracts.events import BackupRemoved
@@ -22,7 +23,7 @@ from shared.contracts.passphrase_references import (
     OpenUnattended,
     SetPassphraseReference,
 )
-from shared.contracts.unlock import ListSessions, OpenSession
+from shared.contracts.unlock import AbandonOpenings, ListSessions, OpenSession
 from shared.ios_backup import Keys
 from shared.runtime import Runtime
 from shared.scratch import Scratch
@@ -56,11 +57,13 @@ async def start(runtime: Runtime) -> None:
     # The first to be named is the last to be called.
     runtime.at_stop(leave)
     key_cache: KeyCache[Keys] = KeyCache(wipe=Keys.wipe)
+    openings = Openings()
     keeper = SessionKeeper(
         bus=runtime.bus,
         pool=runtime.pool,
         replica_id=replica_id,
         tasks=runtime.tasks,
+        on_abandoned=openings.abandon,
         report_lock=lambda held: runtime.report("replica_lock", ready=held),
     )
     runtime.at_stop(keeper.close_all)
@@ -71,6 +74,7 @@ async def start(runtime: Runtime) -> None:
         keeper=keeper,
         key_cache=key_cache,
         opened=OpenedBackups(scratch=scratch, key_cache=key_cache, disks=disks, closers=closers),
+        openings=openings,
         derivers=derivers,
         disks=disks,
         replica_id=replica_id,
@@ -92,6 +96,7 @@ async def start(runtime: Runtime) -> None:
         runtime.log.warning("crashed_sessions_closed", sessions=crashed)
     await storage.forget_long_closed(runtime.pool)
     await runtime.serve(OpenSession, commands.open_session)
+    await runtime.serve(AbandonOpenings, commands.abandon_openings)
     await runtime.serve(ListSessions, commands.list_sessions)
     await runtime.serve(SetPassphraseReference, unattended.set_reference)
     await runtime.serve(ListPassphraseReferences, unattended.list_references)

@@ -26,7 +26,8 @@ CloseReason = Literal["locked", "expired", "crashed", "stopped"]
 Connection: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
 Pool: TypeAlias = "asyncpg.Pool[Any]"
 
-#: Told to every replica when rows were closed; each looks up which of its own are meant.
+#: Told to every replica when rows were closed; each looks up which of its own are meant. With a
+#: payload it names an opening that is given up.
 CLOSED_CHANNEL = "unlock_session_closed"
 
 _SERVICE = "unlock"
@@ -105,6 +106,11 @@ async def record_closed(
             [uuid.UUID(session_id) for session_id in session_ids],
             reason=reason,
         )
+
+
+async def announce_abandoned(pool: Pool, name: str) -> None:
+    """Tell every replica that an opening is given up."""
+    await pool.execute("select pg_notify($1, $2)", CLOSED_CHANNEL, name)
 
 
 async def record_backup_locked(connection: Connection, backup_id: BackupId) -> list[SessionId]:

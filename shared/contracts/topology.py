@@ -66,6 +66,7 @@ MAY_REQUEST: dict[str, tuple[str, ...]] = {
         # One by one: whoever speaks through the gateway gives the passphrase himself.
         "cmd.unlock.health",
         "cmd.unlock.open_session",
+        "cmd.unlock.abandon_openings",
         "cmd.unlock.list_sessions",
         "cmd.unlock.set_passphrase_reference",
         "cmd.unlock.list_passphrase_references",

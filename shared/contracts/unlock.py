@@ -146,10 +146,23 @@ class OpenSession(Request[OpenedSession], frozen=True, kw_only=True):
     caller: str = ""
     #: A service asks for work of its own, not for a person.
     unattended: bool = False
+    #: A name that the caller made up, by which it may give the opening up.
+    opening: str | None = None
 
     def __repr__(self) -> str:
         """Leave the passphrase out of logs and tracebacks."""
         return f"OpenSession(backup_id={self.backup_id!r})"
+
+
+class AbandonOpenings(Request[Done], frozen=True, kw_only=True):
+    """Give up what is being opened, in every replica: one opening by its name, or all of them.
+
+    Sessions stay. Whoever waits for such an opening is told 409.
+    """
+
+    subject: ClassVar[str] = "cmd.unlock.abandon_openings"
+    reply: ClassVar[object] = Done
+    opening: str | None = None
 
 
 class ListSessions(Request[Page[Session]], frozen=True, kw_only=True):

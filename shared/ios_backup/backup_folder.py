@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -144,11 +145,13 @@ class BackupFolder:
                 raise WrongPassphrase("The passphrase does not open this backup.") from None
         return keys
 
-    def open_manifest(self, keys: Keys | None, scratch: Path) -> Manifest:
+    def open_manifest(
+        self, keys: Keys | None, scratch: Path, *, is_over: Callable[[], bool] = lambda: False
+    ) -> Manifest:
         """Open the manifest with a private plaintext copy in *scratch*, an empty private folder.
 
-        *keys* are None for a plain backup. ``Manifest.close`` removes the copy. Raises Locked,
-        Incomplete, DamagedManifest.
+        *keys* are None for a plain backup. ``Manifest.close`` removes the copy. Raises Locked (also
+        soon after *is_over* says that nobody waits any more), Incomplete, DamagedManifest.
         """
         if self.format == "none":
             raise Incomplete("The backup's manifest is missing.")
@@ -157,19 +160,20 @@ class BackupFolder:
         try:
             if self.format == "mbdb":
                 return Manifest(
-                    manifest_mbdb.stage_mbdb(self._mbdb(), scratch),
+                    manifest_mbdb.stage_mbdb(self._mbdb(), scratch, is_over=is_over),
                     read_facts=manifest_mbdb.read_record,
                     sizes_of=manifest_mbdb.record_sizes,
+                    is_over=is_over,
                 )
             key = self._manifest_key(keys) if keys is not None and self.encrypted else None
             source = open_within(self.path, _MANIFEST_DB)
         except DamagedFile:
             raise DamagedManifest("The manifest cannot be opened.") from None
         try:
-            staged = stage_manifest(source, scratch, key=key)
+            staged = stage_manifest(source, scratch, key=key, is_over=is_over)
         finally:
             os.close(source)
-        return Manifest(staged)
+        return Manifest(staged, is_over=is_over)
 
     def open_file(self, entry: ManifestEntry, keys: Keys | None) -> FileReader:
         """Open the content of *entry*, which must be of kind file.

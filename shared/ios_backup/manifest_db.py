@@ -12,7 +12,7 @@ import errno
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -81,8 +81,12 @@ class Manifest:
         *,
         read_facts: FactsOf | None = None,
         sizes_of: SizesOf | None = None,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Take over the staged database; build the order of its entries beside it."""
+        """Take over the staged database; build the order of its entries beside it.
+
+        Raises Locked soon after *is_over* says that nobody waits for it any more.
+        """
         self._staged = staged
         self._order = staged.with_name("order.sqlite")
         self._sizes = staged.with_name("sizes.sqlite")
@@ -109,11 +113,15 @@ class Manifest:
                 self._connection = connection
                 # Invalid UTF-8 occurs in names; it must neither stop a page nor reach JSON.
                 connection.text_factory = _decoded
-                self._domains, self._skipped = build_order(connection, self._facts_of)
+                self._domains, self._skipped = build_order(
+                    connection, self._facts_of, is_over=is_over
+                )
         except BaseException:
             if connection is not None:
                 connection.close()
             self._remove()
+            if is_over():
+                raise Locked("The backup was locked meanwhile.") from None
             raise
         self.entry_count = sum(one.entry_count for one in self._domains)
         self.file_count = sum(one.file_count for one in self._domains)

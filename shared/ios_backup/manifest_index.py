@@ -85,11 +85,12 @@ def connect(path: Path, manifest: Path) -> sqlite3.Connection:
 
 
 def build_order(
-    connection: sqlite3.Connection, facts_of: FactsOf
+    connection: sqlite3.Connection, facts_of: FactsOf, *, is_over: Callable[[], bool]
 ) -> tuple[list[PlacesOfDomain], int]:
     """Fill ``domain`` and ``place``; return the domains by name, and how many rows are left out.
 
-    Raises DamagedManifest when the table is missing, is not a plain table, or cannot be read.
+    Raises DamagedManifest when the table is missing, is not a plain table, or cannot be read, and
+    sqlite3.OperationalError soon after *is_over* says so.
     """
     _check_files_table(connection)
     connection.create_function(
@@ -98,7 +99,7 @@ def build_order(
         lambda archive: effective_flags(0, facts_of(archive or b"").mode),
         deterministic=True,
     )
-    with limited(connection, BUILD_SECONDS), mapped(connection):
+    with limited(connection, BUILD_SECONDS, is_over=is_over), mapped(connection):
         connection.executescript(_ORDER_SCHEMA)
         connection.execute("begin")
         connection.execute(
@@ -163,13 +164,22 @@ def mapped(connection: sqlite3.Connection) -> Iterator[None]:
 class limited:  # noqa: N801 -- read as a phrase: with limited(connection, seconds)
     """Stop statements of *connection* after some seconds; sqlite3.OperationalError then."""
 
-    def __init__(self, connection: sqlite3.Connection, seconds: float) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        seconds: float,
+        *,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._connection = connection
         self._seconds = seconds
+        self._is_over = is_over
 
     def __enter__(self) -> None:
-        end = time.monotonic() + self._seconds
-        self._connection.set_progress_handler(lambda: int(time.monotonic() > end), 1_000_000)
+        end, is_over = time.monotonic() + self._seconds, self._is_over
+        self._connection.set_progress_handler(
+            lambda: int(time.monotonic() > end or is_over()), 1_000_000
+        )
 
     def __exit__(self, *_: object) -> None:
         self._connection.set_progress_handler(None, 0)

@@ -12,10 +12,10 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from shared.ios_backup.errors import DamagedManifest
+from shared.ios_backup.errors import DamagedManifest, Locked
 from shared.ios_backup.manifest_entry import EntryFacts
 
 MAGIC = b"mbdb\x05\x00"
@@ -24,6 +24,8 @@ MAX_BYTES = 128 * 1024**2
 #: Real records have some hundred bytes, forged ones as few as fifty. Phones of that age held at
 #: most 128 GB.
 MAX_RECORDS = 1_000_000
+#: A few milliseconds.
+_RECORDS_BETWEEN_CHECKS = 500
 _NUMBERS = struct.Struct(">HQIIIIIQBB")
 _FLAGS = {0x8000: 1, 0x4000: 2, 0xA000: 4}
 _SCHEMA = """
@@ -32,10 +34,12 @@ create table Files (fileID text primary key, domain text, relativePath text, fla
 """
 
 
-def stage_mbdb(content: bytes, scratch: Path) -> Path:
+def stage_mbdb(
+    content: bytes, scratch: Path, *, is_over: Callable[[], bool] = lambda: False
+) -> Path:
     """Write *content*'s records as a Manifest.db whose archives are records; return its path.
 
-    Raises DamagedManifest and leaves nothing behind then.
+    Raises DamagedManifest, and Locked soon after *is_over* says so; nothing is left behind then.
     """
     if not content.startswith(MAGIC):
         raise DamagedManifest("The manifest is not one of iOS 4 to 9.")
@@ -50,7 +54,7 @@ def stage_mbdb(content: bytes, scratch: Path) -> Path:
         connection.executemany(
             # A later record of the same name replaces the earlier one, as in a restore.
             "insert or replace into Files values (?, ?, ?, ?, ?)",
-            (_row(content[begin:end]) for begin, end in _records(content)),
+            _rows(content, is_over),
         )
         connection.execute("commit")
     except BaseException:
@@ -59,6 +63,15 @@ def stage_mbdb(content: bytes, scratch: Path) -> Path:
     finally:
         connection.close()
     return path
+
+
+def _rows(
+    content: bytes, is_over: Callable[[], bool]
+) -> Iterator[tuple[str, str, str, int, bytes]]:
+    for number, (begin, end) in enumerate(_records(content)):
+        if number % _RECORDS_BETWEEN_CHECKS == 0 and is_over():
+            raise Locked("The backup was locked meanwhile.")
+        yield _row(content[begin:end])
 
 
 def has_wrapped_keys(content: bytes) -> bool:

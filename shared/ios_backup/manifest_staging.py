@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from shared.ios_backup.decryption import BLOCK_BYTES, plain_pieces, write_all
-from shared.ios_backup.errors import DamagedManifest
+from shared.ios_backup.errors import DamagedManifest, Locked
 
 SQLITE_MAGIC = b"SQLite format 3\0"
 #: Half a million entries are 500 MB. The copy lies on tmpfs, where a file of nothing but holes
@@ -22,11 +23,13 @@ MAX_MANIFEST_BYTES = 2 * 1024**3
 _LARGE_BYTES = 32 * 1024**2
 
 
-def stage_manifest(source: int, scratch: Path, *, key: bytes | None) -> Path:
+def stage_manifest(
+    source: int, scratch: Path, *, key: bytes | None, is_over: Callable[[], bool] = lambda: False
+) -> Path:
     """Copy the manifest open at *source* into *scratch*, decrypted with *key* where there is one.
 
     Whether the ciphertext was padded or not, the copy ends with SQLite's last page. Raises
-    DamagedManifest, and leaves nothing behind then.
+    DamagedManifest, and Locked soon after *is_over* says so; nothing is left behind then.
     """
     total = os.fstat(source).st_size
     if total > MAX_MANIFEST_BYTES:
@@ -40,7 +43,7 @@ def stage_manifest(source: int, scratch: Path, *, key: bytes | None) -> Path:
     path = scratch / "manifest.sqlite"
     target = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        _copy(source, path, total, key=key)
+        _copy(source, path, total, key=key, is_over=is_over)
         os.ftruncate(target, _exact_length(target))
     except BaseException:
         path.unlink(missing_ok=True)
@@ -50,27 +53,39 @@ def stage_manifest(source: int, scratch: Path, *, key: bytes | None) -> Path:
     return path
 
 
-def _copy(source: int, path: Path, total: int, *, key: bytes | None) -> None:
+def _copy(
+    source: int, path: Path, total: int, *, key: bytes | None, is_over: Callable[[], bool]
+) -> None:
     """Copy *total* bytes, and no more of a file that somebody goes on writing.
 
     The halves of a large manifest are copied at once: most of it is waiting for memory.
     """
     if total < _LARGE_BYTES:
-        _copy_part(source, path, 0, total, key=key)
+        _copy_part(source, path, 0, total, key=key, is_over=is_over)
         return
     middle = total // 2 // BLOCK_BYTES * BLOCK_BYTES
     with ThreadPoolExecutor(1, thread_name_prefix="latter half of a manifest") as beside:
-        latter = beside.submit(_copy_part, source, path, middle, total, key=key)
-        _copy_part(source, path, 0, middle, key=key)
+        latter = beside.submit(_copy_part, source, path, middle, total, key=key, is_over=is_over)
+        _copy_part(source, path, 0, middle, key=key, is_over=is_over)
         latter.result()
 
 
-def _copy_part(source: int, path: Path, begin: int, end: int, *, key: bytes | None) -> None:
+def _copy_part(
+    source: int,
+    path: Path,
+    begin: int,
+    end: int,
+    *,
+    key: bytes | None,
+    is_over: Callable[[], bool],
+) -> None:
     target = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         os.lseek(target, begin, os.SEEK_SET)
         left = end - begin
         for piece in plain_pieces(source, key=key, begin=begin):
+            if is_over():
+                raise Locked("The backup was locked meanwhile.")
             write_all(target, piece[:left])
             left -= len(piece)
             if left <= 0:

@@ -49,6 +49,8 @@ class Vault:
     """The stack and the ids of its backups."""
 
     stack: RunningStack
+    #: Where plaintext lies while it is needed.
+    scratch: Path
     plain: str
     locked: str
     other: str
@@ -108,10 +110,13 @@ def vault() -> Iterator[Vault]:
     folder = make_folder()
     try:
         _mint(folder / "phones")
-        with running_stack(folder / "data", folder / "phones") as stack:
+        scratch = folder / "scratch"
+        scratch.mkdir(mode=0o700)
+        with running_stack(folder / "data", folder / "phones", SCRATCH_DIR=str(scratch)) as stack:
             stack.client.post("/api/backups/refresh")
             items = stack.client.get("/api/backups").json()["items"]
             ids = {item["udid"]: item["id"] for item in items}
-            yield Vault(stack, ids[PLAIN], ids[LOCKED], ids[OTHER], ids[BROKEN], ids[GUESSED])
+            phones = (PLAIN, LOCKED, OTHER, BROKEN, GUESSED)
+            yield Vault(stack, scratch, *(ids[udid] for udid in phones))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -53,7 +53,13 @@ async def test_a_clean_up_that_fails_does_not_swallow_the_stop() -> None:
 
     pool: Any = LostPool()
     states: list[bool] = []
-    lease = ReplicaLease(pool=pool, replica_id="r1", on_rows_closed=nothing, on_state=states.append)
+    lease = ReplicaLease(
+        pool=pool,
+        replica_id="r1",
+        on_rows_closed=nothing,
+        on_abandoned=lambda _name: None,
+        on_state=states.append,
+    )
     holding = asyncio.create_task(lease.run())
     await asyncio.wait_for(lease.held.wait(), 5)
     holding.cancel()
