@@ -20,6 +20,7 @@ from gateway.parameters import (
     problems,
 )
 from gateway.parts import GivenParts
+from gateway.tokens import Caller
 from shared.bus import Bus
 from shared.contracts.exports import (
     MOST_NAMED,
@@ -89,6 +90,7 @@ class ExportBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 )
 async def request_export(
     *,
+    request: Request[Caller, Any, Any],
     parts: GivenParts,
     data: JSONBody[ExportBody],
     session_token: SessionHeader = None,
@@ -129,6 +131,8 @@ async def request_export(
         include_media=data.include_media,
         time_zone=time_zone or data.time_zone or "UTC",
     )
+    what = f"{wish.format}, with files" if wish.include_media else wish.format
+    await parts.audit.record(request.user, "export", what)
     return passed_through(
         await parts.bus.request_bytes(RequestExport(wish=wish, session_id=session_id))
     )

@@ -80,6 +80,8 @@ class Selection:
         self._connection = connection
         self._query = query
         self._moments: dict[str, dt.datetime] = {}
+        #: Of the person who is asked for.
+        self._handles: list[str] = []
 
     async def plan(self) -> list[Part]:
         """Return the groups, in the order of kinds, then of devices, threads by their beginning."""
@@ -91,6 +93,8 @@ class Selection:
             as_of = utc(self._query.as_of)
             assert as_of is not None
             self._moments = dict.fromkeys(self._moments, as_of)
+        if self._query.person is not None:
+            self._handles = await handles_of(self._connection, self._query.person)
         if self._query.artifact_ids is not None:
             named = [read_id(one, "artifact") for one in self._query.artifact_ids]
             parts = await self._sort_out(array("q", dict.fromkeys(named)))
@@ -128,7 +132,7 @@ class Selection:
         limit = PIECE_ROWS
         shards = await fetch_shards(self._connection, device=part.device, kind=part.kind)
         while True:
-            where = await self._conditions(part.device)
+            where = self._conditions(part.device)
             where.add("a.shard = any({shards})", shards=[shard.number for shard in shards])
             where.add("a.device = {device} and a.kind = {kind}", device=part.device, kind=part.kind)
             if part.thread_id is None:
@@ -164,7 +168,7 @@ class Selection:
         )
         return rows
 
-    async def _conditions(self, device: str) -> Conditions:
+    def _conditions(self, device: str) -> Conditions:
         """Return what must be true of an artifact of *device*."""
         query = self._query
         where = Conditions()
@@ -173,11 +177,10 @@ class Selection:
         if query.until is not None:
             where.add("a.sort_at < {until}", until=utc(query.until))
         if query.person is not None:
-            handles = await handles_of(self._connection, query.person)
             where.add(
                 "(a.sender_handle = any({handles}) or a.thread_id in"
                 " (select t.id from thread t where t.participants && {handles}))",
-                handles=handles,
+                handles=self._handles,
             )
         where.see(query.removed, self._moments[device])
         return where
@@ -191,7 +194,7 @@ class Selection:
             return None
         if thread["device"] not in self._moments or not self._is_asked(**thread):
             return []
-        where = await self._conditions(thread["device"])
+        where = self._conditions(thread["device"])
         where.add("m.thread_id = {thread}", thread=thread_id)
         rows = await self._connection.fetch(
             "select a.id from thread_member m join artifact a on a.id = m.artifact_id"  # noqa: S608 -- parameters only
@@ -222,7 +225,7 @@ class Selection:
         for device in self._moments if query.device is None else [query.device]:
             if device not in self._moments:
                 continue
-            where = await self._conditions(device)
+            where = self._conditions(device)
             where.add("a.device = {device}", device=device)
             kinds = query.wanted_kinds
             if kinds is not None:
@@ -312,4 +315,5 @@ class Selection:
 def _place(part: Part) -> tuple[Any, ...]:
     order = _ORDER.get(part.kind, len(_ORDER))
     # Things without a thread come last.
-    return (order, part.device, part.thread_id is None, part.first_at, part.thread_id or 0)
+    is_alone = part.thread_id is None
+    return (order, part.kind, part.device, is_alone, part.first_at, part.thread_id or 0)

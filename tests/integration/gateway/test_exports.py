@@ -171,6 +171,11 @@ async def test_a_query_means_what_it_means_in_lists_and_searches(vault: House) -
     word = max(text.split(), key=len)
     hits = await vault.client.get("/api/search", params={"q": word, "limit": 1000})
     assert set(await ids({"q": word})) == {one["artifact"]["id"] for one in hits.json()["items"]}
+    person = {"person": thread["participants"][0]["handle"], "kind": "message"}
+    hits = await vault.client.get("/api/search", params=person | {"limit": 1000})
+    with_them = {one["artifact"]["id"] for one in hits.raise_for_status().json()["items"]}
+    assert with_them
+    assert set(await ids(person)) == with_them
     for query in ({"kind": "contact"}, {"kind": "photo", "from": "2020-01-01"}):
         assert set(await ids(query)) == await all_of(query)
     kinds = await ids({"kinds": ["contact", "call"]})
