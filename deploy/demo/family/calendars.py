@@ -86,7 +86,7 @@ def files_of(revision: Revision) -> list[PhoneFile]:
 def _appointments(db: CalendarDatabase, family: int, revision: Revision) -> None:
     # What is planned stands there, too.
     for day in days_between(dt.date(2018, 1, 8), revision.at.date() + _AHEAD):
-        dice = chance("places", day)
+        dice = chance("plans", day)
         title, notes = dice.choice(_APPOINTMENTS)
         hour, draw = dice.choice((8, 9.5, 14, 16.5, 19)), dice.random()
         if draw > 0.16 or trip_on(day) is not None or day.weekday() == 6:
@@ -178,7 +178,7 @@ def _tasks(revision: Revision) -> list[tuple[str, dt.datetime, dt.datetime | Non
     """Return what was to be done, when it is due, and when it was done; done ones go in a year."""
     found = []
     for day in days_between(dt.date(2018, 1, 8), revision.at.date() + _AHEAD):
-        dice = chance("voices", day)
+        dice = chance("tasks", day)
         title, draw, late = dice.choice(_TASKS), dice.random(), dice.randrange(-2, 9)
         if draw > 0.07:
             continue

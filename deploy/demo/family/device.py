@@ -204,7 +204,7 @@ def _usage(revision: Revision) -> PhoneFile:
         for back in range(14, 0, -1):
             day = today - back * DAY
             if day > since:
-                dice = chance("web", day)
+                dice = chance("data", day)
                 days.append((clock(day, 3), 0.0, 0.0, dice.randrange(10**5, 10**7) * 1.0, 9e4))
         process = f"{name.split()[0]}/{bundle}"
         db.process(process, bundle, first=first, last=revision.at, days=days)

@@ -85,7 +85,7 @@ def _samples(day: dt.date) -> Iterator[_Sample]:
 
 
 def _workout_on(day: dt.date) -> _Workout | None:
-    dice, trip = chance("health", day + 100_000 * DAY), trip_on(day)
+    dice, trip = chance("workouts", day), trip_on(day)
     if trip is not None and "Skiing" in trip.title:
         return _Workout(_SKIING, clock(day, 10 * 60), 4 * 3600.0, 18.5, 900.0)
     if trip is not None and "bicycle" in trip.title:

@@ -199,7 +199,11 @@ TRIPS = (
 #: When everybody stayed at home.
 QUIET = (dt.date(2020, 3, 16), dt.date(2020, 6, 7))
 
-Use = Literal["messages", "whatsapp", "photos", "calls", "health", "web", "voices", "places"]
+#: What is drawn, each for itself.
+Use = Literal[
+    "messages", "whatsapp", "photos", "places", "calls", "plans", "tasks", "wishes", "shopping",
+    "diary", "health", "workouts", "web", "data",
+]  # fmt: skip
 
 
 def chance(use: Use, day: dt.date) -> random.Random:

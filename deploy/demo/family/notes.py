@@ -82,7 +82,7 @@ def _grow(notes: DemoNotes, revision: Revision) -> None:
             continue
         names = ("Lena", "Tomas", "Rosa", "Jonas", "Yuki", "Pixel")
         wishes = ("a book", "socks", "a lamp", "the blue scarf", "tea", "a telescope", "a bone")
-        dice = chance("voices", made)
+        dice = chance("wishes", made)
         lines = [piece(f"{name}: {dice.choice(wishes)}\n", CHECK, done=is_over) for name in names]
         _note(notes, f"Presents {year}", lines, made=made,
               changed=dt.date(year, 12, 23) if is_over else made, revision=revision)  # fmt: skip
@@ -90,7 +90,8 @@ def _grow(notes: DemoNotes, revision: Revision) -> None:
         # A list for every second Saturday, thrown away three weeks later.
         if made.weekday() != 4 or made.isocalendar().week % 2:
             continue
-        wanted = chance("web", made).sample(("bread", "oats", "onions", "tea", "cheese", "rice"), 4)
+        things = ("bread", "oats", "onions", "tea", "cheese", "rice")
+        wanted = chance("shopping", made).sample(things, 4)
         _note(notes, f"Saturday {made + DAY}", [piece(f"{one}\n", CHECK) for one in wanted],
               made=made, changed=made, revision=revision,
               folder=notes.trash if (today - made).days > 21 else None)  # fmt: skip
@@ -117,7 +118,7 @@ def _grow(notes: DemoNotes, revision: Revision) -> None:
 
 
 def _diary(first: dt.date, nights: int) -> list[str]:
-    dice = chance("web", first)
+    dice = chance("diary", first)
     begins = ("Woke up to", "Walked through", "All day", "In the evening", "Nothing but", "At last")
     what = ("rain and fog", "the old town", "the sea", "a long table with friends", "sleep",
             "the best soup of my life", "the museum, twice", "snow up to the knees")  # fmt: skip
