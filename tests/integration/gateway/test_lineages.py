@@ -56,6 +56,7 @@ async def everything(house: House, path: str, **params: Any) -> list[dict[str, A
             return items
 
 
+@pytest.mark.timeout(600)
 async def test_a_phone_and_its_successor_are_one_history_once_a_person_says_so(
     phones: House, tmp_path: Path
 ) -> None:

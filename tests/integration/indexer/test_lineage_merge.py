@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import defaultdict
+from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
 
 import msgspec
+import pytest
 from staged import artifact, day, index_staged, load_staged
 
 from services.indexer.history import Row, forget, observe
@@ -179,18 +182,44 @@ class Vault:
         assert all(newest[row["key"]] == row["id"] for row in rows)
 
 
+@pytest.mark.parametrize("seed", range(5))
 async def test_marks_are_those_of_the_algebra_after_any_runs_forgets_and_decisions(
-    connection: Any, connect: Any
+    connection: Any, connect: Any, seed: int
 ) -> None:
-    for seed in range(8):
-        vault = Vault(connection, connect, seed)
-        for _ in range(22):
-            device = vault.names[vault.chance.choice(DEVICES)]
-            match vault.chance.choice(("run", "run", "run", "forget", "decide", "decide")):
-                case "run":
-                    await vault.run(device)
-                case "forget":
-                    await vault.forget(device)
-                case _:
-                    await vault.decide()
-            await vault.check()
+    vault = Vault(connection, connect, seed)
+    for _ in range(25):
+        device = vault.names[vault.chance.choice(DEVICES)]
+        match vault.chance.choice(("run", "run", "run", "forget", "decide", "decide")):
+            case "run":
+                await vault.run(device)
+            case "forget":
+                await vault.forget(device)
+            case _:
+                await vault.decide()
+        await vault.check()
+
+
+async def test_runs_of_all_devices_at_once_and_decisions_between_them_lose_no_mark(
+    pool: Any, connect: Any
+) -> None:
+    async with AsyncExitStack() as opened:
+        vaults = [
+            Vault(await opened.enter_async_context(pool.acquire()), connect, 7) for _ in range(4)
+        ]
+        whole = vaults[0]
+        for one in vaults[1:]:
+            one.rows, one.timelines, one.links = whole.rows, whole.timelines, whole.links
+
+        async def keep_running(vault: Vault, device: str) -> None:
+            for _ in range(12):
+                await vault.run(vault.names[device])
+
+        async def keep_deciding(vault: Vault) -> None:
+            for _ in range(12):
+                await vault.decide()
+
+        async with asyncio.TaskGroup() as group:
+            for vault, device in zip(vaults, DEVICES, strict=False):
+                group.create_task(keep_running(vault, device))
+            group.create_task(keep_deciding(vaults[3]))
+        await whole.check()
