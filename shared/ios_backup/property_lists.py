@@ -11,7 +11,7 @@ import datetime as dt
 import plistlib
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from xml.parsers.expat import ExpatError
 
 from shared.ios_backup.errors import DamagedPropertyList
@@ -44,7 +44,9 @@ _ODD = re.compile(rb"<(?:[!?]|[^<>]*=|[^<>]{40})|&(?![#\w]{1,10};)")
 _TRAILER = struct.Struct(">6xBBQQQ")
 _LONG_NUMBER = 0x14
 #: Bytes of one item of data, text, array, set and dictionary: so many, and so many references.
-_UNITS = {0x40: (1, 0), 0x50: (1, 0), 0x60: (2, 0), 0xA0: (0, 1), 0xC0: (0, 1), 0xD0: (0, 2)}
+_UNITS = {0x4: (1, 0), 0x5: (1, 0), 0x6: (2, 0), 0xA: (0, 1), 0xC: (0, 1), 0xD: (0, 2)}
+#: Integers that offsets are, by their bytes; other widths are legal, and nobody writes them.
+_WIDTHS = {2: "H", 4: "I", 8: "Q"}
 
 
 def read_property_list(data: bytes, *, max_bytes: int = MAX_BYTES) -> PropertyList:
@@ -125,30 +127,40 @@ def check_objects(data: bytes) -> None:
         raise DamagedPropertyList("The property list claims too many objects.")
     if not 1 <= offset_bytes <= 8 or table + count * offset_bytes > len(data):
         raise DamagedPropertyList("The property list is cut off.")
+    units = [0] * 16
+    for kind, (fixed, references) in _UNITS.items():
+        units[kind] = fixed + references * ref_bytes
     claimed = long_numbers = 0
-    for at in range(table, table + count * offset_bytes, offset_bytes):
-        offset = int.from_bytes(data[at : at + offset_bytes], "big")
-        marker = data[offset] if offset < len(data) else 0
+    end = len(data)
+    for offset in _offsets(data, table, count, offset_bytes):
+        marker = data[offset] if offset < end else 0
         if _LONG_NUMBER <= marker < 0x20:
             long_numbers += 1 if marker == _LONG_NUMBER else 1 + _MAX_LONG_NUMBERS
-        claimed += _claimed_bytes(data, offset, marker, ref_bytes)
+        unit = units[marker >> 4]
+        if unit:
+            length = marker & 0x0F
+            claimed += unit * (length if length != 0x0F else _long_length(data, offset))
     if long_numbers > _MAX_LONG_NUMBERS:
         raise DamagedPropertyList("The property list holds numbers that no backup's has.")
     if claimed > len(data):
         raise DamagedPropertyList("The property list claims more than it holds.")
 
 
-def _claimed_bytes(data: bytes, offset: int, marker: int, ref_bytes: int) -> int:
-    """Return how long the content of the object at *offset* says that it is; 0 for small ones."""
-    kind = marker & 0xF0
-    if kind not in _UNITS:
-        return 0
-    fixed, references = _UNITS[kind]
-    unit = fixed + references * ref_bytes
-    if marker & 0x0F != 0x0F:
-        return unit * (marker & 0x0F)
+def _offsets(data: bytes, table: int, count: int, width: int) -> Iterable[int]:
+    """Return where each object of a list begins."""
+    if width == 1:
+        return data[table : table + count]
+    form = _WIDTHS.get(width)
+    if form is not None:
+        return struct.unpack_from(f">{count}{form}", data, table)
+    ends = range(table, table + count * width, width)
+    return (int.from_bytes(data[at : at + width], "big") for at in ends)
+
+
+def _long_length(data: bytes, offset: int) -> int:
+    """Return the length that stands behind the first byte of the object at *offset*."""
     width = 1 << (data[offset + 1] & 0x03) if offset + 1 < len(data) else 0
-    return unit * int.from_bytes(data[offset + 2 : offset + 2 + width], "big")
+    return int.from_bytes(data[offset + 2 : offset + 2 + width], "big")
 
 
 def _check_shape(root: object) -> None:

@@ -5,7 +5,6 @@ These are called some twenty times for each record: what a cell nearly always ho
 
 from __future__ import annotations
 
-import uuid
 from math import isfinite
 
 _LARGEST = 2**63
@@ -64,7 +63,10 @@ def flag_of(value: object) -> bool:
 def uuid_of(value: object) -> str | None:
     """Return an identity of 16 bytes as Apple writes it in text; a text stays as it is."""
     if isinstance(value, bytes):
-        return str(uuid.UUID(bytes=value)).upper() if len(value) == 16 else None
+        if len(value) != 16:
+            return None
+        digits = value.hex().upper()
+        return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
     return text_of(value) if isinstance(value, str) else None
 
 

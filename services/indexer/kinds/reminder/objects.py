@@ -44,7 +44,10 @@ _SORTS = {
 def merged(row: Record, columns: dict[str, list[str]]) -> Record:
     """Return a row by names without digits; of several columns the one that says something."""
     return {
-        name: next((row[column] for column in there if row[column] is not None), None)
+        # Most have one.
+        name: row[there[0]]
+        if len(there) == 1
+        else next((row[column] for column in there if row[column] is not None), None)
         for name, there in columns.items()
     }
 
