@@ -214,6 +214,13 @@ def measure(messages: int, revisions: int = REVISIONS, turn: Turn = nullcontext)
             goal="<=0.35",
         ),
         Figure(
+            path="one of them, processor time of everything",
+            value=run.processor_seconds / len(run.seconds),
+            unit="s",
+            reference=sum(run.first.cpu_seconds.values()),
+            reference_name="first index, s",
+        ),
+        Figure(
             path=f"the last {share} against the first {share} of them, medians",
             value=late,
             unit="s",
