@@ -91,6 +91,10 @@ def _make_private(folder: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         msg = "the scratch directory belongs to somebody else; set KEEPSAKE_SCRATCH_DIR"
         raise UnsafeScratchError(msg)
+    if found.st_mode & stat.S_ISVTX:
+        # /tmp and /dev/shm, where we are root: everybody else would be locked out.
+        msg = "the scratch directory is everybody's; set KEEPSAKE_SCRATCH_DIR to a folder in it"
+        raise UnsafeScratchError(msg)
     if stat.S_IMODE(found.st_mode) != 0o700:
         folder.chmod(0o700)
 

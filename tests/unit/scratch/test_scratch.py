@@ -71,3 +71,13 @@ def test_a_root_that_belongs_to_somebody_else_is_refused(tmp_path: Path) -> None
     os.chown(root, 12345, 12345)
     with pytest.raises(UnsafeScratchError):
         Scratch(root, replica_id="one").open()
+
+
+def test_a_folder_that_everybody_uses_is_refused_and_stays_everybodys(tmp_path: Path) -> None:
+    shared = tmp_path / "shm"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    with pytest.raises(UnsafeScratchError):
+        Scratch(shared / "unlock", replica_id="one").open()
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777
+    assert list(shared.iterdir()) == []
