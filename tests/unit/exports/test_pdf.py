@@ -152,7 +152,7 @@ def test_long_conversations_are_several_documents_that_say_which() -> None:
         "Bea - 002, 2024-04-26 to 2024-04-26.pdf",
     ]
     first, second = found.values()
-    assert f"Number {pdf.MOST_ITEMS - 1}." in text_of(first)
+    assert f"Number {pdf.MOST_ITEMS - 1}." in first.pages[-1].extract_text()
     assert "Number 0." not in text_of(second)
     assert "3 items of Messages, part 2, 26 April 2024" in " ".join(text_of(second).split())
 
@@ -251,7 +251,7 @@ def test_a_word_without_an_end_is_broken_and_copied_whole() -> None:
     "text",
     [
         "\u2067a" * 25_000,
-        "\u00a0" * 50_000 + "a",
+        "\u00a0" * 33_000 + "a",
         "a\u05e9" * 2_000,
         "\u0e01" * 5_000,
         "\na" * 1_000,
