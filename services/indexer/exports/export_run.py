@@ -15,7 +15,7 @@ from services.indexer.cancelling import until_cancelled
 from services.indexer.errors import JobIsOverError, WorkerError
 from services.indexer.exports.feeding import Feed
 from services.indexer.exports.formats import find_format
-from services.indexer.exports.formats.protocol import About, Device
+from services.indexer.exports.formats.protocol import About, Device, Format
 from services.indexer.exports.media import MediaSource
 from services.indexer.exports.rendering import COMMAND, rendering
 from services.indexer.exports.selection import Part, Selection
@@ -99,11 +99,13 @@ class ExportRunner:
                 raise JobIsOverError
             made_at = dt.datetime.now(dt.UTC).replace(microsecond=0)
             wish = job.wish
+            # Beside the loop, in case nobody has imported it yet.
+            wanted = await asyncio.to_thread(find_format, wish.format)
             async with self._store.writing(job.id) as writing:
                 progress = ProgressReporter(self._bus, self._pool, job.id, dict)
                 await progress.tell("looking")
                 selection = Selection(connection, wish.query)
-                parts, left_out = _held(await selection.plan(), wish)
+                parts, left_out = _held(await selection.plan(), wanted)
                 about = await self._about(wish, selection, parts, made_at)
                 media = MediaSource(self._bus, connection, job.session_id)
                 feed = Feed(
@@ -113,7 +115,7 @@ class ExportRunner:
                     about=about,
                     parts=parts,
                     left_out=left_out,
-                    wanted=find_format(wish.format),
+                    wanted=wanted,
                     progress=progress,
                 )
                 task = Task(
@@ -219,16 +221,16 @@ async def _close(connection: asyncpg.Connection[Any]) -> None:
         connection.terminate()
 
 
-def _held(parts: list[Part], wish: ExportWish) -> tuple[list[Part], dict[str, list[LeftOut]]]:
+def _held(parts: list[Part], wanted: type[Format]) -> tuple[list[Part], dict[str, list[LeftOut]]]:
     """Return the parts that the format holds, and what is left out of the others."""
-    kinds = find_format(wish.format).kinds
+    kinds = wanted.kinds
     if kinds is None:
         return parts, {}
     dropped: Counter[str] = Counter()
     for part in parts:
         if part.kind not in kinds:
             dropped[part.kind] += part.total
-    reason = f"The format {wish.format} does not hold this kind."
+    reason = f"The format {wanted.name} does not hold this kind."
     return (
         [part for part in parts if part.kind in kinds],
         {kind: [LeftOut(reason=reason, count=count)] for kind, count in dropped.items()},
