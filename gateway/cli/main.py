@@ -28,11 +28,7 @@ _COMMANDS = {
     "index": ("indexing", "index", "Index a backup so that it can be read and searched."),
     "rules": ("rules", "rules", "Index backups by rule, without being asked each time."),
     "devices": ("devices", "devices", "List devices; what changed between backups, and gaps."),
-    "lineage": (
-        "lineage",
-        "lineage",
-        "List phones that follow each other; confirm, decline, undo.",
-    ),
+    "lineage": ("lineage", "lineage", "List phones that follow each other; confirm or decline."),
     "gone": ("gone", "gone", "List what is on a phone no more, and why."),
     "threads": ("threads", "threads", "List conversations; read one with 'threads show'."),
     "note": ("notes", "note", "Read a note; a locked one with its own passphrase."),
