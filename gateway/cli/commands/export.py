@@ -49,6 +49,7 @@ _ZONES = "/zoneinfo/"
 @click.pass_context
 def export(
     context: click.Context,
+    /,
     *,
     format_name: str | None,
     output: str | None,
