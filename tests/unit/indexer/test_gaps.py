@@ -119,9 +119,7 @@ def test_every_moment_lies_in_the_gap_that_the_revisions_say(
         of_kind = [one for one in spans if one.kind == kind]
         gaps = [gap for gap in found if gap.kind == kind]
         assert all(gap.since < gap.until for gap in gaps)
-        assert all(one.until <= other.since for one, other in pairwise(gaps)), (
-            gaps
-        )
+        assert all(one.until <= other.since for one, other in pairwise(gaps)), gaps
         for step in range(-70, 62):
             moment = day(step + 0.5)
             around = [gap.holds for gap in gaps if gap.since < moment < gap.until]
