@@ -75,9 +75,7 @@ class Finder:
         """Whether only the newest ``SCANNED`` artifacts are looked at."""
         return not (self._match.is_indexed or self._match.is_everything)
 
-    async def find(
-        self, limit: int, *, way: Way = "desc", after: TimePlace | None = None
-    ) -> Found:
+    async def find(self, limit: int, *, way: Way = "desc", after: TimePlace | None = None) -> Found:
         """Return the first hits in the order of time, after a place if one is given."""
         found = Found()
         since, until = utc(self._asked.since), utc(self._asked.until)

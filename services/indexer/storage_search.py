@@ -124,9 +124,7 @@ async def _search(
     found = await page.fetch(finder, first)
     if found and scope.thread_rows is not None:
         await connection.execute(statement("search", "known"))
-    hits = await fetch_hits(
-        connection, found[:limit], scope, question.terms, lineage=asked.lineage
-    )
+    hits = await fetch_hits(connection, found[:limit], scope, question.terms, lineage=asked.lineage)
     cut = await hits.cut(most_bytes)
     return assemble(
         cut.parts,
