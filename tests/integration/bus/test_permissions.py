@@ -104,6 +104,7 @@ async def test_declaring_the_topology_is_idempotent_from_many_clients_at_once(ro
     info = await buses[0].jetstream.consumer_info("EVENTS", "indexer")
     assert info.config.filter_subjects == [
         "index.requested",
+        "export.requested",
         "backup.removed",
         "backup.discovered",
         "backup.changed",
