@@ -12,7 +12,7 @@ demo: setup ## The same with eight years of generated phones (passphrase: demo)
 	@exec .venv/bin/python -m deploy.demo.show
 
 test: setup-dev ## Set up and run all tests
-	@.venv/bin/python -m pytest -q -n 3 --dist loadfile
+	@.venv/bin/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 check: setup-dev ## Lint, format, types, import rules
 	@.venv/bin/ruff check .
