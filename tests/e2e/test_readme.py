@@ -108,7 +108,7 @@ def test_every_command_of_the_first_five_minutes_works(demo: RunningStack, tmp_p
     assert "Mira" in shown_by("keepsake backups")
     assert "MediaDomain" in shown_by("keepsake ls mira --domains")
     assert "completed" in shown_by("keepsake index")
-    assert zipfile.is_zipfile(tmp_path / "lake.zip")
+    assert zipfile.is_zipfile(tmp_path / "jonas.zip")
     assert "Jonas Sandoval" in shown_by("keepsake threads")
     assert "cherry tree" in shown_by("keepsake search")
     (picture,) = tmp_path.glob("IMG_2041.jpg")

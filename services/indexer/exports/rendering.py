@@ -43,6 +43,10 @@ MOST_ITEM_BYTES = 32 << 20
 _encode = msgspec.json.Encoder().encode
 
 
+class _EndedError(WorkerError):
+    """There is nobody any more to send anything to."""
+
+
 class Rendering:
     """One process at work: one task feeds it, another takes what it makes."""
 
@@ -99,7 +103,7 @@ class Rendering:
                 await self._process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError):
             # Why it has ended is known to whoever takes what it makes.
-            raise WorkerError("The process that writes exports has ended.") from None
+            raise _EndedError("The process that writes exports has ended.") from None
         except TimeoutError:
             raise WorkerError(_TOO_LONG) from None
 
@@ -152,7 +156,8 @@ async def rendering(
     """Start a process for *task*; whatever happens in the body, none is left."""
     async with starting(command) as process:
         work = Rendering(process, silence_seconds=silence_seconds, on_progress=on_progress)
-        await work._send(wire.TASK, _encode(task))  # noqa: SLF001 -- the one before all others
+        with contextlib.suppress(_EndedError):
+            await work._send(wire.TASK, _encode(task))  # noqa: SLF001 -- the one before all others
         yield work
 
 

@@ -81,13 +81,15 @@ async def test_events_that_cannot_be_published_show_in_the_health_and_degrade_no
         runtime.tell_parked(0)
         health = await bus.request(GetHealth(), subject=health_subject("discovery"))
         assert "outbox" not in health.dependencies
-        async with asyncio.timeout(20):
+        detail = ""
+        async with asyncio.timeout(60):
             # The relay tells how many there are, too: none, when it begins.
-            while "outbox" not in health.dependencies:
+            while not detail.startswith("2 events"):
                 runtime.tell_parked(2)
                 health = await bus.request(GetHealth(), subject=health_subject("discovery"))
-        assert health.state == "ready"
-        assert health.dependencies["outbox"].detail.startswith("2 events")
+                assert health.state == "ready"
+                if "outbox" in health.dependencies:
+                    detail = health.dependencies["outbox"].detail
 
 
 async def test_after_the_stop_nobody_answers(stack: Stack) -> None:
