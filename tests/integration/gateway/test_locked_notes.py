@@ -11,7 +11,8 @@ import pytest
 from deploy.demo.container import mint_backup
 from deploy.demo.notes import PASSWORD, SECRET, demo_files
 from tests.integration.gateway.conftest import PASSPHRASE, House, open_house
-from tests.integration.gateway.test_history import CommandLine, finished
+from tests.integration.gateway.test_history import CommandLine
+from tests.integration.gateway.test_thumbnails import index
 from tests.stack import Stack
 
 
@@ -26,23 +27,10 @@ async def vault(stack: Stack) -> AsyncIterator[House]:
         yield house
 
 
-async def index(house: House) -> tuple[str, dict[str, dict[str, Any]]]:
-    """Return a session's token, and the notes by key."""
-    backup_id = await house.backup_id("Notes")
-    token = await house.unlock(backup_id)
-    accepted = await house.client.post(
-        f"/api/backups/{backup_id}/index", headers={"X-Backup-Session": token}
-    )
-    job = await finished(house.client, accepted.raise_for_status().json()["job_id"])
-    assert job["state"] == "completed", job
-    page = (await house.client.get("/api/artifacts", params={"limit": 100})).json()
-    return token, {one["key"]: one for one in page["items"]}
-
-
 async def test_a_locked_note_opens_with_its_own_passphrase_and_an_open_backup(
     vault: House,
 ) -> None:
-    token, notes = await index(vault)
+    token, notes = await index(vault, "Notes")
     session = {"X-Backup-Session": token}
 
     async def ask(key: str, passphrase: str, headers: dict[str, str] = session) -> Any:
@@ -73,7 +61,7 @@ async def test_a_locked_note_opens_with_its_own_passphrase_and_an_open_backup(
 
 
 async def test_the_command_line_reads_notes_locked_or_not(vault: House, tmp_path: Path) -> None:
-    token, notes = await index(vault)
+    token, notes = await index(vault, "Notes")
     run = CommandLine(vault, tmp_path)
 
     async def note(key: str, *options: str, secret: str | None = None, code: int = 0) -> Any:

@@ -62,9 +62,9 @@ async def vault(stack: Stack) -> AsyncIterator[House]:
         yield house
 
 
-async def index(house: House) -> tuple[str, dict[str, dict[str, Any]]]:
+async def index(house: House, name: str) -> tuple[str, dict[str, dict[str, Any]]]:
     """Return a session's token, and the artifacts by key."""
-    backup_id = await house.backup_id("Photos")
+    backup_id = await house.backup_id(name)
     token = await house.unlock(backup_id)
     accepted = await house.client.post(
         f"/api/backups/{backup_id}/index", headers={"X-Backup-Session": token}
@@ -78,7 +78,7 @@ async def index(house: House) -> tuple[str, dict[str, dict[str, Any]]]:
 async def test_small_pictures_are_the_phone_s_own_or_made_or_there_is_a_reason(
     vault: House,
 ) -> None:
-    token, artifacts = await index(vault)
+    token, artifacts = await index(vault, "Photos")
     session = {"X-Backup-Session": token}
 
     def url(key: str) -> str:
@@ -112,7 +112,7 @@ async def test_small_pictures_are_the_phone_s_own_or_made_or_there_is_a_reason(
 
 
 async def test_what_a_phone_wrote_beside_a_file_comes_into_the_history(vault: House) -> None:
-    _, artifacts = await index(vault)
+    _, artifacts = await index(vault, "Photos")
     payload = artifacts[ALONE]["payload"]
     assert payload["original_name"] == "Mine.jpg"
     assert payload["is_favourite"] is True
