@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 
+from services.indexer.plain_answers import plain
 from services.indexer.product_types import ProductTypes
 from services.indexer.storage_lineage_links import (
     confirm_lineage,
@@ -43,16 +44,7 @@ class LineageRequests:
 
     def answers(self) -> dict[type[Any], Callable[[Any, RequestContext], Awaitable[Any]]]:
         """Return what answers which request."""
-        return {asked: self._handler(answer) for asked, answer in _ANSWERS.items()}
-
-    def _handler(
-        self, answer: Callable[[Any, Any], Awaitable[Any]]
-    ) -> Callable[[Any, RequestContext], Awaitable[Any]]:
-        async def handle(request: Any, _context: RequestContext) -> Any:
-            async with self._pool.acquire() as connection:
-                return await answer(connection, request)
-
-        return handle
+        return {asked: plain(self._pool, answer) for asked, answer in _ANSWERS.items()}
 
     async def look_at_all(self) -> None:
         """Look for offers of devices that runs before did not get to."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 
+from services.indexer.plain_answers import plain
 from services.indexer.storage_people_changes import (
     merge_people,
     rename_person,
@@ -38,20 +39,9 @@ class PeopleRequests:
     def answers(self) -> dict[type[Request[Any]], Callable[..., Awaitable[object]]]:
         """Return which of the handlers below answers what."""
         return {
-            **{request_type: self._plain(answer) for request_type, answer in _PLAIN.items()},
+            **{request_type: plain(self._pool, answer) for request_type, answer in _PLAIN.items()},
             GetPerson: self.get_person,
         }
-
-    def _plain(
-        self, answer: Callable[[Any, Any], Awaitable[Any]]
-    ) -> Callable[[Any, RequestContext], Awaitable[Any]]:
-        """Return the handler of a request that *answer* answers."""
-
-        async def handle(request: Any, _context: RequestContext) -> Any:
-            async with self._pool.acquire() as connection:
-                return await answer(connection, request)
-
-        return handle
 
     async def get_person(self, request: GetPerson, _context: RequestContext) -> Person:
         """One person."""

@@ -54,12 +54,13 @@ async def tables(connection: Any, device: str) -> list[list[tuple[Any, ...]]]:
     ]
 
 
-async def assert_same(connection: Any, happened: object) -> None:
+async def assert_same(
+    connection: Any, happened: object, devices: tuple[str, str] = ("held", "whole")
+) -> None:
     """Both devices have the same history."""
-    for held, whole in zip(
-        await tables(connection, "held"), await tables(connection, "whole"), strict=True
-    ):
-        differing = [pair for pair in zip_longest(held, whole) if pair[0] != pair[1]]
+    one, other = [await tables(connection, device) for device in devices]
+    for here, there in zip(one, other, strict=True):
+        differing = [pair for pair in zip_longest(here, there) if pair[0] != pair[1]]
         assert not differing, (happened, len(differing), differing[0])
 
 

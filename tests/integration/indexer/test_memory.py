@@ -6,11 +6,11 @@ import os
 import random
 import shutil
 from collections.abc import AsyncIterator, Callable
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kind_runs import JOB, assert_same, tables
 from phone_changes import SMS, ChangingPhone
 from staged import BACKUP, day
 
@@ -26,39 +26,8 @@ from shared.contracts.identifiers import JobId
 from shared.contracts.indexer import KindReport
 from tests.stack import Stack
 
-JOB = "6f9619ff-8b86-4d01-b42d-00cf4fc964fe"
-
-#: Everything that readers see of a device; numbers of rows only by their order.
-TABLES = """
-select key, digest, (select t.key from thread t where t.id = a.thread_id), occurred_at, sort_at,
-    title, text, folded, sender_handle, is_me, payload::text, attachments::text, has_attachment,
-    has_link, added_at, removed_at, search::text
-from artifact a where device = $1 and kind = 'message' order by id;
-select key, title, folded, is_group, participants, services, described_at, artifact_count,
-    removed_count, first_at, last_at, last_text, sort_at
-from thread where device = $1 order by key;
-select t.key, n.position, n.sort_at, a.key
-from thread_anchor n join thread t on t.id = n.thread_id join artifact a on a.id = n.artifact_id
-where t.device = $1 order by 1, 2;
-select kind, artifact_count, removed_count from kind_total where device = $1 order by 1;
-select kind, taken_at, state, added, removed, parser_version, report from kind_index
-where device = $1 order by 1, 2
-"""
-
-
-async def tables(connection: Any, device: str) -> list[list[tuple[Any, ...]]]:
-    return [
-        [tuple(row) for row in await connection.fetch(statement, device)]
-        for statement in TABLES.split(";")
-    ]
-
-
-async def assert_same(connection: Any, happened: list[str]) -> None:
-    for knows, reads in zip(
-        await tables(connection, "knows"), await tables(connection, "reads"), strict=True
-    ):
-        differing = [pair for pair in zip_longest(knows, reads) if pair[0] != pair[1]]
-        assert not differing, (happened, len(differing), differing[0])
+#: The device that knows what was read before, and the one that reads everything.
+_BOTH = ("knows", "reads")
 
 
 class Devices:
@@ -150,7 +119,7 @@ async def test_runs_that_know_most_of_it_leave_exactly_what_whole_runs_leave(
                     async with connection.transaction():
                         await forget_moment(connection, Moment(device=device, taken_at=day(at)))
                 del states[at]
-                await assert_same(connection, ["forgotten"])
+                await assert_same(connection, ["forgotten"], _BOTH)
                 continue
             state = states[at]
         else:
@@ -168,7 +137,7 @@ async def test_runs_that_know_most_of_it_leave_exactly_what_whole_runs_leave(
         ]
         assert reports[0] == reports[1], happened
         states[at] = state
-        await assert_same(connection, happened)
+        await assert_same(connection, happened, _BOTH)
     phone.close()
     assert "difference" not in devices.ways[1::2]
     # Some phones lose an identity in their first days, and are read as a whole ever after.
@@ -286,9 +255,9 @@ async def test_when_the_second_process_fails_the_store_is_read_by_one(
 async def shown(connection: Any, device: str) -> list[list[tuple[Any, ...]]]:
     """Return what readers see: rows of one moment are in the order of their numbers."""
     rows, *others = await tables(connection, device)
-    times = {row[4] for row in rows}
+    times = {row[5] for row in rows}
     assert None not in times
-    return [sorted(rows, key=lambda row: row[4]), *others]
+    return [sorted(rows, key=lambda row: row[5]), *others]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -8,7 +8,7 @@ import os
 import signal
 import struct
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -34,13 +34,6 @@ def given(picture: bytes) -> Callable[[], Awaitable[bytes]]:
         return picture
 
     return read
-
-
-@pytest.fixture
-async def pictures() -> AsyncIterator[Pictures]:
-    made = Pictures()
-    yield made
-    await made.close()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from gateway.pictures import Pictures
 from services.indexer.staging import StagedAttachment
 from services.indexer.storage_thumbnails import choose
 from shared.picture_worker import SIDE, is_film
+from tests.unit.gateway.test_pictures import given
 
 
 def staged(media_type: str, path: str) -> StagedAttachment:
@@ -62,20 +62,6 @@ def film(*, codec: str = "mpeg4", size: tuple[int, int] = (640, 360), form: str 
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return made.getvalue()
-
-
-def given(content: bytes) -> Callable[[], Awaitable[bytes]]:
-    async def read() -> bytes:
-        return content
-
-    return read
-
-
-@pytest.fixture
-async def pictures() -> AsyncIterator[Pictures]:
-    made = Pictures()
-    yield made
-    await made.close()
 
 
 @pytest.mark.parametrize(("codec", "form"), [("mpeg4", "mov"), ("mpeg4", "mp4"), ("mjpeg", "mov")])
