@@ -9,10 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from services.indexer.exports.request import is_held
-from services.indexer.index_run import readable_revision
-from services.indexer.kinds import PARSERS
-from services.indexer.session_files import SessionFiles
-from services.indexer.storage_jobs import (
+from services.indexer.jobs.storage import (
     UNDER_WAY,
     ExportJob,
     IndexJob,
@@ -24,6 +21,9 @@ from services.indexer.storage_jobs import (
     requested_again,
     reset_job,
 )
+from services.indexer.kinds import PARSERS
+from services.indexer.runs.index_run import readable_revision
+from services.indexer.runs.session_files import SessionFiles
 from shared.bus import Bus, RequestContext, publish
 from shared.contracts.discovery import LocateBackup
 from shared.contracts.events import IndexRequested

@@ -17,16 +17,16 @@ from services.indexer.errors import (
     is_no_space,
     no_space,
 )
-from services.indexer.index_run import IndexRunner, RunResult
-from services.indexer.job_endings import PASSING, broken, can_be_retried, later
+from services.indexer.history.storage_merge import forget_moment
+from services.indexer.history.storage_shards import drop_empty
+from services.indexer.history.storage_timeline import devices_of, moments_only_of, release_backup
+from services.indexer.jobs.endings import PASSING, broken, can_be_retried, later
+from services.indexer.jobs.storage import UNDER_WAY, IndexJob, Report, create_job, finish_job
 from services.indexer.metrics import JOBS
-from services.indexer.storage_jobs import UNDER_WAY, IndexJob, Report, create_job, finish_job
-from services.indexer.storage_merge import forget_moment
-from services.indexer.storage_names import rebuild_address_book
-from services.indexer.storage_people import refresh_people
-from services.indexer.storage_seen import read_cards, reread_seen
-from services.indexer.storage_shards import drop_empty
-from services.indexer.storage_timeline import devices_of, moments_only_of, release_backup
+from services.indexer.people.address_book import rebuild_address_book
+from services.indexer.people.storage import refresh_people
+from services.indexer.people.storage_seen import read_cards, reread_seen
+from services.indexer.runs.index_run import IndexRunner, RunResult
 from shared.bus import Bus, Delivery, Reject
 from shared.contracts.events import BackupRemoved, IndexCompleted, IndexFailed, IndexRequested
 from shared.contracts.identifiers import BackupId, Udid

@@ -8,25 +8,25 @@ from typing import Any
 
 import asyncpg
 
-from services.indexer.kinds import PARSERS
-from services.indexer.search_plan import SCANNED
-from services.indexer.storage_artifacts import (
+from services.indexer.browsing.storage_artifacts import (
     get_artifact,
     list_artifacts,
     list_versions,
     locate_attachment,
 )
-from services.indexer.storage_comparison import compare_revisions, diff_revisions
-from services.indexer.storage_gaps import list_gaps
-from services.indexer.storage_revisions import (
+from services.indexer.browsing.storage_threads import list_thread_artifacts, list_threads
+from services.indexer.browsing.storage_thumbnails import locate_thumbnail
+from services.indexer.history.storage_comparison import compare_revisions, diff_revisions
+from services.indexer.history.storage_gaps import list_gaps
+from services.indexer.history.storage_revisions import (
     fetch_index_states,
     fetch_kind_totals,
     list_revisions,
 )
-from services.indexer.storage_search import search
-from services.indexer.storage_shards import describe_substrings
-from services.indexer.storage_threads import list_thread_artifacts, list_threads
-from services.indexer.storage_thumbnails import locate_thumbnail
+from services.indexer.history.storage_shards import describe_substrings
+from services.indexer.kinds import PARSERS
+from services.indexer.search.plan import SCANNED
+from services.indexer.search.storage import search
 from shared.bus import Bus, RequestContext, Serialized
 from shared.contracts.comparison import CompareRevisions
 from shared.contracts.gaps import ListGaps

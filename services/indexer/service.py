@@ -7,24 +7,24 @@ import contextlib
 import time
 from uuid import uuid4
 
-from services.indexer import abandoned
 from services.indexer.commands import Commands
 from services.indexer.exports.export_run import ExportRunner
 from services.indexer.exports.handlers import ExportHandlers
 from services.indexer.exports.request import MOST_UNDER_WAY, ExportRequests
 from services.indexer.exports.store import ExportStore
 from services.indexer.handlers import EventHandlers
-from services.indexer.index_run import IndexRunner
-from services.indexer.lineage_requests import LineageRequests
-from services.indexer.locked_notes import LockedNotes
-from services.indexer.nightly import read_clock
-from services.indexer.people_requests import PeopleRequests
+from services.indexer.history.table_upkeep import TableUpkeep
+from services.indexer.jobs import abandoned
+from services.indexer.lineage.requests import LineageRequests
+from services.indexer.people.requests import PeopleRequests
+from services.indexer.people.storage_seen import read_everything
 from services.indexer.queries import Queries
-from services.indexer.rule_checks import RuleChecks
-from services.indexer.rule_commands import RuleCommands
-from services.indexer.rule_events import RuleEvents
-from services.indexer.storage_seen import read_everything
-from services.indexer.table_upkeep import TableUpkeep
+from services.indexer.rules.checks import RuleChecks
+from services.indexer.rules.commands import RuleCommands
+from services.indexer.rules.events import RuleEvents
+from services.indexer.rules.nightly import read_clock
+from services.indexer.runs.index_run import IndexRunner
+from services.indexer.runs.locked_notes import LockedNotes
 from shared.bus import Delivery
 from shared.contracts.events import (
     BackupChanged,

@@ -22,17 +22,8 @@ import asyncpg
 from deploy.local.layout import Layout
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.process import Nursery
-from services.indexer.kinds.message.payload import MessagePayload
-from services.indexer.search_words import find_without_words, list_words
-from services.indexer.staging import (
-    StagedArtifact,
-    StagedAttachment,
-    StagedThread,
-    Threads,
-    encode_row,
-)
-from services.indexer.storage_merge import count_first, fill_stage, merge_stage, open_stage
-from services.indexer.storage_shards import (
+from services.indexer.history.storage_merge import count_first, fill_stage, merge_stage, open_stage
+from services.indexer.history.storage_shards import (
     SMALL_BYTES,
     Pieces,
     ShardLoader,
@@ -40,7 +31,16 @@ from services.indexer.storage_shards import (
     build_substring_index,
     find_without_substring,
 )
-from services.indexer.storage_timeline import Moment, record_revision
+from services.indexer.history.storage_timeline import Moment, record_revision
+from services.indexer.history.storage_words import find_without_words, list_words
+from services.indexer.kinds.message.payload import MessagePayload
+from services.indexer.staging import (
+    StagedArtifact,
+    StagedAttachment,
+    StagedThread,
+    Threads,
+    encode_row,
+)
 from shared import postgres
 from shared.contracts.indexer import KindReport
 from shared.contracts.topology import SERVICES

@@ -8,9 +8,9 @@ import pytest
 
 from services.discovery.paging import read_cursor as read_discovery_cursor
 from services.indexer.cursors import TimePlace, read_cursor
-from services.indexer.storage_comparison import DiffPlace
-from services.indexer.storage_lineage_links import LinkPlace
-from services.indexer.storage_search import HitPlace
+from services.indexer.history.storage_comparison import DiffPlace
+from services.indexer.lineage.storage_links import LinkPlace
+from services.indexer.search.storage import HitPlace
 from shared.contracts.problems import ProblemError
 
 

@@ -13,11 +13,11 @@ import msgspec
 import pytest
 
 from deploy.demo.messages import MessagesDatabase
-from services.indexer.frames import WorkerRequest
 from services.indexer.kinds.keyed_archive import load_archive
 from services.indexer.kinds.message.balloons import describe_balloon
 from services.indexer.kinds.message.summary import read_summary
-from services.indexer.parse_worker import parse
+from services.indexer.parsing.frames import WorkerRequest
+from services.indexer.parsing.parse_worker import parse
 from services.indexer.staging import encode_json
 from tests.hostile.bombs import overlapping_list, shared_list, spared
 from tests.hostile.seeds import messages

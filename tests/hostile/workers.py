@@ -21,9 +21,9 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from services.indexer.frames import WorkerRequest
-from services.indexer.isolation import Bounds, parsing
-from services.indexer.parse_worker import limit_process, parse
+from services.indexer.parsing.frames import WorkerRequest
+from services.indexer.parsing.isolation import Bounds, parsing
+from services.indexer.parsing.parse_worker import limit_process, parse
 from services.indexer.staging import ARTIFACT_COLUMNS, StagedThread
 from shared.contracts.indexer import KindReport
 from tests.hostile import seeds
@@ -234,7 +234,7 @@ def _started(request: WorkerRequest) -> bytes:
         bounds = Bounds(wall_seconds=20, silence_seconds=20)
         rows = bytearray()
         # As the indexer's own, but the worker belongs to this process, which was forked.
-        command = (sys.executable, "-m", "services.indexer.caged_worker", str(os.getpid()))
+        command = (sys.executable, "-m", "services.indexer.parsing.caged_worker", str(os.getpid()))
         async with parsing(request, bounds=bounds, on_progress=ignore, command=command) as worker:
             pieces = [piece async for piece in worker.rows()]
             for piece in pieces[1:-1]:

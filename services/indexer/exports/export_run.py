@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from services.indexer.cancelling import until_cancelled
 from services.indexer.errors import JobIsOverError, WorkerError
 from services.indexer.exports.feeding import Feed
 from services.indexer.exports.formats import find_format
@@ -21,10 +20,11 @@ from services.indexer.exports.rendering import COMMAND, rendering
 from services.indexer.exports.selection import Part, Selection
 from services.indexer.exports.store import ExportStore
 from services.indexer.exports.wire import ExportReport, Task
+from services.indexer.history.storage_shards import DEVICE_LOCK
+from services.indexer.jobs.cancelling import until_cancelled
+from services.indexer.jobs.progress import ProgressReporter
+from services.indexer.jobs.storage import ExportJob, export_lock, start_job
 from services.indexer.kinds import PARSERS
-from services.indexer.progress import ProgressReporter
-from services.indexer.storage_jobs import ExportJob, export_lock, start_job
-from services.indexer.storage_shards import DEVICE_LOCK
 from shared.bus import Bus
 from shared.contracts.discovery import ListBackups
 from shared.contracts.exports import Export, ExportWish, LeftOut
@@ -35,7 +35,7 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     import asyncpg
 
-    from services.indexer.storage_shards import Connect
+    from services.indexer.history.storage_shards import Connect
 
 #: Exports that are written at the same time; more wait.
 _RUNS = 2

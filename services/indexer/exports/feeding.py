@@ -16,13 +16,13 @@ from services.indexer.exports.media import BROKEN_OFF, BrokenOffError, MediaSour
 from services.indexer.exports.rendering import Rendering
 from services.indexer.exports.selection import Part, Selection
 from services.indexer.exports.wire import Ending, FileEnd, FileHead, MissingFile, SentItem
-from services.indexer.progress import ProgressReporter
-from services.indexer.storage_rows import staged_attachments, to_artifacts
+from services.indexer.history.storage_rows import staged_attachments, to_artifacts
+from services.indexer.jobs.progress import ProgressReporter
 from shared.contracts.exports import LeftOut
 from shared.contracts.indexer import Artifact, Attachment
 
 if TYPE_CHECKING:
-    from services.indexer.storage_rows import Connection, Row
+    from services.indexer.history.storage_rows import Connection, Row
 
 NOT_ASKED_FOR = "Media were not asked for."
 TOO_LARGE = "It is too large to be written."

@@ -10,9 +10,9 @@ import structlog
 from services.indexer.errors import JobIsOverError, RunCancelledError, WorkerError, is_no_space
 from services.indexer.exports.export_run import ExportRunner, Finished
 from services.indexer.exports.store import no_room
-from services.indexer.job_endings import PASSING, broken, can_be_retried, later
+from services.indexer.jobs.endings import PASSING, broken, can_be_retried, later
+from services.indexer.jobs.storage import UNDER_WAY, ExportJob, find_job, finish_job
 from services.indexer.metrics import EXPORTS
-from services.indexer.storage_jobs import UNDER_WAY, ExportJob, find_job, finish_job
 from shared.bus import Bus, Delivery, Reject
 from shared.contracts.events import ExportCompleted, ExportFailed, ExportRequested
 from shared.contracts.jobs import JobProgress, JobState

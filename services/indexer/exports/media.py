@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from services.indexer.session_files import SessionFiles
+from services.indexer.runs.session_files import SessionFiles
 from services.indexer.staging import StagedAttachment
 from shared.bus import Bus
 from shared.contracts.discovery import LocateBackup
@@ -30,7 +30,7 @@ from shared.contracts.unlock import (
 )
 
 if TYPE_CHECKING:
-    from services.indexer.storage_rows import Connection, Row
+    from services.indexer.history.storage_rows import Connection, Row
 
 LOCKED = "The backup that holds the file is locked. Unlock it and export with its session."
 GONE = "No backup that held the file is there any more."

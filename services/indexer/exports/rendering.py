@@ -30,7 +30,7 @@ from services.indexer.exports.wire import (
     SentItem,
     Task,
 )
-from services.indexer.isolation import starting
+from services.indexer.parsing.isolation import starting
 
 COMMAND = (sys.executable, "-m", "services.indexer.exports.caged_worker", str(os.getpid()))
 

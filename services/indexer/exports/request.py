@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from services.indexer.cursors import read_id
 from services.indexer.exports.formats import FORMATS, find_format
+from services.indexer.jobs.storage import create_export
 from services.indexer.kinds import PARSERS
-from services.indexer.storage_jobs import create_export
 from shared.bus import Bus, RequestContext, publish
 from shared.contracts.events import ExportRequested
 from shared.contracts.exports import (
@@ -27,7 +27,7 @@ from shared.contracts.problems import ProblemError, bad_request, export_gone, no
 if TYPE_CHECKING:
     import asyncpg
 
-    from services.indexer.storage_rows import Connection
+    from services.indexer.history.storage_rows import Connection
 
 #: Exports that are under way; the consumer has so many places beside those of index runs.
 MOST_UNDER_WAY = 4

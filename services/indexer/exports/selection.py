@@ -14,25 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from services.indexer.browsing.storage_artifacts import utc
 from services.indexer.cursors import read_id
-from services.indexer.kinds import PARSERS
-from services.indexer.storage_artifacts import utc
-from services.indexer.storage_members import MEMBER_KINDS
-from services.indexer.storage_people_pages import handles_of
-from services.indexer.storage_rows import (
+from services.indexer.history.storage_members import MEMBER_KINDS
+from services.indexer.history.storage_rows import (
     ARTIFACT_COLUMNS,
     THREAD_COLUMNS,
     Conditions,
     to_threads,
 )
-from services.indexer.storage_search import search
-from services.indexer.storage_shards import fetch_shards
+from services.indexer.history.storage_shards import fetch_shards
+from services.indexer.kinds import PARSERS
+from services.indexer.people.storage_pages import handles_of
+from services.indexer.search.storage import search
 from shared.contracts.exports import ExportQuery
 from shared.contracts.identifiers import ThreadId, Udid
 from shared.contracts.indexer import Search, Thread
 
 if TYPE_CHECKING:
-    from services.indexer.storage_rows import Connection, Row
+    from services.indexer.history.storage_rows import Connection, Row
 
 #: Rows that are read at once.
 PIECE_ROWS = 500

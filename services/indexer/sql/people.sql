@@ -1,4 +1,4 @@
--- Who is who: reading cards and handles, and writing persons. See storage_people.
+-- Who is who: reading cards and handles, and writing persons. See people.storage.
 
 -- name: cards
 -- The cards of the newest revision of device $1.

@@ -1,4 +1,4 @@
--- Searching; the conditions and their parameters are put together in search_plan.
+-- Searching; the conditions and their parameters are put together in search.plan.
 
 -- name: begin
 -- Statements are planned once per connection: planning takes as long as running them, more where

@@ -1,4 +1,4 @@
--- The words of tables, see search_words.
+-- The words of tables, see storage_words.
 
 -- name: beginning
 -- $1 beginnings, $2 tables; $3 as many rows of the list as are looked at for each. Whether all tables

@@ -19,10 +19,10 @@ import msgspec
 from deploy.demo.container import PhoneFile, app_entry, file_id
 from deploy.demo.everything import all_files
 from deploy.demo.installed_apps import demo_apps
-from services.indexer.kind_files import Fetched
-from services.indexer.kind_inputs import APPS, LISTING
 from services.indexer.kinds.protocol import FOLDER, KindParser, ListedApp
-from services.indexer.session_files import ListedLine
+from services.indexer.runs.kind_files import Fetched
+from services.indexer.runs.kind_inputs import APPS, LISTING
+from services.indexer.runs.session_files import ListedLine
 
 Name = tuple[str, str]
 

@@ -10,13 +10,13 @@ from typing import Any
 from everything_changing import EverythingChanging
 from staged import BACKUP, day
 
-from services.indexer.isolation import WORKER_COMMAND, Bounds
-from services.indexer.kind_files import Fetched, UnreadError
-from services.indexer.kind_reading import KindReading
+from services.indexer.history.storage_held import MOST_HELD
+from services.indexer.history.storage_timeline import Moment, record_revision
+from services.indexer.jobs.progress import ProgressReporter
 from services.indexer.kinds import OURS
-from services.indexer.progress import ProgressReporter
-from services.indexer.storage_held import MOST_HELD
-from services.indexer.storage_timeline import Moment, record_revision
+from services.indexer.parsing.isolation import WORKER_COMMAND, Bounds
+from services.indexer.runs.kind_files import Fetched, UnreadError
+from services.indexer.runs.kind_reading import KindReading
 from shared.bus import Bus
 from shared.contracts.identifiers import JobId
 from shared.contracts.indexer import KindReport

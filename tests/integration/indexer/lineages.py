@@ -9,12 +9,12 @@ from uuid import NAMESPACE_OID, uuid5
 import msgspec
 from staged import artifact, index_staged
 
+from services.indexer.browsing.storage_artifacts import list_artifacts
+from services.indexer.browsing.storage_threads import list_thread_artifacts, list_threads
+from services.indexer.lineage.storage_links import confirm_lineage, list_lineages
+from services.indexer.lineage.storage_offers import look_for_lineages
+from services.indexer.search.storage import search
 from services.indexer.staging import StagedThread
-from services.indexer.storage_artifacts import list_artifacts
-from services.indexer.storage_lineage_links import confirm_lineage, list_lineages
-from services.indexer.storage_lineage_offers import look_for_lineages
-from services.indexer.storage_search import search
-from services.indexer.storage_threads import list_thread_artifacts, list_threads
 from shared.contracts.indexer import (
     ArtifactPage,
     ListArtifacts,

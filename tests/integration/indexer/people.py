@@ -8,12 +8,12 @@ import msgspec
 from staged import artifact, index_staged
 
 from services.indexer.kinds import PARSERS
+from services.indexer.people.address_book import rebuild_address_book
+from services.indexer.people.storage import refresh_people
+from services.indexer.people.storage_pages import get_person, list_people
+from services.indexer.people.storage_seen import note_seen, read_cards
+from services.indexer.search.storage import search
 from services.indexer.staging import StagedThread
-from services.indexer.storage_names import rebuild_address_book
-from services.indexer.storage_people import refresh_people
-from services.indexer.storage_people_pages import get_person, list_people
-from services.indexer.storage_search import search
-from services.indexer.storage_seen import note_seen, read_cards
 from shared.contracts.indexer import (
     Search,
     SearchPage,

@@ -8,6 +8,9 @@ from typing import Any
 
 import msgspec
 
+from services.indexer.history.storage_merge import count_first, fill_stage, merge_stage, open_stage
+from services.indexer.history.storage_shards import Pieces, ShardLoader, attach_shards
+from services.indexer.history.storage_timeline import Moment, record_revision
 from services.indexer.staging import (
     COPY_HEADER,
     COPY_TRAILER,
@@ -16,9 +19,6 @@ from services.indexer.staging import (
     Threads,
     encode_row,
 )
-from services.indexer.storage_merge import count_first, fill_stage, merge_stage, open_stage
-from services.indexer.storage_shards import Pieces, ShardLoader, attach_shards
-from services.indexer.storage_timeline import Moment, record_revision
 from shared.contracts.indexer import KindReport
 
 EPOCH = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)

@@ -10,7 +10,7 @@ import pytest
 from phones import PASSPHRASE, Vault, open_vault, phone_files
 
 from deploy.demo.container import mint_backup
-from services.indexer.abandoned import ask_again
+from services.indexer.jobs.abandoned import ask_again
 from shared.bus import RequestContext
 from shared.contracts.discovery import LocateBackup, Location
 from shared.contracts.identifiers import BackupId, Udid

@@ -10,11 +10,11 @@ import pytest
 from random_histories import index_all, random_contents
 from staged import artifact, day, index_staged, load_staged
 
+from services.indexer.browsing.storage_threads import list_thread_artifacts, list_threads
+from services.indexer.history.storage_merge import forget_moment
+from services.indexer.history.storage_timeline import Moment
 from services.indexer.kinds.photo.payload import Album, PhotoPayload
 from services.indexer.staging import StagedArtifact, StagedThread, thread_number
-from services.indexer.storage_merge import forget_moment
-from services.indexer.storage_threads import list_thread_artifacts, list_threads
-from services.indexer.storage_timeline import Moment
 from shared.contracts.indexer import ArtifactPage, ListThreadArtifacts, ListThreads, Thread
 from shared.contracts.requests import Page
 

@@ -10,10 +10,10 @@ import pytest
 from random_histories import KINDS, everything_of, index_all, random_contents
 from staged import artifact, day, index_staged
 
+from services.indexer.history.storage_comparison import compare_revisions, diff_revisions
+from services.indexer.history.storage_merge import record_unread
+from services.indexer.history.storage_timeline import record_revision
 from services.indexer.sql import statement
-from services.indexer.storage_comparison import compare_revisions, diff_revisions
-from services.indexer.storage_merge import record_unread
-from services.indexer.storage_timeline import record_revision
 from shared.contracts.comparison import CompareRevisions, KindDifference, RevisionComparison
 from shared.contracts.identifiers import Udid
 from shared.contracts.indexer import DiffEntry, DiffRevisions, KindReport, RevisionDiff

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import msgspec
 
-from services.indexer.abandoned import ask_again
-from services.indexer.storage_jobs import (
+from services.indexer.jobs.abandoned import ask_again
+from services.indexer.jobs.storage import (
     ExportJob,
     IndexJob,
     create_export,

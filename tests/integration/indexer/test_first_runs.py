@@ -12,10 +12,8 @@ import pytest
 from staged import artifact, day, index_staged, load_staged
 
 from services.indexer.errors import WorkerError
-from services.indexer.staging import StagedArtifact, StagedThread, Threads, encode_row
-from services.indexer.storage_merge import forget_moment
-from services.indexer.storage_search import search
-from services.indexer.storage_shards import (
+from services.indexer.history.storage_merge import forget_moment
+from services.indexer.history.storage_shards import (
     DEVICE_LOCK,
     Pieces,
     ShardLoader,
@@ -26,8 +24,10 @@ from services.indexer.storage_shards import (
     fetch_shards,
     find_without_substring,
 )
-from services.indexer.storage_timeline import Moment
-from services.indexer.table_upkeep import drop_all_abandoned
+from services.indexer.history.storage_timeline import Moment
+from services.indexer.history.table_upkeep import drop_all_abandoned
+from services.indexer.search.storage import search
+from services.indexer.staging import StagedArtifact, StagedThread, Threads, encode_row
 from shared.contracts.indexer import Search, SearchPage
 
 FAMILY = StagedThread(

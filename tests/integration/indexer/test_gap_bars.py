@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from staged import artifact, day, index_staged
 
+from services.indexer.browsing.storage_threads import list_thread_artifacts
+from services.indexer.history.storage_gaps import list_gaps
 from services.indexer.staging import StagedArtifact, thread_number
-from services.indexer.storage_gaps import list_gaps
-from services.indexer.storage_threads import list_thread_artifacts
 from shared.contracts.gaps import DeviceGaps, ListGaps
 from shared.contracts.identifiers import Udid
 from shared.contracts.indexer import ArtifactPage, ListThreadArtifacts

@@ -20,11 +20,11 @@ from kind_runs import Runs, assert_same, tables
 from staged import day
 
 from services.indexer.errors import WorkerError
-from services.indexer.isolation import WORKER_COMMAND
+from services.indexer.history.storage_held import MOST_HELD
+from services.indexer.history.storage_merge import forget_moment
+from services.indexer.history.storage_timeline import Moment
 from services.indexer.kinds import OURS
-from services.indexer.storage_held import MOST_HELD
-from services.indexer.storage_merge import forget_moment
-from services.indexer.storage_timeline import Moment
+from services.indexer.parsing.isolation import WORKER_COMMAND
 from shared.contracts.indexer import KindReport
 from tests.stack import Stack
 
@@ -223,7 +223,7 @@ async def test_a_parser_that_tells_wrongly_what_is_gone_is_not_believed(
         sys.executable,
         "-c",
         (
-            "from services.indexer import parse_worker\n"
+            "from services.indexer.parsing import parse_worker\n"
             "from services.indexer.held import Held\n"
             f"left, other = Held.left, ({other}).to_bytes(8, 'big')\n"
             f"Held.left = {lie}\n"
@@ -252,8 +252,8 @@ async def test_a_run_that_dies_in_the_midst_leaves_everything_as_it_was(
     # The worker as it is, which stands still before it says that it has done.
     code = (
         "import os, pathlib, sys, time\n"
-        "from services.indexer import parse_worker\n"
-        "from services.indexer.parse_worker import FrameSink\n"
+        "from services.indexer.parsing import parse_worker\n"
+        "from services.indexer.parsing.parse_worker import FrameSink\n"
         "finish = FrameSink.finish\n"
         "def halt(sink, kind, state, note):\n"
         "    sink._flush_rows()\n"
@@ -300,8 +300,8 @@ async def test_a_run_that_dies_in_the_midst_leaves_everything_as_it_was(
 
 
 def test_every_copy_counts_in_what_a_run_was_read_from() -> None:
-    from services.indexer.frames import WorkerRequest
-    from services.indexer.kind_inputs import digest_of
+    from services.indexer.parsing.frames import WorkerRequest
+    from services.indexer.runs.kind_inputs import digest_of
 
     request = WorkerRequest(kind="call", device="d", files={"D/a": "/x/a"}, region="DE")
     contents = {("D/a", ""): b"1", ("D/a", "-wal"): b"2"}

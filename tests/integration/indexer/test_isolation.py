@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from services.indexer.errors import WorkerError
-from services.indexer.frames import WorkerRequest
-from services.indexer.isolation import Bounds, parsing, starting
+from services.indexer.parsing.frames import WorkerRequest
+from services.indexer.parsing.isolation import Bounds, parsing, starting
 
 REQUEST = WorkerRequest(
     kind="message", files={}, listing=None, region=None, memory_bytes=1 << 30, cpu_seconds=10

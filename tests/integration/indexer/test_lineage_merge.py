@@ -13,16 +13,16 @@ import msgspec
 import pytest
 from staged import artifact, day, index_staged, load_staged
 
-from services.indexer.history import Row, forget, observe
-from services.indexer.lineage import Link, Shown, closes_circle, lineages, shown, superseded
-from services.indexer.lineage_evidence import Evidence
-from services.indexer.storage_artifacts import list_artifacts
-from services.indexer.storage_lineage_links import (
+from services.indexer.browsing.storage_artifacts import list_artifacts
+from services.indexer.history.algebra import Row, forget, observe
+from services.indexer.history.storage_merge import forget_moment
+from services.indexer.history.storage_timeline import Moment
+from services.indexer.lineage.algebra import Link, Shown, closes_circle, lineages, shown, superseded
+from services.indexer.lineage.evidence import Evidence
+from services.indexer.lineage.storage_links import (
     confirm_lineage,
     undo_lineage,
 )
-from services.indexer.storage_merge import forget_moment
-from services.indexer.storage_timeline import Moment
 from shared.contracts.indexer import ArtifactPage, ListArtifacts
 from shared.contracts.lineage import ConfirmLineage, UndoLineage
 

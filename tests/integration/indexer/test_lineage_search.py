@@ -22,11 +22,11 @@ from lineages import (
 from people import Card, index_cards
 from staged import artifact, index_staged, load_staged
 
+from services.indexer.lineage.storage_offers import look_for_lineages
+from services.indexer.people.storage import refresh_people
+from services.indexer.people.storage_pages import get_person
+from services.indexer.people.storage_seen import note_seen
 from services.indexer.staging import thread_number
-from services.indexer.storage_lineage_offers import look_for_lineages
-from services.indexer.storage_people import refresh_people
-from services.indexer.storage_people_pages import get_person
-from services.indexer.storage_seen import note_seen
 from shared.contracts.indexer import SearchPage
 from shared.contracts.people import GetPerson
 

@@ -26,10 +26,10 @@ from lineages import (
 )
 from staged import artifact, day
 
+from services.indexer.browsing.storage_threads import list_threads
 from services.indexer.kinds.photo.payload import Album, PhotoPayload
+from services.indexer.lineage.storage_links import confirm_lineage, undo_lineage
 from services.indexer.staging import StagedThread, thread_number
-from services.indexer.storage_lineage_links import confirm_lineage, undo_lineage
-from services.indexer.storage_threads import list_threads
 from shared.contracts.indexer import ListThreads, Thread
 from shared.contracts.lineage import ConfirmLineage, UndoLineage
 from shared.contracts.requests import Page

@@ -19,17 +19,17 @@ from lineages import (
 )
 from staged import day
 
-from services.indexer.storage_artifacts import list_versions
-from services.indexer.storage_comparison import compare_revisions, diff_revisions
-from services.indexer.storage_lineage_links import (
+from services.indexer.browsing.storage_artifacts import list_versions
+from services.indexer.history.storage_comparison import compare_revisions, diff_revisions
+from services.indexer.history.storage_merge import forget_moment
+from services.indexer.history.storage_timeline import Moment
+from services.indexer.lineage.storage_links import (
     confirm_lineage,
     decline_lineage,
     get_device_lineage,
     undo_lineage,
 )
-from services.indexer.storage_lineage_offers import find_unlooked
-from services.indexer.storage_merge import forget_moment
-from services.indexer.storage_timeline import Moment
+from services.indexer.lineage.storage_offers import find_unlooked
 from shared.contracts.comparison import CompareRevisions, RevisionComparison
 from shared.contracts.indexer import Artifact, DiffRevisions, ListVersions, RevisionDiff
 from shared.contracts.lineage import (

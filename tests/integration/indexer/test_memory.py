@@ -14,13 +14,13 @@ from kind_runs import JOB, assert_same, tables
 from phone_changes import SMS, ChangingPhone
 from staged import BACKUP, day
 
-from services.indexer.isolation import WORKER_COMMAND, Bounds
-from services.indexer.kind_files import Fetched
-from services.indexer.kind_reading import KindReading
+from services.indexer.history.storage_merge import forget_moment
+from services.indexer.history.storage_timeline import Moment, record_revision
+from services.indexer.jobs.progress import ProgressReporter
 from services.indexer.kinds import PARSERS
-from services.indexer.progress import ProgressReporter
-from services.indexer.storage_merge import forget_moment
-from services.indexer.storage_timeline import Moment, record_revision
+from services.indexer.parsing.isolation import WORKER_COMMAND, Bounds
+from services.indexer.runs.kind_files import Fetched
+from services.indexer.runs.kind_reading import KindReading
 from shared.bus import Bus
 from shared.contracts.identifiers import JobId
 from shared.contracts.indexer import KindReport

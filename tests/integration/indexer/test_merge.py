@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from staged import artifact, day, index_staged, load_staged
 
-from services.indexer.history import Row, forget, observe
-from services.indexer.storage_merge import forget_moment
-from services.indexer.storage_timeline import Moment
+from services.indexer.history.algebra import Row, forget, observe
+from services.indexer.history.storage_merge import forget_moment
+from services.indexer.history.storage_timeline import Moment
 
 TABLE = "select key, text, added_at, removed_at from artifact where device = $1"
 
@@ -101,7 +101,7 @@ async def test_two_artifacts_with_one_key_count_as_one_and_one_is_skipped(connec
 
 
 async def test_two_revisions_of_one_moment_stand_beside_each_other(connection: Any) -> None:
-    from services.indexer.storage_timeline import record_revision
+    from services.indexer.history.storage_timeline import record_revision
 
     for digest in ("a" * 40, "b" * 40, "a" * 40):
         await record_revision(

@@ -27,12 +27,12 @@ from people import (
 )
 from staged import Body, artifact, index_staged
 
-from services.indexer.storage_artifacts import list_artifacts
-from services.indexer.storage_people import refresh_people
-from services.indexer.storage_people_pages import list_people
-from services.indexer.storage_search import search
-from services.indexer.storage_seen import note_seen, read_everything, reread_seen
-from services.indexer.storage_threads import list_threads
+from services.indexer.browsing.storage_artifacts import list_artifacts
+from services.indexer.browsing.storage_threads import list_threads
+from services.indexer.people.storage import refresh_people
+from services.indexer.people.storage_pages import list_people
+from services.indexer.people.storage_seen import note_seen, read_everything, reread_seen
+from services.indexer.search.storage import search
 from shared.contracts.indexer import (
     ArtifactPage,
     ListArtifacts,

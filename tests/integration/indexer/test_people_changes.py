@@ -20,16 +20,16 @@ from people import (
     two_phones,
 )
 
-from services.indexer.storage_artifacts import list_artifacts
-from services.indexer.storage_people import refresh_people
-from services.indexer.storage_people_changes import (
+from services.indexer.browsing.storage_artifacts import list_artifacts
+from services.indexer.people.storage import refresh_people
+from services.indexer.people.storage_changes import (
     merge_people,
     rename_person,
     split_person,
     undo_change,
 )
-from services.indexer.storage_people_pages import list_changes
-from services.indexer.storage_seen import read_cards, reread_seen
+from services.indexer.people.storage_pages import list_changes
+from services.indexer.people.storage_seen import read_cards, reread_seen
 from shared.contracts.indexer import (
     ArtifactPage,
     ListArtifacts,

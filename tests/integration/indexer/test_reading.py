@@ -8,17 +8,17 @@ import msgspec
 import pytest
 from staged import BACKUP, Body, artifact, day, index_staged
 
-from services.indexer.staging import StagedAttachment, StagedThread
-from services.indexer.storage_artifacts import (
+from services.indexer.browsing.storage_artifacts import (
     get_artifact,
     list_artifacts,
     list_versions,
     locate_attachment,
 )
-from services.indexer.storage_comparison import diff_revisions
-from services.indexer.storage_names import rebuild_address_book
-from services.indexer.storage_revisions import fetch_kind_totals, list_revisions
-from services.indexer.storage_threads import list_thread_artifacts, list_threads
+from services.indexer.browsing.storage_threads import list_thread_artifacts, list_threads
+from services.indexer.history.storage_comparison import diff_revisions
+from services.indexer.history.storage_revisions import fetch_kind_totals, list_revisions
+from services.indexer.people.address_book import rebuild_address_book
+from services.indexer.staging import StagedAttachment, StagedThread
 from shared.contracts.indexer import (
     Artifact,
     ArtifactPage,

@@ -11,14 +11,14 @@ import msgspec
 import pytest
 from staged import artifact, day, index_staged
 
+from services.indexer.browsing.storage_artifacts import list_artifacts, list_versions
+from services.indexer.history.reasons import RULES
+from services.indexer.history.storage_merge import forget_moment
+from services.indexer.history.storage_reasons import look_into_rest
+from services.indexer.history.storage_timeline import Moment
 from services.indexer.kinds.backup_files import NOT_IN_BACKUP
 from services.indexer.kinds.web_visit.payload import WebVisitPayload
-from services.indexer.reasons import RULES
 from services.indexer.staging import StagedArtifact, StagedAttachment
-from services.indexer.storage_artifacts import list_artifacts, list_versions
-from services.indexer.storage_merge import forget_moment
-from services.indexer.storage_reasons import look_into_rest
-from services.indexer.storage_timeline import Moment
 from shared.contracts.identifiers import ArtifactId, Udid
 from shared.contracts.indexer import Artifact, ArtifactPage, ListArtifacts, ListVersions
 from shared.contracts.requests import Page

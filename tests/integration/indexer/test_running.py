@@ -115,7 +115,7 @@ async def test_a_backup_with_nothing_new_is_on_the_timeline_without_a_parser(
         raise AssertionError("nothing is to be parsed")
 
     with monkeypatch.context() as patched:
-        patched.setattr("services.indexer.isolation._start", refuse)
+        patched.setattr("services.indexer.parsing.isolation._start", refuse)
         backup_id = await vault.mint_files(files, taken_at=NEW)
         job = await vault.index(backup_id, kinds=["contact", "message"])
     assert job.state == "completed", job

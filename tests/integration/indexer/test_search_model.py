@@ -13,9 +13,9 @@ import pytest
 from staged import artifact, day, index_staged, load_staged
 
 from services.indexer.folding import fold
-from services.indexer.search_words import find_without_words, list_words
+from services.indexer.history.storage_words import find_without_words, list_words
+from services.indexer.search.storage import search
 from services.indexer.staging import StagedArtifact, StagedAttachment, thread_number
-from services.indexer.storage_search import search
 from shared.contracts.indexer import Search, SearchPage
 
 _WORDS = [
@@ -217,9 +217,9 @@ def _positions(known: list[Known]) -> dict[int, int]:
 @pytest.fixture
 async def known(connection: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> list[Known]:
     """A few phones in many tables, looked through in pieces that are as small as the tables."""
-    monkeypatch.setattr("services.indexer.storage_search.COUNT_LIMIT", _COUNT_LIMIT)
-    monkeypatch.setattr("services.indexer.search_windows.FIRST_ROWS", 12)
-    monkeypatch.setattr("services.indexer.search_windows._MOST_GROWTH", 3)
+    monkeypatch.setattr("services.indexer.search.storage.COUNT_LIMIT", _COUNT_LIMIT)
+    monkeypatch.setattr("services.indexer.search.windows.FIRST_ROWS", 12)
+    monkeypatch.setattr("services.indexer.search.windows._MOST_GROWTH", 3)
     dice = random.Random(5)
     content = {
         ("a", "message"): _artifacts(dice, "a", 260),
@@ -249,13 +249,13 @@ async def test_every_search_finds_what_a_look_at_every_text_finds(
     connection: Any, known: list[Known], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Both ways through a conversation: reading it, and by the index.
-    monkeypatch.setattr("services.indexer.search_scope.FEW_ROWS", seed % 2 * 4_000 - 1)
+    monkeypatch.setattr("services.indexer.search.scope.FEW_ROWS", seed % 2 * 4_000 - 1)
     # And both ways of counting what comes before a hit: in all tables, and in some.
-    monkeypatch.setattr("services.indexer.search_hits.FEW_TABLES", seed // 2 * 1_000)
+    monkeypatch.setattr("services.indexer.search.hits.FEW_TABLES", seed // 2 * 1_000)
     # Pieces of the history are read, or looked up by an index; beginnings asked for as they are, or
     # as the words that begin so, of which some beginnings have more than others.
-    monkeypatch.setattr("services.indexer.search_windows.READ_ROWS", seed % 2 * 100 + 12)
-    monkeypatch.setattr("services.indexer.search_words.MOST_WORDS", 2 + seed % 3)
+    monkeypatch.setattr("services.indexer.search.windows.READ_ROWS", seed % 2 * 100 + 12)
+    monkeypatch.setattr("services.indexer.history.storage_words.MOST_WORDS", 2 + seed % 3)
     if seed < 3:
         await _list_all_words(connection)
     positions = _positions(known)

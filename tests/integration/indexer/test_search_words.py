@@ -8,12 +8,12 @@ import msgspec
 import pytest
 from staged import artifact, day, index_staged, load_staged
 
-from services.indexer.search_words import expand_beginnings, find_without_words, list_words
-from services.indexer.storage_merge import forget_moment
-from services.indexer.storage_search import search
-from services.indexer.storage_shards import drop_empty, fetch_shards
-from services.indexer.storage_timeline import Moment
-from services.indexer.table_upkeep import TableUpkeep
+from services.indexer.history.storage_merge import forget_moment
+from services.indexer.history.storage_shards import drop_empty, fetch_shards
+from services.indexer.history.storage_timeline import Moment
+from services.indexer.history.storage_words import expand_beginnings, find_without_words, list_words
+from services.indexer.history.table_upkeep import TableUpkeep
+from services.indexer.search.storage import search
 from shared.contracts.indexer import Search, SearchPage
 
 _TEXTS = ("the river bends", "a riverbank in spring", "O'Brien drives", "back\\slash", "lemon")
@@ -32,8 +32,8 @@ async def _list_all(connection: Any) -> None:
 @pytest.fixture
 async def loaded(connection: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A phone in several tables, most of it found by index."""
-    monkeypatch.setattr("services.indexer.search_windows.FIRST_ROWS", 5)
-    monkeypatch.setattr("services.indexer.search_windows.READ_ROWS", 5)
+    monkeypatch.setattr("services.indexer.search.windows.FIRST_ROWS", 5)
+    monkeypatch.setattr("services.indexer.search.windows.READ_ROWS", 5)
     await load_staged(
         connection, connect, device="d", moment=1, shard_bytes=6_000,
         artifacts=[artifact(n, f"m{n}", _TEXTS[n % 5], occurred_at_us=n * 1_000_000)
@@ -68,7 +68,7 @@ async def test_with_too_many_words_a_beginning_is_asked_for_as_it_is(
 ) -> None:
     await _list_all(loaded)
     shards = await fetch_shards(loaded)
-    monkeypatch.setattr("services.indexer.search_words.MOST_WORDS", 1)
+    monkeypatch.setattr("services.indexer.history.storage_words.MOST_WORDS", 1)
     assert await expand_beginnings(loaded, "'riv':*", shards) == "'riv':*"
     assert await expand_beginnings(loaded, "'lem':*", shards) == "( 'lemon' )"
     assert (await _ask(loaded, "riv")).total == 40

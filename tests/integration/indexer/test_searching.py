@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from staged import artifact, day, index_staged
 
+from services.indexer.search.storage import search
 from services.indexer.staging import StagedAttachment, StagedThread
-from services.indexer.storage_search import search
 from shared.contracts.indexer import Search, SearchPage
 from shared.contracts.problems import ProblemError
 
@@ -279,7 +279,7 @@ async def test_a_search_that_takes_too_long_is_told_so(
     indexed: Any, connect: Callable[[], Awaitable[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert (await ask(indexed, "*ellow*")).total == 1
-    monkeypatch.setattr("services.indexer.storage_search.STATEMENT_TIMEOUT_MS", 200)
+    monkeypatch.setattr("services.indexer.search.storage.STATEMENT_TIMEOUT_MS", 200)
     other = await connect()
     try:
         # Who holds the tables decides how long it takes: no figure of this machine does.

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from staged import artifact, day, index_staged, load_staged
 
+from services.indexer.browsing.storage_threads import list_thread_artifacts
 from services.indexer.staging import StagedArtifact, thread_number
-from services.indexer.storage_threads import list_thread_artifacts
 from shared.contracts.indexer import ArtifactPage, ListThreadArtifacts
 
 _COUNT = 400

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from gateway.pictures import Pictures
+from services.indexer.browsing.storage_thumbnails import choose
 from services.indexer.staging import StagedAttachment
-from services.indexer.storage_thumbnails import choose
 from shared.picture_worker import SIDE, is_film
 from tests.unit.gateway.test_pictures import given
 

@@ -6,7 +6,8 @@ import datetime as dt
 
 import msgspec
 
-from services.indexer.departures import HOLDERS, traits_of, went_away
+from services.indexer.history.departures import HOLDERS, traits_of, went_away
+from services.indexer.history.reasons import Traits
 from services.indexer.kinds.backup_files import BLOB_MISSING, LIST_UNKNOWN, NOT_IN_BACKUP
 from services.indexer.kinds.calendar_event.payload import Calendar, CalendarEventPayload
 from services.indexer.kinds.contact_payload import ContactPayload
@@ -19,7 +20,6 @@ from services.indexer.kinds.voice_memo.payload import VoiceMemoPayload
 from services.indexer.kinds.voicemail.payload import VoicemailPayload
 from services.indexer.kinds.web_visit.payload import WebVisitPayload
 from services.indexer.kinds.whatsapp.payload import WhatsAppPayload
-from services.indexer.reasons import Traits
 from services.indexer.staging import StagedAttachment
 
 AT = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)

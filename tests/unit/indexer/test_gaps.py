@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.indexer.gaps import TRASHED_KINDS, Coverage, Gap, covered_since, find_gaps
-from services.indexer.reasons import TRASH_DAYS
+from services.indexer.history.gaps import TRASHED_KINDS, Coverage, Gap, covered_since, find_gaps
+from services.indexer.history.reasons import TRASH_DAYS
 
 EPOCH = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.indexer.history import Row, as_of, diff, forget, observe
+from services.indexer.history.algebra import Row, as_of, diff, forget, observe
 
 KEYS = st.sampled_from("abc")
 DIGESTS = st.sampled_from("xyz")

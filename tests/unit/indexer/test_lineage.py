@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.indexer.history import Row, forget, observe
-from services.indexer.lineage import (
+from services.indexer.history.algebra import Row, forget, observe
+from services.indexer.lineage.algebra import (
     Link,
     Part,
     closes_circle,

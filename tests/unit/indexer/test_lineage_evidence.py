@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from services.indexer.lineage_evidence import Share, Side, better, in_words, judge
+from services.indexer.lineage.evidence import Share, Side, better, in_words, judge
 
 
 def side(device: str, first: int, last: int, product_type: str | None = None) -> Side:

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.indexer.folding import fold
-from services.indexer.people import Person, find_persons, keep_ids, known_name
-from services.indexer.people_cards import Card
-from services.indexer.people_decisions import (
+from services.indexer.people.algebra import Person, find_persons, keep_ids, known_name
+from services.indexer.people.cards import Card
+from services.indexer.people.decisions import (
     ByHand,
     Decision,
     Merge,

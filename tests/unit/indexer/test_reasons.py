@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.indexer.reasons import (
+from services.indexer.history.reasons import (
     APP_HELD,
     CAUSES,
     DOUBTS,

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from services.indexer.nightly import next_nightly, read_clock
-from services.indexer.rules import lacking_kinds, wanted_kinds
+from services.indexer.rules.nightly import next_nightly, read_clock
+from services.indexer.rules.wanted import lacking_kinds, wanted_kinds
 from shared.contracts.identifiers import Udid
 from shared.contracts.index_rules import IndexRule
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.indexer.search_filters import FilterError, Filters, split_filters
+from services.indexer.search.filters import FilterError, Filters, split_filters
 
 KINDS = ("message", "note", "web_visit", "photo")
 

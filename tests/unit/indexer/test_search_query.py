@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.indexer.search_query import parse_question, tsquery_text
-from services.indexer.snippet import LENGTH, make_snippet
+from services.indexer.search.query import parse_question, tsquery_text
+from services.indexer.search.snippet import LENGTH, make_snippet
 
 
 def kinds(text: str) -> list[tuple[str, str, bool]]:

@@ -8,9 +8,9 @@ import random
 
 import pytest
 
-from services.indexer import search_windows
-from services.indexer.search_windows import Way, Window, Windows
-from services.indexer.storage_shards import Shard
+from services.indexer.history.storage_shards import Shard
+from services.indexer.search import windows as search_windows
+from services.indexer.search.windows import Way, Window, Windows
 
 _START = dt.datetime(2016, 1, 1, tzinfo=dt.UTC)
 

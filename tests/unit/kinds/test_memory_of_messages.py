@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.indexer.frames import WorkerRequest
 from services.indexer.memory import DIGEST_BYTES, FINGERPRINT_BYTES
-from services.indexer.parse_worker import parse
+from services.indexer.parsing.frames import WorkerRequest
+from services.indexer.parsing.parse_worker import parse
 from tests.hostile import seeds
 from tests.hostile.mutations import mutate, sqlite_spots
 from tests.hostile.rows import disturb

@@ -11,7 +11,7 @@ from deploy.demo.notes_schema import Form
 from services.indexer.kinds.note.body import BodyError
 from services.indexer.kinds.note.locked import WrongPasswordError
 from services.indexer.kinds.note.opening import NoSuchNoteError, open_note
-from services.indexer.note_worker import NoteAnswer, NoteRequest, answer
+from services.indexer.parsing.note_worker import NoteAnswer, NoteRequest, answer
 from tests.unit.kinds.note_stores import FORMS
 
 

@@ -11,7 +11,7 @@ from tests.unit.kinds.collected import SMS
 
 def work(request: dict[str, Any]) -> list[tuple[bytes, bytes]]:
     done = subprocess.run(
-        [sys.executable, "-m", "services.indexer.parse_worker"],
+        [sys.executable, "-m", "services.indexer.parsing.parse_worker"],
         input=json.dumps(request).encode(),
         capture_output=True,
         check=False,

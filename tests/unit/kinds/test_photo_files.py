@@ -14,7 +14,7 @@ from deploy.demo.photos import LIBRARY, DemoLibrary, attributes_of
 from services.indexer.kinds.backup_files import file_id_of
 from services.indexer.kinds.photo.attributes import read_attributes
 from services.indexer.kinds.protocol import ListedFile
-from services.indexer.session_files import ListedLine
+from services.indexer.runs.session_files import ListedLine
 from tests.unit.kinds.collected import Collected, parse
 
 DOMAIN = "CameraRollDomain"

@@ -17,7 +17,7 @@ from deploy.demo.messages import MessagesDatabase, attributed_body, write_bulk_m
 from deploy.demo.phone import phone_files
 from services.indexer.kinds import PARSERS
 from services.indexer.kinds.protocol import ParserInputs
-from services.indexer.parse_worker import FrameSink
+from services.indexer.parsing.parse_worker import FrameSink
 from services.indexer.staging import ARTIFACT_COLUMNS, StagedArtifact
 from tests.unit.kinds.collected import SMS
 

@@ -1,0 +1,1 @@
+"""Reading lists and single things of a history."""

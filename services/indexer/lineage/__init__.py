@@ -1,0 +1,1 @@
+"""Devices that follow each other, seen as one history."""

@@ -1,0 +1,188 @@
+"""Reading stitched threads: conversations over the devices of a lineage, nothing twice.
+
+A page is put together from pages of its parts. The newest device's comes first, and bounds what has
+to be looked at of the others: nearly all that they have of that time is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from services.indexer.cursors import TimePlace, place_of
+from services.indexer.history.storage_members import MEMBER_KINDS
+from services.indexer.history.storage_rows import ARTIFACT_COLUMNS, Conditions
+from services.indexer.lineage.storage import parts_of
+from services.indexer.lineage.storage_view import see_once
+from services.indexer.sql import statement
+
+if TYPE_CHECKING:
+    from services.indexer.history.storage_rows import Connection, Row
+    from shared.contracts.indexer import ListThreadArtifacts, Thread
+
+_place = itemgetter("sort_at", "id")
+
+#: Threads as they are listed where lineages count as one: stitched, and those of other devices.
+LISTED = f"({statement('lineage', 'listed')}) t"
+
+
+class Part(NamedTuple):
+    """A thread of one device, and the tables that it may lie in."""
+
+    thread_id: int
+    shards: list[int]
+
+
+class Stitched(NamedTuple):
+    """A stitched thread with its parts, the newest device's first."""
+
+    id: int
+    kind: str
+    parts: list[Part]
+
+    @property
+    def thread_ids(self) -> list[int]:
+        """The threads that it is made of."""
+        return [part.thread_id for part in self.parts]
+
+
+async def find_stitched(connection: Connection, thread_id: int) -> Stitched | None:
+    """Return what a thread is part of; None where its device has no lineage."""
+    rows = await connection.fetch(statement("lineage", "parts of"), thread_id)
+    if not rows:
+        return None
+    return Stitched(
+        rows[0]["stitched_id"],
+        rows[0]["kind"],
+        [Part(row["thread_id"], row["shards"]) for row in rows],
+    )
+
+
+async def thread_ids_of(connection: Connection, threads: Sequence[int]) -> list[int]:
+    """Return *threads* with all others that are parts of the same stitched ones."""
+    rows = await connection.fetch(
+        "select p.thread_id from stitched_part p where p.stitched_id in"
+        " (select o.stitched_id from stitched_part o where o.thread_id = any($1::bigint[]))",
+        list(threads),
+    )
+    return sorted({*threads, *(row["thread_id"] for row in rows)})
+
+
+async def with_devices(connection: Connection, threads: Sequence[Thread]) -> list[Thread]:
+    """Return *threads* with the devices that they are of, the oldest first."""
+    rows = await connection.fetch(
+        statement("lineage", "devices of"), [int(thread.id) for thread in threads]
+    )
+    devices = {str(row["stitched_id"]): row["devices"] for row in rows}
+    return [
+        msgspec.structs.replace(thread, devices=devices.get(thread.id, [thread.device]))
+        for thread in threads
+    ]
+
+
+async def stitched_positions(connection: Connection, rows: Sequence[Row]) -> dict[int, int]:
+    """Return by artifact how much comes before it in its stitched thread, for those in one."""
+    positions: dict[int, int] = {}
+    for kind in ("", *MEMBER_KINDS):
+        own = [
+            row
+            for row in rows
+            if row["thread_id"] is not None
+            and (row["kind"] == kind or (not kind and row["kind"] not in MEMBER_KINDS))
+        ]
+        if own:
+            found = await connection.fetch(
+                statement("lineage", "positions").format(**parts_of(kind)),
+                [row["id"] for row in own],
+                [row["thread_id"] for row in own],
+                [row["sort_at"] for row in own],
+            )
+            positions |= {row["id"]: row["position"] for row in found}
+    return positions
+
+
+class StitchedView:
+    """A stitched thread as it is looked at: now or as of a moment, with or without removed."""
+
+    def __init__(
+        self, connection: Connection, stitched: Stitched, request: ListThreadArtifacts
+    ) -> None:
+        self._connection = connection
+        self._stitched = stitched
+        self._removed = "include" if request.include_removed else "exclude"
+        self._as_of = request.as_of
+        self._from = "artifact a"
+        self._thread, self._at, self._id = "a.thread_id", "a.sort_at", "a.id"
+        if stitched.kind in MEMBER_KINDS:
+            self._from = "thread_member m join artifact a on a.id = m.artifact_id"
+            self._thread, self._at, self._id = "m.thread_id", "m.sort_at", "m.artifact_id"
+
+    def _where(self, threads: Sequence[int], shards: Sequence[int]) -> Conditions:
+        where = Conditions()
+        where.add("a.shard = any({shards})", shards=list(shards))
+        if len(threads) == 1:
+            where.add(f"{self._thread} = {{thread}}", thread=threads[0])
+        else:
+            where.add(f"{self._thread} = any({{threads}})", threads=list(threads))
+        where.see(self._removed, self._as_of)
+        see_once(where, self._as_of)
+        return where
+
+    async def fetch(self, start: TimePlace, *, backward: bool, limit: int) -> list[Row]:
+        """Return up to *limit* rows before *start*, or from it on, ascending in time."""
+        way, compare = ("desc", "<") if backward else ("asc", ">=")
+        found: list[Any] = []
+        for part in self._stitched.parts:
+            where = self._where([part.thread_id], part.shards)
+            place = f"({self._at}, {self._id})"
+            where.add(f"{place} {compare} ({{at}}, {{id}})", at=start.at, id=start.id)
+            if len(found) == limit:
+                last = found[-1]
+                beyond = ">" if backward else "<"
+                where.add(f"{place} {beyond} ({{at}}, {{id}})", at=last["sort_at"], id=last["id"])
+            found += await self._connection.fetch(
+                f"select {ARTIFACT_COLUMNS} from {self._from} where {where}"  # noqa: S608 -- parameters only
+                f" order by {self._at} {way}, {self._id} {way} limit {limit}",
+                *where.parameters,
+            )
+            found = sorted(found, key=_place, reverse=backward)[:limit]
+        return found[::-1] if backward else found
+
+    async def has_after(self, row: Row) -> bool:
+        """Return whether anything comes after *row*."""
+        after = place_of(row["sort_at"], row["id"] + 1)
+        return bool(await self.fetch(after, backward=False, limit=1))
+
+    async def position(self, row: Row) -> int:
+        """Return how much comes before *row*."""
+        skipped = 0
+        shards = sorted({number for part in self._stitched.parts for number in part.shards})
+        where = self._where(self._stitched.thread_ids, shards)
+        place = f"({self._at}, {self._id})"
+        where.add(f"{place} < ({{at}}, {{id}})", at=row["sort_at"], id=row["id"])
+        if self._removed == "exclude" and self._as_of is None:
+            anchor = await self._connection.fetchrow(
+                "select position, sort_at, artifact_id from stitched_anchor"
+                " where stitched_id = $1 and (sort_at, artifact_id) <= ($2, $3)"
+                " order by sort_at desc, artifact_id desc limit 1",
+                self._stitched.id,
+                row["sort_at"],
+                row["id"],
+            )
+            if anchor is not None:
+                skipped = anchor["position"]
+                where.add(
+                    f"{place} >= ({{from_at}}, {{id}})"
+                    f" and {self._at} >= {{from_at}} and {self._at} <= {{at}}",
+                    from_at=anchor["sort_at"],
+                    id=anchor["artifact_id"],
+                    at=row["sort_at"],
+                )
+        counted: int = await self._connection.fetchval(
+            f"select count(*) from {self._from} where {where}",  # noqa: S608 -- as above
+            *where.parameters,
+        )
+        return skipped + counted

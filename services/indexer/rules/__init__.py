@@ -1,0 +1,1 @@
+"""Rules of what is indexed by itself, and the looks that they ask for."""

@@ -1,0 +1,1 @@
+"""Search: from what a person typed to a page of hits."""

@@ -1,0 +1,267 @@
+"""How hits are found without reading everything: newest first, as few as needed.
+
+A page needs the newest ``COUNT_LIMIT`` hits: they are ranked, counted and sorted into facets. The
+index of words knows nothing of time, so each question is asked for a piece of time at once, see
+windows: within it Postgres puts the index of words and the one of time together.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from services.indexer.browsing.storage_artifacts import utc
+from services.indexer.cursors import TimePlace
+from services.indexer.history.storage_rows import Conditions
+from services.indexer.history.storage_words import expand_beginnings
+from services.indexer.lineage.storage_view import see_once
+from services.indexer.search.found import Found
+from services.indexer.search.slots import slots
+from services.indexer.search.windows import Way, Window, Windows
+from services.indexer.sql import statement
+
+if TYPE_CHECKING:
+    from services.indexer.history.storage_rows import Connection
+    from services.indexer.search.asked import Asked
+    from services.indexer.search.scope import Scope
+
+#: Artifacts that are read where no index helps.
+SCANNED = 50_000
+
+Mode = Literal["words", "parts"]
+
+#: A search into so many of all tables looks into all.
+_MOST = 0.7
+
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """How terms are matched, in SQL."""
+
+    mode: Mode
+    tsquery: str
+    patterns: list[str]
+    excluded_patterns: list[str]
+    is_indexed: bool
+    #: Whether no word is looked for, and everything matches.
+    is_everything: bool = False
+    #: Whether an index finds more than matches, so that rows have to be looked at.
+    is_rough: bool = False
+    #: Whether that is many times as much: a phrase is looked for in all that has its words.
+    is_dear: bool = False
+
+
+class Finder:
+    """Finds the hits of one match within what is asked for."""
+
+    def __init__(self, connection: Connection, asked: Asked, match: Match, scope: Scope) -> None:
+        """Search within *scope*, which is that of what is asked for."""
+        self._connection = connection
+        self._asked = asked
+        self._match = match
+        self._shards = scope.shards
+        self._person_threads = scope.person_threads
+        self._thread_rows = scope.thread_rows
+        self._is_narrow = scope.is_narrow
+        self._tables = scope.tables
+        #: The query for all tables but the open one; null when it finds nothing in them.
+        self._expanded: str | None = match.tsquery
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether only the newest ``SCANNED`` artifacts are looked at."""
+        return not (self._match.is_indexed or self._match.is_everything)
+
+    async def find(self, limit: int, *, way: Way = "desc", after: TimePlace | None = None) -> Found:
+        """Return the first hits in the order of time, after a place if one is given."""
+        found = Found()
+        since, until = utc(self._asked.since), utc(self._asked.until)
+        everything = Window(
+            since=since, until=until, shards=[shard.number for shard in self._shards], how="walked"
+        )
+        if self._match.is_everything and not self._is_narrow:
+            # Nothing but filters: what fits is met on the way.
+            everything = msgspec.structs.replace(everything, how="filtered")
+            await self._fetch(found, everything, limit=limit, way=way, after=after)
+            return found
+        if self.is_bounded:
+            await self._fetch(found, everything, limit=limit, way=way, after=after)
+            return found
+        if after is not None and way == "asc":
+            since = after.at if since is None else max(since, after.at)
+        elif after is not None and after.at < _LAST:
+            end = after.at + _MICROSECOND
+            until = end if until is None else min(until, end)
+        if self._is_narrow:
+            # The index of words would list its hits of everybody to find a few of somebody.
+            narrow = msgspec.structs.replace(everything, since=since, until=until, how="narrow")
+            await self._fetch(found, narrow, limit=limit, way=way, after=after)
+            return found
+        self._expanded = await expand_beginnings(
+            self._connection, self._match.tsquery, self._shards
+        )
+        windows = Windows(
+            # Where no word begins so, only what came later can hold one that does.
+            [shard for shard in self._shards if not shard.number or self._expanded is not None],
+            way=way,
+            limit=limit,
+            since=since,
+            until=until,
+            is_rough=self._match.is_rough,
+            is_dear=self._match.is_dear,
+            own_rows=self._thread_rows,
+        )
+        for window in windows:
+            await self._fetch(found, window, limit=limit - len(found), way=way, after=after)
+            windows.found = len(found)
+            if len(found) >= limit:
+                break
+        return found
+
+    def _bounds(self, where: Conditions, window: Window, way: Way, after: TimePlace | None) -> None:
+        """Require what can be told before reading a row in order."""
+        # Always there, so that one plan is enough.
+        where.add("a.sort_at >= coalesce({since}::timestamptz, '-infinity')", since=window.since)
+        where.add("a.sort_at < coalesce({until}::timestamptz, 'infinity')", until=window.until)
+        if after is not None:
+            compare = "<" if way == "desc" else ">"
+            where.add(f"(a.sort_at, a.id) {compare} ({{at}}, {{id}})", at=after.at, id=after.id)
+
+    def _looked_for(self, where: Conditions, query: str) -> None:
+        match = self._match
+        if query:
+            where.add(f"a.search @@ {query}")
+        for pattern in match.patterns:
+            where.add("a.folded like {pattern}", pattern=pattern)
+        for pattern in match.excluded_patterns:
+            where.add("a.folded not like {pattern}", pattern=pattern)
+        self._filter(where)
+
+    def _filter(self, where: Conditions) -> None:
+        asked = self._asked
+        if asked.devices is not None and len(asked.devices) == 1:
+            where.add("a.device = {device}", device=asked.devices[0])
+        elif asked.devices is not None:
+            where.add("a.device = any({devices})", devices=asked.devices)
+        if asked.kinds is not None:
+            where.add("a.kind = any({kinds})", kinds=asked.kinds)
+        self._of_whom(where)
+        if asked.has_attachment:
+            where.add("a.has_attachment")
+        if asked.has_link:
+            where.add("a.has_link")
+        for pattern in asked.media:
+            where.add("a.attachments::text ~ {pattern}", pattern=pattern)
+        where.see(asked.removed)
+        if asked.lineage:
+            see_once(where)
+
+    def _of_whom(self, where: Conditions) -> None:
+        asked = self._asked
+        if asked.threads is not None:
+            where.add("a.thread_id = any({threads})", threads=asked.threads)
+        if asked.participants is not None:
+            where.add(
+                "(a.sender_handle = any({people}) or a.thread_id = any({threads}))",
+                people=asked.participants,
+                threads=list(self._person_threads),
+            )
+        if asked.senders is not None:
+            where.add("a.sender_handle = any({senders})", senders=asked.senders)
+        if asked.from_me:
+            where.add("a.is_me")
+
+    async def _fetch(
+        self, found: Found, window: Window, *, limit: int, way: Way, after: TimePlace | None
+    ) -> None:
+        if window.how in {"within", "indexed"}:
+            text, where = self._looked_up(window, limit=limit, way=way, after=after)
+        else:
+            text, where = self._read(window, limit=limit, way=way, after=after)
+        packed = statement("search", "packed").format(hits=text)
+        row = await self._connection.fetchrow(packed, *where.parameters)
+        assert row is not None
+        found.add(row)
+
+    def _read(
+        self, window: Window, *, limit: int, way: Way, after: TimePlace | None
+    ) -> tuple[str, Conditions]:
+        tables = Conditions()
+        bounds, where, nearby, of_whom = (Conditions(tables.parameters) for _ in range(4))
+        tables.add(f"a.shard = any(array[{slots(tables, window.shards)}])")
+        query = self._query(where, self._match.tsquery)
+        self._bounds(bounds, window, way, after)
+        self._looked_for(where, query)
+        if window.how == "narrow":
+            self._of_whom(of_whom)
+            if not self._is_narrow:
+                self._bounds(nearby, window, way, after)
+        text = statement("search", window.how).format(
+            tables=tables,
+            of_whom=of_whom,
+            nearby=nearby,
+            bounds=bounds,
+            where=where,
+            rank=self._rank(query),
+            way=way,
+            limit=where.parameter(limit),
+            walked=where.parameter(SCANNED) if window.how == "walked" else "",
+        )
+        return text, where
+
+    def _looked_up(
+        self, window: Window, *, limit: int, way: Way, after: TimePlace | None
+    ) -> tuple[str, Conditions]:
+        outside = Conditions()
+        query = self._query(outside, self._match.tsquery)
+        self._bounds(outside, window, way, after)
+        hits: list[str] = []
+
+        def look(table: str, shards: list[int], query: str) -> None:
+            inside = Conditions(outside.parameters)
+            if len(shards) >= self._tables * _MOST:
+                # Looking into all is quicker than looking for its table's number in every row.
+                inside.add("true" if 0 in shards else "a.shard <> 0")
+            elif shards:
+                inside.add(f"a.shard = any(array[{slots(inside, shards)}])")
+            if window.how == "within":
+                self._bounds(inside, window, way, after)
+            self._looked_for(inside, query)
+            searched = "a.search," if self._is_ranked else ""
+            text = statement("search", "hits")
+            hits.append(text.format(searched=searched, table=table, where=inside))
+
+        if self._expanded == self._match.tsquery:
+            look("artifact", window.shards, query)
+        else:
+            listed = [number for number in window.shards if number]
+            if listed and self._expanded is not None:
+                look("artifact", listed, self._query(outside, self._expanded))
+            if len(listed) < len(window.shards):
+                look("artifact_0", [], query)
+        text = statement("search", "indexed").format(
+            hits="\nunion all\n".join(hits),
+            bounds=outside,
+            rank=self._rank(query),
+            way=way,
+            limit=outside.parameter(limit),
+        )
+        return text, outside
+
+    @property
+    def _is_ranked(self) -> bool:
+        return bool(self._match.tsquery) and self._asked.sort == "relevance"
+
+    def _rank(self, query: str) -> str:
+        return f"ts_rank(a.search, {query}, 1)::float8" if self._is_ranked else "null::float8"
+
+    @staticmethod
+    def _query(where: Conditions, query: str) -> str:
+        # As a type of its own: a text would be read anew for each row.
+        return f"{where.parameter(query)}::tsquery" if query else ""
+
+
+_LAST = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
