@@ -23,7 +23,7 @@ from services.indexer.history.storage_revisions import (
     fetch_kind_totals,
     list_revisions,
 )
-from services.indexer.history.storage_shards import describe_substrings
+from services.indexer.history.storage_substrings import describe_substrings
 from services.indexer.kinds import PARSERS
 from services.indexer.search.plan import SCANNED
 from services.indexer.search.storage import search

@@ -28,6 +28,8 @@ from services.indexer.history.storage_shards import (
     Pieces,
     ShardLoader,
     attach_shards,
+)
+from services.indexer.history.storage_substrings import (
     build_substring_index,
     find_without_substring,
 )

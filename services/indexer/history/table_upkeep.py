@@ -15,9 +15,11 @@ import structlog
 
 from services.indexer.history.storage_shards import (
     DEVICE_LOCK,
-    build_substring_index,
     drop_abandoned,
     find_abandoned,
+)
+from services.indexer.history.storage_substrings import (
+    build_substring_index,
     find_without_substring,
 )
 from services.indexer.history.storage_words import find_without_words, list_words

@@ -18,10 +18,12 @@ from services.indexer.history.storage_shards import (
     Pieces,
     ShardLoader,
     attach_shards,
-    build_substring_index,
     drop_abandoned,
     drop_empty,
     fetch_shards,
+)
+from services.indexer.history.storage_substrings import (
+    build_substring_index,
     find_without_substring,
 )
 from services.indexer.history.storage_timeline import Moment
