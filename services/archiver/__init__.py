@@ -1,0 +1,1 @@
+"""Archiver: copies what must not be lost to destinations, and gets it back from there."""

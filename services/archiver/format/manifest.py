@@ -1,0 +1,131 @@
+"""The manifest of an archive: what it is a copy of, and what there has to be in it.
+
+It is the first thing in a bundle. Where the destination has a secret, the bytes of the manifest are
+signed with a key that follows from it, so nobody without the secret can put another in its place.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+from typing import Any, Literal
+
+import msgspec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+FORMAT = "keepsake-archive"
+VERSION = 1
+MANIFEST_MEMBER = "manifest.json"
+SIGNATURE_MEMBER = "manifest.json.hmac"
+TREE_MEMBER = "metadata/tree.jsonl.zst"
+
+_KEY_LABEL = b"keepsake manifest v1"
+_KEY_BYTES = 32
+
+
+class ManifestError(ValueError):
+    """The manifest is not one, or of a version that this program does not know."""
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A file in the bundle."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the archive is a copy of. *facts* depend on the type, and are for people and checks."""
+
+    id: str
+    name: str
+    type: str
+    preset: str | None = None
+    facts: dict[str, Any] = {}
+
+
+class Skipped(msgspec.Struct, frozen=True, kw_only=True):
+    """Something of the source that is not in the archive, and why."""
+
+    path: str
+    reason: str
+
+
+class TreeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the tree of the archive adds up to."""
+
+    file_count: int
+    directory_count: int
+    symlink_count: int
+    size_bytes: int
+    #: Files that never held still; their lines say so.
+    torn_count: int
+    #: The first of what was left out; *skipped_count* counts all.
+    skipped: list[Skipped]
+    skipped_count: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """All that has to be known of an archive to check it and to get it back."""
+
+    format: Literal["keepsake-archive"] = "keepsake-archive"
+    version: int = VERSION
+    archive_id: str
+    store_id: str
+    kind: str
+    created_at: dt.datetime
+    keepsake_version: str
+    source: SourceFacts
+    members: list[Member]
+    tree: TreeFacts | None = None
+    #: What depends on the kind: tables with counts and checksums, items.
+    contents: dict[str, Any] = {}
+
+
+def write_manifest(manifest: Manifest) -> bytes:
+    """Return the manifest as it stands in the bundle: JSON that people can read as well."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+
+
+def read_manifest(content: bytes) -> Manifest:
+    """Return the manifest. Raises ``ManifestError``, also for versions of tomorrow."""
+    try:
+        head = msgspec.json.decode(content, type=_Head)
+    except msgspec.MsgspecError:
+        raise ManifestError("The manifest cannot be read.") from None
+    if head.format != FORMAT:
+        raise ManifestError("The manifest is not one of Keepsake's.")
+    if head.version != VERSION:
+        raise ManifestError(
+            f"The archive has version {head.version} of the format; this program reads"
+            f" version {VERSION}."
+        )
+    try:
+        return msgspec.json.decode(content, type=Manifest)
+    except msgspec.MsgspecError:
+        raise ManifestError("The manifest cannot be read.") from None
+
+
+class _Head(msgspec.Struct):
+    format: str
+    version: int
+
+
+def signing_key(secret: str, *, store_id: str) -> bytes:
+    """Return the key that manifests of a store are signed with; it tells nothing of *secret*."""
+    return HKDF(
+        algorithm=hashes.SHA256(), length=_KEY_BYTES, salt=store_id.encode(), info=_KEY_LABEL
+    ).derive(secret.encode())
+
+
+def sign(content: bytes, key: bytes) -> bytes:
+    """Return the member that signs a manifest."""
+    return hmac.new(key, content, hashlib.sha256).hexdigest().encode() + b"\n"
+
+
+def is_signed(content: bytes, signature: bytes, key: bytes) -> bool:
+    """Whether *signature* was made of these bytes with this key."""
+    return hmac.compare_digest(sign(content, key), signature)

@@ -1,0 +1,1 @@
+"""Sources: what is archived, and how it is read without missing or mixing anything."""

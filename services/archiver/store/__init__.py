@@ -1,0 +1,1 @@
+"""The store: trees as objects that all archives of a destination share."""

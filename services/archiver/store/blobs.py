@@ -1,0 +1,51 @@
+"""Reading blobs back: every byte is held against its name before anybody gets it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from services.archiver.errors import DamagedArchiveError, ObjectMissingError
+from services.archiver.format.names import object_path, pack_path, sha256_hex
+from services.archiver.format.tree import BlobPlace
+from services.archiver.store.transport import Transport
+
+#: Files that were archived together lie in the same packs, so few do.
+_KEPT_PACKS = 2
+
+
+class BlobReader:
+    """Reads blobs of one store. Used by one thread."""
+
+    def __init__(self, transport: Transport, *, takes_whole_packs: bool) -> None:
+        """Fetch packs as a whole where most of what is in them is wanted, else parts of them."""
+        self._transport = transport
+        self._takes_whole_packs = takes_whole_packs
+        self._packs: OrderedDict[str, bytes] = OrderedDict()
+
+    def read(self, place: BlobPlace) -> bytes:
+        """Return a blob. Raises ``DamagedArchiveError`` for one that is missing or another."""
+        try:
+            content = self._fetch(place)
+        except ObjectMissingError:
+            raise DamagedArchiveError(
+                "A part of the archive is missing in the destination."
+            ) from None
+        if len(content) != place.size_bytes or sha256_hex(content) != place.sha256:
+            raise DamagedArchiveError("A part of the archive is damaged in the destination.")
+        return content
+
+    def _fetch(self, place: BlobPlace) -> bytes:
+        if place.pack is None:
+            # One byte more than there may be, so that a longer object is noticed.
+            return self._transport.get(object_path(place.sha256), size_bytes=place.size_bytes + 1)
+        if not self._takes_whole_packs:
+            return self._transport.get(
+                pack_path(place.pack), offset=place.offset, size_bytes=place.size_bytes
+            )
+        pack = self._packs.get(place.pack)
+        if pack is None:
+            while len(self._packs) >= _KEPT_PACKS:
+                self._packs.popitem(last=False)
+            pack = self._packs[place.pack] = self._transport.get(pack_path(place.pack))
+        self._packs.move_to_end(place.pack)
+        return pack[place.offset : place.offset + place.size_bytes]

@@ -1,0 +1,51 @@
+"""A journal in memory, as Postgres keeps it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+
+from services.archiver.format.tree import BlobPlace
+from services.archiver.sources.tree import Found
+from services.archiver.store.journal import StoredObject
+
+
+class MemoryJournal:
+    """Implements ``Journal``."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.objects: dict[str, StoredObject] = {}
+        self._places: dict[str, BlobPlace] = {}
+        self._files: dict[bytes, tuple[Found, Sequence[str]]] = {}
+
+    def places(self, blobs: Iterable[str]) -> dict[str, BlobPlace]:
+        with self._lock:
+            return {blob: self._places[blob] for blob in blobs if blob in self._places}
+
+    def record(self, stored: StoredObject) -> None:
+        with self._lock:
+            self.objects[stored.name] = stored
+            for blob in stored.blobs:
+                self._places[blob.sha256] = BlobPlace(
+                    blob.sha256,
+                    stored.name if stored.is_pack else None,
+                    blob.offset,
+                    blob.size_bytes,
+                )
+
+    def strike(self, name: str) -> None:
+        """Forget an object that was found missing or damaged."""
+        with self._lock:
+            for blob in self.objects.pop(name).blobs:
+                self._places.pop(blob.sha256, None)
+
+    def unchanged(self, entries: Sequence[Found]) -> Mapping[bytes, Sequence[str]]:
+        return {
+            entry.path: known[1]
+            for entry in entries
+            if (known := self._files.get(entry.path)) is not None and known[0].is_like(entry)
+        }
+
+    def remember(self, read: Sequence[tuple[Found, Sequence[str]]]) -> None:
+        self._files |= {found.path: (found, blobs) for found, blobs in read}
