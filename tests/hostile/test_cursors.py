@@ -7,11 +7,11 @@ import base64
 import pytest
 
 from services.discovery.paging import read_cursor as read_discovery_cursor
-from services.indexer.cursors import TimePlace, read_cursor
 from services.indexer.history.storage_comparison import DiffPlace
 from services.indexer.lineage.storage_links import LinkPlace
 from services.indexer.search.storage import HitPlace
 from shared.contracts.problems import ProblemError
+from shared.cursors import TimePlace, read_cursor
 
 
 def written(text: str) -> str:

@@ -5,14 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from services.indexer.cursors import (
-    TimePlace,
-    place_of,
-    read_cursor,
-    read_id,
-    read_limit,
-    write_cursor,
-)
 from services.indexer.history.storage_rows import (
     ARTIFACT_COLUMNS,
     Conditions,
@@ -32,6 +24,14 @@ from shared.contracts.indexer import (
     LocateAttachment,
 )
 from shared.contracts.problems import not_found, problem
+from shared.cursors import (
+    TimePlace,
+    place_of,
+    read_cursor,
+    read_id,
+    read_limit,
+    write_cursor,
+)
 
 if TYPE_CHECKING:
     from services.indexer.history.storage_rows import Connection, Row

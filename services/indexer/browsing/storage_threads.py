@@ -5,14 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from services.indexer.cursors import (
-    TimePlace,
-    place_of,
-    read_cursor,
-    read_id,
-    read_limit,
-    write_cursor,
-)
 from services.indexer.folding import fold
 from services.indexer.history.storage_gaps import gaps_of_kind
 from services.indexer.history.storage_members import MEMBER_KINDS
@@ -35,6 +27,14 @@ from services.indexer.pages import Cut, assemble, fit, shorten_artifact
 from services.indexer.people.storage_pages import handles_of
 from shared.contracts.indexer import ListThreadArtifacts, ListThreads
 from shared.contracts.problems import bad_request, not_found
+from shared.cursors import (
+    TimePlace,
+    place_of,
+    read_cursor,
+    read_id,
+    read_limit,
+    write_cursor,
+)
 
 if TYPE_CHECKING:
     from services.indexer.history.storage_rows import Connection, Row

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from services.indexer.cursors import read_id
 from services.indexer.exports.formats import FORMATS, find_format
 from services.indexer.jobs.storage import create_export
 from services.indexer.kinds import PARSERS
@@ -23,6 +22,7 @@ from shared.contracts.exports import (
 from shared.contracts.identifiers import JobId
 from shared.contracts.indexer import JobAccepted
 from shared.contracts.problems import ProblemError, bad_request, export_gone, not_found, problem
+from shared.cursors import read_id
 
 if TYPE_CHECKING:
     import asyncpg

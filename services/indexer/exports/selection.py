@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from services.indexer.browsing.storage_artifacts import utc
-from services.indexer.cursors import read_id
 from services.indexer.history.storage_members import MEMBER_KINDS
 from services.indexer.history.storage_rows import (
     ARTIFACT_COLUMNS,
@@ -30,6 +29,7 @@ from services.indexer.search.storage import search
 from shared.contracts.exports import ExportQuery
 from shared.contracts.identifiers import ThreadId, Udid
 from shared.contracts.indexer import Search, Thread
+from shared.cursors import read_id
 
 if TYPE_CHECKING:
     from services.indexer.history.storage_rows import Connection, Row

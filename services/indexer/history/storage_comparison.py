@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from services.indexer.cursors import read_cursor, read_limit, write_cursor
 from services.indexer.history.reasons import NOT_LOOKED_INTO, reason_of, to_removal
 from services.indexer.history.storage_rows import ARTIFACT_COLUMNS, to_artifacts
 from services.indexer.lineage.storage_comparison import (
@@ -23,6 +22,7 @@ from shared.contracts.comparison import CompareRevisions, KindDifference, Revisi
 from shared.contracts.indexer import Artifact, DiffEntry, DiffRevisions
 from shared.contracts.problems import bad_request, problem
 from shared.contracts.removals import ReasonCounts
+from shared.cursors import read_cursor, read_limit, write_cursor
 
 if TYPE_CHECKING:
     from services.indexer.history.storage_rows import Connection

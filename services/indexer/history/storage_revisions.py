@@ -8,7 +8,6 @@ from uuid import UUID
 
 import msgspec
 
-from services.indexer.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
 from services.indexer.pages import Cut, assemble
 from services.indexer.sql import statement
 from shared.contracts.discovery import IndexState
@@ -20,6 +19,7 @@ from shared.contracts.indexer import (
     RevisionSummary,
 )
 from shared.contracts.problems import bad_request
+from shared.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
 
 if TYPE_CHECKING:
     from services.indexer.history.storage_rows import Connection

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import msgspec
 
-from services.indexer.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
 from shared.contracts.events import ExportRequested, IndexRequested
 from shared.contracts.exports import ExportWish
 from shared.contracts.identifiers import BackupId, JobId, SessionId
 from shared.contracts.jobs import Job, JobOrigin, JobState, JobSubject, ListJobs, Progress
 from shared.contracts.problems import Problem, bad_request, not_found
 from shared.contracts.requests import Page
+from shared.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
 
 if TYPE_CHECKING:
     import asyncpg

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import msgspec
 
-from services.indexer.cursors import read_cursor, read_limit, write_cursor
 from services.indexer.lineage.algebra import Link, closes_circle, follows, lineages
 from services.indexer.lineage.evidence import Evidence, Offer, in_words
 from services.indexer.lineage.storage import find_change, hold_lineages, mark_kind, stitch_kind
@@ -30,6 +29,7 @@ from shared.contracts.lineage import (
 )
 from shared.contracts.problems import ProblemError, bad_request, not_found, problem
 from shared.contracts.requests import Page
+from shared.cursors import read_cursor, read_limit, write_cursor
 
 if TYPE_CHECKING:
     from services.indexer.lineage.storage import Connection

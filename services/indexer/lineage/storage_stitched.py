@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from services.indexer.cursors import TimePlace, place_of
 from services.indexer.history.storage_members import MEMBER_KINDS
 from services.indexer.history.storage_rows import ARTIFACT_COLUMNS, Conditions
 from services.indexer.lineage.storage import parts_of
 from services.indexer.lineage.storage_view import see_once
 from services.indexer.sql import statement
+from shared.cursors import TimePlace, place_of
 
 if TYPE_CHECKING:
     from services.indexer.history.storage_rows import Connection, Row

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import msgspec
 
-from services.indexer.cursors import read_cursor, read_limit, write_cursor
 from services.indexer.folding import fold
 from services.indexer.history.storage_rows import (
     THREAD_COLUMNS,
@@ -34,6 +33,7 @@ from shared.contracts.people import (
 )
 from shared.contracts.problems import bad_request, not_found
 from shared.contracts.requests import Page
+from shared.cursors import read_cursor, read_limit, write_cursor
 
 if TYPE_CHECKING:
     from services.indexer.history.storage_rows import Connection, Row

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from services.indexer.cursors import read_id
 from services.indexer.folding import fold
 from services.indexer.history.storage_rows import like_pattern
 from services.indexer.kinds.handles import normalise_handle
@@ -17,6 +16,7 @@ from services.indexer.people.storage_pages import handles_of
 from services.indexer.search.filters import FilterError, Filters, split_filters
 from services.indexer.sql import statement
 from shared.contracts.problems import bad_request
+from shared.cursors import read_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

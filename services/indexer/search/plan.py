@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from services.indexer.browsing.storage_artifacts import utc
-from services.indexer.cursors import TimePlace
 from services.indexer.history.storage_rows import Conditions
 from services.indexer.history.storage_words import expand_beginnings
 from services.indexer.lineage.storage_view import see_once
@@ -21,6 +20,7 @@ from services.indexer.search.found import Found
 from services.indexer.search.slots import slots
 from services.indexer.search.windows import Way, Window, Windows
 from services.indexer.sql import statement
+from shared.cursors import TimePlace
 
 if TYPE_CHECKING:
     from services.indexer.history.storage_rows import Connection

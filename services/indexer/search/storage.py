@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import asyncpg
 import msgspec
 
-from services.indexer.cursors import TimePlace, read_cursor, read_limit, write_cursor
 from services.indexer.history.storage_rows import like_pattern
 from services.indexer.pages import assemble
 from services.indexer.search.asked import Asked, read_request
@@ -31,6 +30,7 @@ from services.indexer.search.windows import Way
 from services.indexer.sql import statement
 from shared.contracts.indexer import Search
 from shared.contracts.problems import ProblemError, bad_request, problem
+from shared.cursors import TimePlace, read_cursor, read_limit, write_cursor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping

@@ -1,0 +1,318 @@
+"""What the archiver is asked: sources, destinations, archives, and getting them back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, ClassVar, Literal, NewType
+
+import msgspec
+
+from shared.contracts.identifiers import JobId, Udid
+from shared.contracts.requests import DEFAULT_LIMIT, Done, Page, Request
+
+SourceId = NewType("SourceId", str)
+DestinationId = NewType("DestinationId", str)
+ArchiveId = NewType("ArchiveId", str)
+
+SourceType = Literal["device_backup", "directory"]
+DestinationType = Literal["local"]
+ArchiveState = Literal["complete", "damaged"]
+
+
+class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is archived: ``udid`` of a device, or ``path`` of a directory with its patterns."""
+
+    udid: Udid | None = None
+    path: str | None = None
+    #: Patterns of paths below the folder, as in ``.gitignore`` without ``!``; none: everything.
+    include: list[str] = []
+    exclude: list[str] = []
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that can be archived."""
+
+    id: SourceId
+    name: str
+    type: SourceType
+    config: SourceConfig
+    #: Larger ones are archived first.
+    priority: int
+    created_at: dt.datetime
+    #: The newest archive of it, wherever that is.
+    last_archive_at: dt.datetime | None = None
+
+
+class DestinationConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where archives go: ``path`` of a folder."""
+
+    path: str
+
+
+class Destination(msgspec.Struct, frozen=True, kw_only=True):
+    """Where archives go."""
+
+    id: DestinationId
+    name: str
+    type: DestinationType
+    config: DestinationConfig
+    #: The store that was set up there; another one in its place is refused.
+    store_id: str
+    created_at: dt.datetime
+    archive_count: int = 0
+    #: What the store holds, as far as it is written down.
+    stored_bytes: int = 0
+
+
+class Archive(msgspec.Struct, frozen=True, kw_only=True):
+    """One immutable copy of one source at one time in one destination."""
+
+    id: ArchiveId
+    source_id: SourceId
+    destination_id: DestinationId
+    kind: str
+    #: The name of its bundle.
+    name: str
+    created_at: dt.datetime
+    state: ArchiveState
+    source_bytes: int
+    #: The bundle; what it refers to is shared.
+    bundle_bytes: int
+    #: What making it added to the destination, the bundle included.
+    added_bytes: int
+    file_count: int
+    #: Files that never held still while they were read.
+    torn_count: int
+    skipped_count: int
+    protected: bool
+    format_version: int
+
+
+class ArchiveFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file, folder or link of an archive. Names that are no text show what is not as U+FFFD."""
+
+    n: int
+    path: str
+    type: Literal["file", "directory", "symlink"]
+    size_bytes: int
+    modified_at: dt.datetime | None
+    mode: int
+    target: str | None
+    torn: bool
+
+
+class ArchiveContents(msgspec.Struct, frozen=True, kw_only=True):
+    """What an archive holds, from its manifest."""
+
+    archive: Archive
+    #: ``manifest.json`` of the bundle.
+    manifest: dict[str, Any]
+
+
+class StoreCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of looking whether a destination works."""
+
+    step: str
+    ok: bool
+    detail: str = ""
+
+
+class DryRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What archiving a source would read."""
+
+    file_count: int
+    directory_count: int
+    symlink_count: int
+    size_bytes: int
+    skipped_count: int
+    #: The first of what would be left out, with the reason.
+    skipped: list[tuple[str, str]]
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """A job was taken, or one that does the same is under way."""
+
+    job_id: JobId
+
+
+class ListSources(Request[Page[Source]], frozen=True, kw_only=True):
+    """Sources by name."""
+
+    subject: ClassVar[str] = "cmd.archiver.list_sources"
+    reply: ClassVar[object] = Page[Source]
+
+
+class GetSource(Request[Source], frozen=True, kw_only=True):
+    """One source."""
+
+    subject: ClassVar[str] = "cmd.archiver.get_source"
+    reply: ClassVar[object] = Source
+    source_id: SourceId
+
+
+class CreateSource(Request[Source], frozen=True, kw_only=True):
+    """Say what is to be archived."""
+
+    subject: ClassVar[str] = "cmd.archiver.create_source"
+    reply: ClassVar[object] = Source
+    name: str
+    type: SourceType
+    config: SourceConfig
+    priority: int = 0
+
+
+class UpdateSource(Request[Source], frozen=True, kw_only=True):
+    """Change what is set; the type stays."""
+
+    subject: ClassVar[str] = "cmd.archiver.update_source"
+    reply: ClassVar[object] = Source
+    source_id: SourceId
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    config: SourceConfig | msgspec.UnsetType = msgspec.UNSET
+    priority: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class DeleteSource(Request[Done], frozen=True, kw_only=True):
+    """Archive it no more; its archives stay."""
+
+    subject: ClassVar[str] = "cmd.archiver.delete_source"
+    reply: ClassVar[object] = Done
+    source_id: SourceId
+
+
+class DryRunSource(Request[DryRun], frozen=True, kw_only=True):
+    """Walk a source without reading it."""
+
+    subject: ClassVar[str] = "cmd.archiver.dry_run_source"
+    reply: ClassVar[object] = DryRun
+    source_id: SourceId
+
+
+class ListDestinations(Request[Page[Destination]], frozen=True, kw_only=True):
+    """Destinations by name."""
+
+    subject: ClassVar[str] = "cmd.archiver.list_destinations"
+    reply: ClassVar[object] = Page[Destination]
+
+
+class GetDestination(Request[Destination], frozen=True, kw_only=True):
+    """One destination."""
+
+    subject: ClassVar[str] = "cmd.archiver.get_destination"
+    reply: ClassVar[object] = Destination
+    destination_id: DestinationId
+
+
+class CreateDestination(Request[Destination], frozen=True, kw_only=True):
+    """Set a destination up; a store that is there already is taken over with its archives."""
+
+    subject: ClassVar[str] = "cmd.archiver.create_destination"
+    reply: ClassVar[object] = Destination
+    name: str
+    type: DestinationType
+    config: DestinationConfig
+
+
+class DeleteDestination(Request[Done], frozen=True, kw_only=True):
+    """Forget a destination; what lies there stays there."""
+
+    subject: ClassVar[str] = "cmd.archiver.delete_destination"
+    reply: ClassVar[object] = Done
+    destination_id: DestinationId
+
+
+class CheckDestination(Request[list[StoreCheck]], frozen=True, kw_only=True):
+    """Look whether a destination works, step by step, with a test write."""
+
+    subject: ClassVar[str] = "cmd.archiver.check_destination"
+    reply: ClassVar[object] = list[StoreCheck]
+    destination_id: DestinationId
+
+
+class RequestArchive(Request[Accepted], frozen=True, kw_only=True):
+    """Archive a source now."""
+
+    subject: ClassVar[str] = "cmd.archiver.request_archive"
+    reply: ClassVar[object] = Accepted
+    source_id: SourceId
+    destination_id: DestinationId
+
+
+class ListArchives(Request[Page[Archive]], frozen=True, kw_only=True):
+    """Archives, newest first."""
+
+    subject: ClassVar[str] = "cmd.archiver.list_archives"
+    reply: ClassVar[object] = Page[Archive]
+    source_id: SourceId | None = None
+    destination_id: DestinationId | None = None
+    limit: int = DEFAULT_LIMIT
+    cursor: str | None = None
+
+
+class GetArchive(Request[Archive], frozen=True, kw_only=True):
+    """One archive."""
+
+    subject: ClassVar[str] = "cmd.archiver.get_archive"
+    reply: ClassVar[object] = Archive
+    archive_id: ArchiveId
+
+
+class GetArchiveContents(Request[ArchiveContents], frozen=True, kw_only=True):
+    """What an archive holds; nothing is loaded."""
+
+    subject: ClassVar[str] = "cmd.archiver.get_archive_contents"
+    reply: ClassVar[object] = ArchiveContents
+    archive_id: ArchiveId
+
+
+class ListArchiveFiles(Request[Page[ArchiveFile]], frozen=True, kw_only=True):
+    """Files of an archive by path; nothing is loaded."""
+
+    subject: ClassVar[str] = "cmd.archiver.list_archive_files"
+    reply: ClassVar[object] = Page[ArchiveFile]
+    archive_id: ArchiveId
+    path_like: str | None = None
+    limit: int = DEFAULT_LIMIT
+    cursor: str | None = None
+
+
+class GetArchiveFile(Request[ArchiveFile], frozen=True, kw_only=True):
+    """One file of an archive."""
+
+    subject: ClassVar[str] = "cmd.archiver.get_archive_file"
+    reply: ClassVar[object] = ArchiveFile
+    archive_id: ArchiveId
+    n: int
+
+
+class ReadArchiveFile(Request[bytes], frozen=True, kw_only=True):
+    """A part of a file's content, at most 512 KiB; only its blocks are fetched."""
+
+    subject: ClassVar[str] = "cmd.archiver.read_archive_file"
+    reply: ClassVar[object] = bytes
+    archive_id: ArchiveId
+    n: int
+    offset: int
+    length: int
+
+
+class ProtectArchive(Request[Archive], frozen=True, kw_only=True):
+    """Protect an archive from deletion, or no more."""
+
+    subject: ClassVar[str] = "cmd.archiver.protect_archive"
+    reply: ClassVar[object] = Archive
+    archive_id: ArchiveId
+    protected: bool
+
+
+class RequestRestore(Request[Accepted], frozen=True, kw_only=True):
+    """Get an archive, or paths of it, back into a folder."""
+
+    subject: ClassVar[str] = "cmd.archiver.request_restore"
+    reply: ClassVar[object] = Accepted
+    archive_id: ArchiveId
+    #: None means everything; a folder means all that is below it.
+    paths: list[str] | None = None
+    target: str
+    overwrite: bool = False
+    dry_run: bool = False
