@@ -26,6 +26,7 @@ from services.archiver.format.compression import (
 )
 from services.archiver.format.manifest import (
     MANIFEST_MEMBER,
+    MOST_MANIFEST_BYTES,
     SIGNATURE_MEMBER,
     Manifest,
     ManifestError,
@@ -35,9 +36,10 @@ from services.archiver.format.manifest import (
     sign,
     write_manifest,
 )
+from services.archiver.format.names import bundle_path
+from services.archiver.format.tar_stream import TarHeader, TarStream
 
 _PIECE_BYTES = 1024 * 1024
-_MOST_MANIFEST_BYTES = 256 * 1024 * 1024
 _SIGNATURE_BYTES = 65
 _EXECUTABLE = ("restore.sh",)
 _BROKEN: tuple[type[Exception], ...] = (tarfile.TarError, UnknownCompressionError, *BROKEN)
@@ -130,21 +132,19 @@ class _Hashing(io.RawIOBase):
 
 
 class BundleMember:
-    """A member that is being read; it must be read to its end before the next one."""
+    """A member that is being read, until the next one is asked for."""
 
-    def __init__(self, listed: Member, content: BinaryIO) -> None:
+    def __init__(self, listed: Member, tar: TarStream) -> None:
         self.listed = listed
-        self._content = content
+        self._tar = tar
         self._digest = hashlib.sha256()
-        self._left = listed.size_bytes
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the content. Raises ``BundleError`` at the end unless it was what is listed."""
-        while piece := self._content.read(_PIECE_BYTES):
+        for piece in self._tar.pieces():
             self._digest.update(piece)
-            self._left -= len(piece)
             yield piece
-        if self._left or self._digest.hexdigest() != self.listed.sha256:
+        if self._digest.hexdigest() != self.listed.sha256:
             raise BundleError("A member of the bundle is damaged.")
 
     def read(self, *, at_most: int) -> bytes:
@@ -157,29 +157,28 @@ class BundleMember:
 class BundleReader:
     """A bundle that is read from front to back."""
 
-    def __init__(self, tar: tarfile.TarFile) -> None:
+    def __init__(self, tar: TarStream) -> None:
         self._tar = tar
-        self.manifest_content = self._take(MANIFEST_MEMBER, at_most=_MOST_MANIFEST_BYTES)
+        header = tar.next()
+        if header is None or header.name != MANIFEST_MEMBER:
+            raise BundleError("The bundle does not begin with its manifest.")
+        self.manifest_content = self._content(header, at_most=MOST_MANIFEST_BYTES)
         try:
             self.manifest: Manifest = read_manifest(self.manifest_content)
         except ManifestError as error:
             raise BundleError(str(error)) from None
         self.signature: bytes | None = None
-        self._ahead = self._tar.next()
+        self._ahead = tar.next()
         if self._ahead is not None and self._ahead.name == SIGNATURE_MEMBER:
             self.signature = self._content(self._ahead, at_most=_SIGNATURE_BYTES)
-            self._ahead = self._tar.next()
+            self._ahead = tar.next()
 
     @classmethod
     @contextmanager
     def open(cls, source: BinaryIO) -> Iterator[Self]:
         """Open a bundle. Raises ``BundleError``, here and while it is read."""
-        with (
-            _errors(),
-            decompressed(source) as plain,
-            tarfile.open(fileobj=plain, mode="r|", bufsize=_PIECE_BYTES) as tar,
-        ):
-            yield cls(tar)
+        with _errors(), decompressed(source) as plain:
+            yield cls(TarStream(plain))
 
     def members(self) -> Iterator[BundleMember]:
         """Yield the members that the manifest lists, in its order.
@@ -188,13 +187,11 @@ class BundleReader:
         """
         for listed in self.manifest.members:
             header, self._ahead = self._ahead, None
-            if header is None or header.name != listed.path or not header.isreg():
+            if header is None or header.name != listed.path:
                 raise BundleError("A member of the bundle is missing.")
-            if header.size != listed.size_bytes:
+            if header.size_bytes != listed.size_bytes:
                 raise BundleError("A member of the bundle is damaged.")
-            content = self._tar.extractfile(header)
-            assert content is not None
-            member = BundleMember(listed, content)  # type: ignore[arg-type]
+            member = BundleMember(listed, self._tar)
             yield member
             for _ in member.pieces():
                 pass
@@ -202,18 +199,10 @@ class BundleReader:
         if self._ahead is not None:
             raise BundleError("The bundle holds what its manifest does not list.")
 
-    def _take(self, path: str, *, at_most: int) -> bytes:
-        header = self._tar.next()
-        if header is None or header.name != path:
-            raise BundleError("The bundle does not begin with its manifest.")
-        return self._content(header, at_most=at_most)
-
-    def _content(self, header: tarfile.TarInfo, *, at_most: int) -> bytes:
-        if not header.isreg() or header.size > at_most:
-            raise BundleError("The bundle's manifest is not a file, or too large.")
-        content = self._tar.extractfile(header)
-        assert content is not None
-        return content.read()
+    def _content(self, header: TarHeader, *, at_most: int) -> bytes:
+        if header.size_bytes > at_most:
+            raise BundleError("The bundle's manifest is too large.")
+        return b"".join(self._tar.pieces())
 
 
 @contextmanager
@@ -224,14 +213,34 @@ def _errors() -> Iterator[None]:
         raise BundleError("The bundle is damaged, or none.") from None
 
 
-def check_bundle(source: BinaryIO, *, key: bytes | None) -> Manifest:
-    """Read a whole bundle and return its manifest. Raises ``BundleError``."""
+def check_bundle(source: BinaryIO, *, key: bytes | None, path: str | None = None) -> Manifest:
+    """Read a whole bundle and return its manifest. Raises ``BundleError``.
+
+    With *path* it has to be the archive that lies there: an older one put in its place is signed
+    as well.
+    """
     with BundleReader.open(source) as bundle:
         if key is not None and (
             bundle.signature is None
             or not is_signed(bundle.manifest_content, bundle.signature, key)
         ):
             raise BundleError("The manifest is not signed with this destination's key.")
+        if path is not None and not is_named(bundle.manifest, path):
+            raise BundleError("The bundle is another archive than its name says.")
         for _ in bundle.members():
             pass
         return bundle.manifest
+
+
+def is_named(manifest: Manifest, path: str) -> bool:
+    """Whether *path* is where the archive of this manifest lies."""
+    compression = path.rpartition(".")[2]
+    try:
+        return path == bundle_path(
+            manifest.source.id,
+            at=manifest.created_at,
+            kind=manifest.kind,
+            compression=compression,
+        )
+    except ValueError:
+        return False

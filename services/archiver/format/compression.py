@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+import zlib
 from typing import BinaryIO, Literal, cast
 
 if sys.version_info >= (3, 14):
@@ -19,7 +20,12 @@ _GZIP_LEVEL = 6
 #: A stream may ask its reader for as much memory as this (2^27 bytes), and no more.
 _MOST_WINDOW_LOG = 27
 
-BROKEN: tuple[type[Exception], ...] = (zstd.ZstdError, gzip.BadGzipFile, EOFError)
+BROKEN: tuple[type[Exception], ...] = (
+    zstd.ZstdError,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+)
 
 
 class UnknownCompressionError(ValueError):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from services.archiver.format.tree import is_safe
 
 FORMAT = "keepsake-archive"
 VERSION = 1
@@ -21,8 +23,13 @@ MANIFEST_MEMBER = "manifest.json"
 SIGNATURE_MEMBER = "manifest.json.hmac"
 TREE_MEMBER = "metadata/tree.jsonl.zst"
 
+#: A manifest is taken into memory, where hostile ones grow.
+MOST_MANIFEST_BYTES = 16 * 1024 * 1024
+
 _KEY_LABEL = b"keepsake manifest v1"
 _KEY_BYTES = 32
+#: The second is raised for lists in lists in lists.
+_UNREADABLE = (msgspec.MsgspecError, RecursionError)
 
 
 class ManifestError(ValueError):
@@ -33,7 +40,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """A file in the bundle."""
 
     path: str
-    size_bytes: int
+    size_bytes: Annotated[int, msgspec.Meta(ge=0)]
     sha256: str
 
 
@@ -94,7 +101,7 @@ def read_manifest(content: bytes) -> Manifest:
     """Return the manifest. Raises ``ManifestError``, also for versions of tomorrow."""
     try:
         head = msgspec.json.decode(content, type=_Head)
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         raise ManifestError("The manifest cannot be read.") from None
     if head.format != FORMAT:
         raise ManifestError("The manifest is not one of Keepsake's.")
@@ -104,9 +111,15 @@ def read_manifest(content: bytes) -> Manifest:
             f" version {VERSION}."
         )
     try:
-        return msgspec.json.decode(content, type=Manifest)
-    except msgspec.MsgspecError:
+        manifest = msgspec.json.decode(content, type=Manifest)
+    except _UNREADABLE:
         raise ManifestError("The manifest cannot be read.") from None
+    paths = {member.path for member in manifest.members}
+    if len(paths) < len(manifest.members) or not all(
+        is_safe(path.encode(errors="surrogatepass")) for path in paths
+    ):
+        raise ManifestError("The manifest lists what no bundle can hold.")
+    return manifest
 
 
 class _Head(msgspec.Struct):

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 CHUNK_BYTES = 16 * 1024 * 1024
 #: Smaller blobs share packs, larger ones are objects of their own.
 SMALL_BYTES = 4 * 1024 * 1024
-#: A pack is closed before its blobs exceed this.
+#: A pack is closed before it exceeds this with all its headers, but for the blocks that end it.
 PACK_BYTES = 32 * 1024 * 1024
 
 STORE_FILE = "keepsake-store.json"
@@ -31,6 +31,11 @@ _CLOCK = "%Y%m%d%H%M%S"
 def sha256_hex(content: bytes | bytearray | memoryview) -> str:
     """Return how a blob is called."""
     return hashlib.sha256(content).hexdigest()
+
+
+def is_name(value: str) -> bool:
+    """Whether *value* is what blobs and packs are called: a SHA-256 in small letters."""
+    return _HEX.fullmatch(value) is not None
 
 
 def object_path(sha256: str) -> str:

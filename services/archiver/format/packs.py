@@ -1,8 +1,8 @@
 """Packs: many small blobs in one plain tar, so that a store has hundreds of objects, not millions.
 
-A pack is built in memory and never grows beyond ``PACK_BYTES`` of blobs. It is a USTAR archive
-whose members are named by their content and carry nothing else, so that it depends on its blobs and
-their order alone.
+A pack is built in memory and never grows beyond ``PACK_BYTES`` and the blocks that end it. It is a
+USTAR archive whose members are named by their content and carry nothing else, so that it depends on
+its blobs and their order alone.
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ class PackBuilder:
         self._content = bytearray()
         self._blobs: list[PackedBlob] = []
         self._names: set[str] = set()
-        self._blob_bytes = 0
 
     def __contains__(self, sha256: str) -> bool:
         """Whether the blob is in the pack that is being built."""
@@ -50,19 +49,16 @@ class PackBuilder:
 
     def has_room(self, size_bytes: int) -> bool:
         """Whether a blob of that size may still come in; the first one always may."""
-        return not self._blobs or self._blob_bytes + size_bytes <= PACK_BYTES
+        room = PACK_BYTES - len(self._content)
+        return not self._blobs or _BLOCK + size_bytes + -size_bytes % _BLOCK <= room
 
     def add(self, sha256: str, content: bytes | memoryview) -> None:
         """Take a blob that is not in the pack yet."""
-        header = tarfile.TarInfo(sha256)
-        header.size = len(content)
-        header.mode = 0o444
-        self._content += header.tobuf(tarfile.USTAR_FORMAT)
+        self._content += _header(sha256, len(content))
         self._blobs.append(
             PackedBlob(sha256=sha256, offset=len(self._content), size_bytes=len(content))
         )
         self._names.add(sha256)
-        self._blob_bytes += len(content)
         self._content += content
         self._content += bytes(-len(content) % _BLOCK)
 
@@ -83,15 +79,41 @@ class PackBuilder:
 def read_pack(content: bytes | bytearray) -> Iterator[tuple[PackedBlob, bool]]:
     """Yield the blobs of a pack, each with whether it is what its name says.
 
-    Raises ``tarfile.TarError`` where the pack is no tar any more.
+    Raises ``tarfile.TarError`` where the pack is none any more.
     """
     offset = 0
-    while offset + _BLOCK <= len(content) and any(content[offset : offset + _BLOCK]):
-        header = tarfile.TarInfo.frombuf(
-            bytes(content[offset : offset + _BLOCK]), "utf-8", "surrogateescape"
-        )
+    while any(content[offset : offset + _BLOCK]):
+        head = bytes(content[offset : offset + _BLOCK])
+        header = tarfile.TarInfo.frombuf(head, "ascii", "surrogateescape")
+        if header.size < 0 or head != _header(header.name, header.size):
+            raise tarfile.ReadError("a header that no pack has")
         offset += _BLOCK
         blob = memoryview(content)[offset : offset + header.size]
         found = PackedBlob(sha256=header.name, offset=offset, size_bytes=header.size)
         yield found, len(blob) == header.size and sha256_hex(blob) == header.name
-        offset += header.size + -header.size % _BLOCK
+        offset += header.size
+        filling = -header.size % _BLOCK
+        if any(content[offset : offset + filling]):
+            raise tarfile.ReadError("something between two blobs")
+        offset += filling
+    if content[offset:] != _END:
+        raise tarfile.ReadError("an end that no pack has")
+
+
+def is_whole_pack(name: str, content: bytes | bytearray) -> bool:
+    """Whether this is, byte for byte, the pack of that *name*."""
+    try:
+        blobs = list(read_pack(content))
+    except tarfile.TarError:
+        return False
+    return pack_name(blob.sha256 for blob, _ in blobs) == name and all(right for _, right in blobs)
+
+
+def _header(sha256: str, size_bytes: int) -> bytes:
+    header = tarfile.TarInfo(sha256)
+    header.size = size_bytes
+    header.mode = 0o444
+    try:
+        return header.tobuf(tarfile.USTAR_FORMAT, "ascii", "surrogateescape")
+    except (ValueError, UnicodeError):
+        raise tarfile.ReadError("a name that no blob has") from None

@@ -3,27 +3,56 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from services.archiver.errors import DamagedArchiveError, ObjectMissingError
-from services.archiver.format.names import object_path, pack_path, sha256_hex
+from services.archiver.format.names import (
+    PACK_BYTES,
+    SMALL_BYTES,
+    object_path,
+    pack_path,
+    sha256_hex,
+)
 from services.archiver.format.tree import BlobPlace
 from services.archiver.store.transport import Transport
 
 #: Files that were archived together lie in the same packs, so few do.
 _KEPT_PACKS = 2
+#: Longer ones are none of ours; a pack of a single blob may exceed what others hold.
+_MOST_PACK_BYTES = PACK_BYTES + SMALL_BYTES
 
 
 class BlobReader:
     """Reads blobs of one store. Used by one thread."""
 
-    def __init__(self, transport: Transport, *, takes_whole_packs: bool) -> None:
-        """Fetch packs as a whole where most of what is in them is wanted, else parts of them."""
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        takes_whole_packs: bool,
+        elsewhere: Callable[[str], BlobPlace | None] = lambda _blob: None,
+    ) -> None:
+        """Fetch packs as a whole where most of what is in them is wanted, else parts of them.
+
+        *elsewhere* tells where a blob lies today. One that was lost and stored again is in another
+        pack than the trees of older archives say.
+        """
         self._transport = transport
         self._takes_whole_packs = takes_whole_packs
+        self._elsewhere = elsewhere
         self._packs: OrderedDict[str, bytes] = OrderedDict()
 
     def read(self, place: BlobPlace) -> bytes:
         """Return a blob. Raises ``DamagedArchiveError`` for one that is missing or another."""
+        try:
+            return self._read(place)
+        except DamagedArchiveError:
+            today = self._elsewhere(place.sha256)
+            if today is None or today == place or today.sha256 != place.sha256:
+                raise
+            return self._read(today)
+
+    def _read(self, place: BlobPlace) -> bytes:
         try:
             content = self._fetch(place)
         except ObjectMissingError:
@@ -46,6 +75,8 @@ class BlobReader:
         if pack is None:
             while len(self._packs) >= _KEPT_PACKS:
                 self._packs.popitem(last=False)
-            pack = self._packs[place.pack] = self._transport.get(pack_path(place.pack))
+            pack = self._packs[place.pack] = self._transport.get(
+                pack_path(place.pack), size_bytes=_MOST_PACK_BYTES
+            )
         self._packs.move_to_end(place.pack)
         return pack[place.offset : place.offset + place.size_bytes]

@@ -28,6 +28,8 @@ from services.archiver.store.transport import Piece, StoredName
 #: What a write that was interrupted leaves behind ends so.
 PARTIAL = ".partial"
 _COPY_BYTES = 8 * 1024 * 1024
+#: What is no file is not waited for.
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -67,17 +69,21 @@ class LocalFolder:
     def get(self, path: str, *, offset: int = 0, size_bytes: int | None = None) -> bytes:
         """Return a part of an object."""
         with self._errors():
-            descriptor = os.open(self._place(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            with os.fdopen(descriptor, "rb", buffering=0) as content:
-                whole = os.fstat(descriptor).st_size
-                wanted = max(whole - offset, 0)
+            descriptor = os.open(self._place(path), _READ)
+            try:
+                status = os.fstat(descriptor)
+                if not stat.S_ISREG(status.st_mode):
+                    raise FileNotFoundError
+                wanted = max(status.st_size - offset, 0)
                 wanted = wanted if size_bytes is None else min(size_bytes, wanted)
-                content.seek(offset)
                 found = bytearray(wanted)
                 view = memoryview(found)
-                while view and (count := content.readinto(view)):
+                while view and (count := os.preadv(descriptor, [view], offset)):
                     view = view[count:]
+                    offset += count
                 return bytes(found[: wanted - len(view)])
+            finally:
+                os.close(descriptor)
 
     def size(self, path: str) -> int | None:
         """Return how long the object is."""
@@ -160,7 +166,9 @@ class LocalFolder:
             _sync_folder(place.parent)
 
     def _make_folder(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        missing = [inner for inner in (folder, *folder.parents) if not inner.exists()]
+        for inner in reversed(missing):
+            inner.mkdir(mode=0o700, exist_ok=True)
         for inner in (folder, *folder.parents):
             _sync_folder(inner)
             if inner == self._root:
@@ -180,7 +188,7 @@ class LocalFolder:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self._check()
             raise ObjectMissingError("The destination does not hold it.") from None
         except OSError as error:

@@ -33,7 +33,7 @@ class Transport(Protocol):
         """Store the content of a file of ours."""
 
     def get(self, path: str, *, offset: int = 0, size_bytes: int | None = None) -> bytes:
-        """Return a part of an object; shorter where the object ends. Raises ``ObjectMissingError``."""
+        """Return a part of an object; shorter where the object ends."""
 
     def size(self, path: str) -> int | None:
         """Return how long the object is; None if there is none."""

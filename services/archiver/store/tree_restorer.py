@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from uuid import uuid4
 
 import msgspec
 
@@ -25,6 +25,7 @@ from services.archiver.store.blobs import BlobReader
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 #: Set-user-ID and its like are not for an archive to give.
 _MODE = 0o777
 _MOST_TOLD = 1000
@@ -63,7 +64,7 @@ def restore_tree(
     """Write *entries* below *target*, which is made if it is not there.
 
     One that is damaged or in the way costs itself. Raises OSError when the folder takes no more,
-    ``TransportError`` when the destination does not answer, and ``CancelledByPersonError``. Blocking.
+    ``TransportError`` when the destination does not answer, ``CancelledByPersonError``. Blocking.
     """
     restorer = _Restorer(target, blobs, overwrites=overwrites)
     try:
@@ -157,7 +158,9 @@ class _Restorer:
         if self._is_there(folder, name, entry):
             self.sums.same_count += 1
             return
-        partial = b".%b.partial" % uuid4().hex.encode()
+        # The same name every time: what a killed restore left behind goes away with the next.
+        partial = b".%b.partial" % hashlib.sha256(entry.path).hexdigest()[:32].encode()
+        self._remove(folder, partial)
         descriptor = os.open(partial, _NEW_FILE, 0o600, dir_fd=folder)
         try:
             with os.fdopen(descriptor, "wb") as output:
@@ -168,9 +171,7 @@ class _Restorer:
             if self._overwrites:
                 os.replace(partial, name, src_dir_fd=folder, dst_dir_fd=folder)
             else:
-                # Fails where there is something, unlike renaming.
-                os.link(partial, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-                os.unlink(partial, dir_fd=folder)
+                _rename_without_replacing(folder, partial, name)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(partial, dir_fd=folder)
@@ -222,3 +223,16 @@ class _Restorer:
             os.close(self._folder[1])
         self._folder = (folder, descriptor)
         return descriptor
+
+
+def _rename_without_replacing(folder: int, old: bytes, new: bytes) -> None:
+    """Give a file its name. Raises ``FileExistsError`` where there is something."""
+    try:
+        os.link(old, new, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # File systems without links, of memory cards: the name was free a moment ago.
+        os.rename(old, new, src_dir_fd=folder, dst_dir_fd=folder)
+    else:
+        os.unlink(old, dir_fd=folder)

@@ -10,6 +10,7 @@ known when its pack is stored. ``write_tree`` adds them, and is the proof that a
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -19,8 +20,8 @@ import msgspec
 
 from services.archiver.errors import CancelledByPersonError, DamagedArchiveError
 from services.archiver.format.names import (
-    CHUNK_BYTES,
     SMALL_BYTES,
+    cut,
     object_path,
     pack_path,
     sha256_hex,
@@ -90,8 +91,8 @@ def put_tree(
 ) -> TreeSums:
     """Store what is below *source*, and write what it consists of to *seen*.
 
-    Raises ``TransportError``, ``SourceError`` and ``CancelledByPersonError``; what was stored until then is
-    written down, and is not stored again. Blocking.
+    Raises ``TransportError``, ``SourceError`` and ``CancelledByPersonError``; what was stored until
+    then is written down, and is not stored again. Blocking.
     """
     sums = TreeSums()
     encode = msgspec.msgpack.Encoder().encode
@@ -231,12 +232,13 @@ class _Writer:
             if before is None or before.type != "file":
                 raise FileNotFoundError
             reading.found = before
-            # What is asked for is bounded by what is there, so a small file costs a small buffer.
-            left = before.size_bytes
-            while piece := content.read(min(left + 1, CHUNK_BYTES)):
-                left = max(left - len(piece), 0)
-                reading.size_bytes += len(piece)
-                reading.blobs.append(self._take(piece))
+            # No more than was there to begin with: a file may grow as fast as it is read. What is
+            # asked for is bounded by what is there, so a small file costs a small buffer.
+            for size_bytes in cut(before.size_bytes):
+                piece = _read_exactly(content, size_bytes)
+                if piece:
+                    reading.size_bytes += len(piece)
+                    reading.blobs.append(self._take(piece))
                 self._check()
             after = found_of(reading.found.path, os.fstat(descriptor))
         return (
@@ -293,6 +295,14 @@ class _Writer:
     def _check(self) -> None:
         if self._is_cancelled():
             raise CancelledByPersonError("The job was asked to stop.")
+
+
+def _read_exactly(content: io.RawIOBase, size_bytes: int) -> bytes:
+    """Read that much, less only at the end: some file systems give it in pieces."""
+    piece = content.read(size_bytes) or b""
+    while len(piece) < size_bytes and (more := content.read(size_bytes - len(piece))):
+        piece += more
+    return piece
 
 
 def _count(sums: TreeSums, reading: _Reading) -> None:
