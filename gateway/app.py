@@ -16,9 +16,11 @@ from gateway.openapi import DocumentOnDemand, openapi_config
 from gateway.parts import Parts
 from gateway.problems import on_exception, on_http_exception, on_problem, on_recursion
 from gateway.routes import (
+    archives,
     backups,
     comparison,
     dead_letters,
+    destinations,
     devices,
     events,
     exports,
@@ -34,6 +36,7 @@ from gateway.routes import (
     people,
     search,
     sessions,
+    sources,
     tokens,
 )
 from shared.contracts.problems import ProblemError
@@ -57,6 +60,9 @@ _ROUTES = (
     jobs,
     exports,
     locked_notes,
+    sources,
+    destinations,
+    archives,
     events,
     dead_letters,
     tokens,

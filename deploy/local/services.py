@@ -26,6 +26,7 @@ MODULES = {
     "discovery": "services.discovery",
     "unlock": "services.unlock",
     "indexer": "services.indexer",
+    "archiver": "services.archiver",
     "gateway": "gateway",
 }
 

@@ -35,6 +35,8 @@ _COMMANDS = {
     "people": ("people", "people", "List people over all devices; merge, split, rename, undo."),
     "search": ("search", "search", "Search everything that is indexed."),
     "export": ("export", "export", "Take things out: html, json, csv, txt and other formats."),
+    "archive": ("archive", "archive", "Archives: what is copied where; run, browse, get."),
+    "restore": ("restore", "restore", "Get an archive, or some of it, back into a folder."),
     "jobs": ("jobs", "jobs", "List long-running work; show, cancel, retry."),
     "token": ("tokens", "token", "Create, list and revoke API tokens."),
     "completion": ("completion", "completion", "Print the completion script for a shell."),

@@ -16,7 +16,7 @@ from shared.bus import Bus
 from shared.contracts.health import DependencyHealth, GetHealth, ServiceHealth, health_subject
 from shared.contracts.problems import ProblemError
 
-SERVICES = ("discovery", "unlock", "indexer")
+SERVICES = ("discovery", "unlock", "indexer", "archiver")
 _ASK_SECONDS = 2.0
 
 #: Open routes know no callers.

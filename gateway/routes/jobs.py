@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from litestar import Response, get, post
+from litestar import get, post
 from litestar.params import QueryParameter
 
+from gateway.all_jobs import ask_owner
+from gateway.all_jobs import list_jobs as list_all_jobs
 from gateway.authentication import needs
 from gateway.parameters import (
     PROBLEMS,
@@ -15,12 +17,11 @@ from gateway.parameters import (
     Limit,
     SessionHeader,
     UuidPath,
-    passed_through,
     problems,
 )
 from gateway.parts import GivenParts
 from shared.contracts.identifiers import BackupId, JobId
-from shared.contracts.jobs import CancelJob, GetJob, Job, JobState, ListJobs, RetryJob
+from shared.contracts.jobs import CancelJob, GetJob, Job, JobState, RetryJob
 from shared.contracts.requests import DEFAULT_LIMIT, Page
 
 
@@ -33,19 +34,15 @@ async def list_jobs(
     kind: KindQuery = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
-) -> Response[Page[Job]]:
-    """List jobs, newest first."""
-    return passed_through(
-        await parts.bus.request_bytes(
-            ListJobs(state=job_state, kind=kind, limit=limit, cursor=cursor)
-        )
-    )
+) -> Page[Job]:
+    """List jobs of all services, newest first."""
+    return await list_all_jobs(parts.bus, state=job_state, kind=kind, limit=limit, cursor=cursor)
 
 
 @get("/api/jobs/{job_id:str}", opt=needs("read"), responses=PROBLEMS, tags=["jobs"])
-async def get_job(*, parts: GivenParts, job_id: UuidPath) -> Response[Job]:
+async def get_job(*, parts: GivenParts, job_id: UuidPath) -> Job:
     """Show one job."""
-    return passed_through(await parts.bus.request_bytes(GetJob(job_id=JobId(job_id))))
+    return await ask_owner(parts.bus, GetJob(job_id=JobId(job_id)))
 
 
 @post(
@@ -55,9 +52,9 @@ async def get_job(*, parts: GivenParts, job_id: UuidPath) -> Response[Job]:
     responses=problems(409),
     tags=["jobs"],
 )
-async def cancel_job(*, parts: GivenParts, job_id: UuidPath) -> Response[Job]:
+async def cancel_job(*, parts: GivenParts, job_id: UuidPath) -> Job:
     """Stop a job; one that is over stays as it is."""
-    return passed_through(await parts.bus.request_bytes(CancelJob(job_id=JobId(job_id))))
+    return await ask_owner(parts.bus, CancelJob(job_id=JobId(job_id)))
 
 
 @post(
@@ -72,20 +69,18 @@ async def retry_job(
     parts: GivenParts,
     job_id: UuidPath,
     session_token: SessionHeader = None,
-) -> Response[Job]:
+) -> Job:
     """Run a job again; send a session when the one it began with is gone."""
     session_id = None
     if session_token is not None:
-        job = await parts.bus.request(GetJob(job_id=JobId(job_id)))
+        job = await ask_owner(parts.bus, GetJob(job_id=JobId(job_id)))
         if job.subject.type == "backup":
             session_id = await parts.sessions.check(
                 backup_id=BackupId(job.subject.id), token=session_token
             )
         else:
             session_id = await parts.sessions.check_any(session_token)
-    return passed_through(
-        await parts.bus.request_bytes(RetryJob(job_id=JobId(job_id), session_id=session_id))
-    )
+    return await ask_owner(parts.bus, RetryJob(job_id=JobId(job_id), session_id=session_id))
 
 
 HANDLERS = (list_jobs, get_job, cancel_job, retry_job)

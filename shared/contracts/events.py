@@ -164,6 +164,87 @@ class ExportFailed(Event, frozen=True, kw_only=True):
     title: str
 
 
+class ArchiveRequested(Event, frozen=True, kw_only=True):
+    """Somebody, or a schedule, wants a source archived. What and where to, the job's row says."""
+
+    subject: ClassVar[str] = "archive.requested"
+    producers: ClassVar[tuple[str, ...]] = ("archiver",)
+    job_id: JobId
+
+
+class ArchiveCompleted(Event, frozen=True, kw_only=True):
+    """An archive stands in its destination and in the catalogue."""
+
+    subject: ClassVar[str] = "archive.completed"
+    producers: ClassVar[tuple[str, ...]] = ("archiver",)
+    job_id: JobId
+    archive_id: str
+    source_id: str
+    destination_id: str
+    kind: str
+    source_bytes: int
+    added_bytes: int
+    file_count: int
+    #: Files that never held still, and what could not be read.
+    torn_count: int
+    skipped_count: int
+
+
+class ArchiveInterrupted(Event, frozen=True, kw_only=True):
+    """An archive was not finished; what was stored is kept, and the next run goes on from there."""
+
+    subject: ClassVar[str] = "archive.interrupted"
+    producers: ClassVar[tuple[str, ...]] = ("archiver",)
+    job_id: JobId
+    source_id: str
+    destination_id: str
+    problem_type: str
+    title: str
+
+
+class ArchiveFailed(Event, frozen=True, kw_only=True):
+    """An archive was given up; trying again as it is will not help."""
+
+    subject: ClassVar[str] = "archive.failed"
+    producers: ClassVar[tuple[str, ...]] = ("archiver",)
+    job_id: JobId
+    source_id: str
+    destination_id: str
+    problem_type: str
+    title: str
+
+
+class RestoreRequested(Event, frozen=True, kw_only=True):
+    """Somebody wants an archive back. What and where to, the job's row says."""
+
+    subject: ClassVar[str] = "restore.requested"
+    producers: ClassVar[tuple[str, ...]] = ("archiver",)
+    job_id: JobId
+
+
+class RestoreCompleted(Event, frozen=True, kw_only=True):
+    """What was asked for is back; ``refused_count`` things are not, see the job's report."""
+
+    subject: ClassVar[str] = "restore.completed"
+    producers: ClassVar[tuple[str, ...]] = ("archiver",)
+    job_id: JobId
+    archive_id: str
+    file_count: int
+    size_bytes: int
+    refused_count: int
+
+
+class RestoreFailed(Event, frozen=True, kw_only=True):
+    """A restore ended before its end; what is back is whole, and running it again goes on."""
+
+    subject: ClassVar[str] = "restore.failed"
+    producers: ClassVar[tuple[str, ...]] = ("archiver",)
+    job_id: JobId
+    archive_id: str
+    problem_type: str
+    title: str
+
+
 EVENTS: tuple[type[Event], ...] = (
     BackupDiscovered,
     BackupChanged,
@@ -177,4 +258,11 @@ EVENTS: tuple[type[Event], ...] = (
     ExportRequested,
     ExportCompleted,
     ExportFailed,
+    ArchiveRequested,
+    ArchiveCompleted,
+    ArchiveInterrupted,
+    ArchiveFailed,
+    RestoreRequested,
+    RestoreCompleted,
+    RestoreFailed,
 )

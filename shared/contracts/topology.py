@@ -14,16 +14,18 @@ import msgspec
 
 from shared.contracts.events import (
     EVENTS,
+    ArchiveRequested,
     BackupChanged,
     BackupDiscovered,
     BackupRemoved,
     Event,
     ExportRequested,
     IndexRequested,
+    RestoreRequested,
     SessionOpened,
 )
 
-SERVICES = ("discovery", "unlock", "indexer", "gateway")
+SERVICES = ("discovery", "unlock", "indexer", "archiver", "gateway")
 #: The user that declares streams and consumers, and nothing else.
 PROVISIONER = "provisioner"
 
@@ -44,6 +46,7 @@ CONSUMES: dict[str, tuple[type[Event], ...]] = {
         SessionOpened,
     ),
     "unlock": (BackupRemoved,),
+    "archiver": (ArchiveRequested, RestoreRequested),
 }
 
 #: What each service may ask of others.
@@ -61,6 +64,10 @@ MAY_REQUEST: dict[str, tuple[str, ...]] = {
         # One replica asks the others whether an export is still there.
         "indexer.export.>",
     ),
+    "archiver": (
+        "cmd.discovery.locate_backup",
+        "cmd.discovery.list_backups",
+    ),
     "gateway": (
         "cmd.discovery.>",
         # One by one: whoever speaks through the gateway gives the passphrase himself.
@@ -71,6 +78,7 @@ MAY_REQUEST: dict[str, tuple[str, ...]] = {
         "cmd.unlock.set_passphrase_reference",
         "cmd.unlock.list_passphrase_references",
         "cmd.indexer.>",
+        "cmd.archiver.>",
         "unlock.session.>",
         "indexer.export.>",
     ),

@@ -1,0 +1,62 @@
+"""Jobs of all services as one list: whoever has a job answers for it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+
+from shared.bus import Bus
+from shared.contracts.jobs import Job, JobState, ListJobs
+from shared.contracts.problems import ProblemError
+from shared.contracts.requests import Page, Request
+from shared.cursors import place_of, write_cursor
+
+R = TypeVar("R")
+
+#: Who has jobs, the one with most of them first.
+_OWNERS = ("indexer", "archiver")
+
+
+class _Place(msgspec.Struct, frozen=True, array_like=True):
+    """As the owners write it in their cursors: all sort by time and id."""
+
+    at_us: int
+    id: str
+
+
+async def list_jobs(
+    bus: Bus, *, state: JobState | None, kind: str | None, limit: int, cursor: str | None
+) -> Page[Job]:
+    """Return jobs of all services, newest first."""
+    request = ListJobs(state=state, kind=kind, limit=limit, cursor=cursor)
+    pages = await asyncio.gather(*(bus.request(request, subject=_of(request, o)) for o in _OWNERS))
+    jobs = sorted(
+        (job for page in pages for job in page.items),
+        key=lambda job: (job.created_at, UUID(job.id)),
+        reverse=True,
+    )
+    is_more = len(jobs) > limit or any(page.next_cursor is not None for page in pages)
+    jobs = jobs[:limit]
+    last = None
+    if is_more and jobs:
+        last = write_cursor(_Place(place_of(jobs[-1].created_at, 0).at_us, jobs[-1].id))
+    return Page(items=jobs, next_cursor=last)
+
+
+async def ask_owner(bus: Bus, request: Request[R]) -> R:
+    """Ask whoever has the job. Raises ``ProblemError``: the last one's 404 when nobody has it."""
+    for owner in _OWNERS[:-1]:
+        try:
+            return await bus.request(request, subject=_of(request, owner))
+        except ProblemError as error:
+            if error.problem.status != 404:
+                raise
+    return await bus.request(request, subject=_of(request, _OWNERS[-1]))
+
+
+def _of(request: Request[R], owner: str) -> str:
+    verb = request.subject.rpartition(".")[2]
+    return f"cmd.{owner}.{verb}"

@@ -1,0 +1,136 @@
+"""Where archives go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, delete, get, post
+from litestar.params import JSONBody
+
+from gateway.authentication import needs
+from gateway.parameters import PROBLEMS, UuidPath, passed_through, problems
+from gateway.parts import GivenParts
+from gateway.routes.sources import Name, Path
+from gateway.tokens import Caller
+from shared.contracts.archiver import (
+    CheckDestination,
+    CreateDestination,
+    DeleteDestination,
+    Destination,
+    DestinationConfig,
+    DestinationId,
+    DestinationType,
+    GetDestination,
+    ListDestinations,
+    StoreCheck,
+)
+from shared.contracts.requests import Done, Page
+
+#: A share may take its time, and a test write as well.
+_CHECK_SECONDS = 120.0
+
+
+class DestinationConfigBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The folder that archives go to."""
+
+    path: Path
+
+
+class NewDestination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place for archives: an empty folder, or one that holds a store already."""
+
+    name: Name
+    type: DestinationType
+    config: DestinationConfigBody
+
+
+class StoreChecks(msgspec.Struct, frozen=True, kw_only=True):
+    """The steps of a check, up to the first that failed."""
+
+    items: list[StoreCheck]
+
+
+@get("/api/destinations", opt=needs("read"), responses=PROBLEMS, tags=["archives"])
+async def list_destinations(*, parts: GivenParts) -> Response[Page[Destination]]:
+    """List where archives go, by name."""
+    return passed_through(await parts.bus.request_bytes(ListDestinations()))
+
+
+@post(
+    "/api/destinations",
+    status_code=201,
+    opt=needs("admin"),
+    responses=problems(409),
+    tags=["archives"],
+)
+async def create_destination(
+    *, request: Request[Caller, Any, Any], parts: GivenParts, data: JSONBody[NewDestination]
+) -> Response[Destination]:
+    """Set a destination up; a store that is there already is taken over."""
+    await parts.audit.record(request.user, "create", "destination")
+    return passed_through(
+        await parts.bus.request_bytes(
+            CreateDestination(
+                name=data.name, type=data.type, config=DestinationConfig(path=data.config.path)
+            ),
+            timeout_seconds=_CHECK_SECONDS,
+        )
+    )
+
+
+@get(
+    "/api/destinations/{destination_id:str}",
+    opt=needs("read"),
+    responses=PROBLEMS,
+    tags=["archives"],
+)
+async def get_destination(*, parts: GivenParts, destination_id: UuidPath) -> Response[Destination]:
+    """Show one destination."""
+    return passed_through(
+        await parts.bus.request_bytes(GetDestination(destination_id=DestinationId(destination_id)))
+    )
+
+
+@delete(
+    "/api/destinations/{destination_id:str}",
+    status_code=200,
+    opt=needs("admin"),
+    responses=PROBLEMS,
+    tags=["archives"],
+)
+async def delete_destination(
+    *, request: Request[Caller, Any, Any], parts: GivenParts, destination_id: UuidPath
+) -> Response[Done]:
+    """Forget a destination; what lies there stays there."""
+    await parts.audit.record(request.user, "delete", f"destination {destination_id}")
+    return passed_through(
+        await parts.bus.request_bytes(
+            DeleteDestination(destination_id=DestinationId(destination_id))
+        )
+    )
+
+
+@post(
+    "/api/destinations/{destination_id:str}/check",
+    status_code=200,
+    opt=needs("write"),
+    responses=PROBLEMS,
+    tags=["archives"],
+)
+async def check_destination(*, parts: GivenParts, destination_id: UuidPath) -> StoreChecks:
+    """Look whether a destination works, step by step, with a test write."""
+    steps = await parts.bus.request(
+        CheckDestination(destination_id=DestinationId(destination_id)),
+        timeout_seconds=_CHECK_SECONDS,
+    )
+    return StoreChecks(items=steps)
+
+
+HANDLERS = (
+    list_destinations,
+    create_destination,
+    get_destination,
+    delete_destination,
+    check_destination,
+)

@@ -1,0 +1,176 @@
+"""What is archived."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, delete, get, patch, post
+from litestar.params import JSONBody
+
+from gateway.authentication import needs
+from gateway.parameters import PROBLEMS, UDID_PATTERN, UuidPath, passed_through, problems
+from gateway.parts import GivenParts
+from gateway.tokens import Caller
+from shared.contracts.archiver import (
+    CreateSource,
+    DeleteSource,
+    DryRun,
+    DryRunSource,
+    GetSource,
+    ListSources,
+    Source,
+    SourceConfig,
+    SourceId,
+    SourceType,
+    UpdateSource,
+)
+from shared.contracts.identifiers import Udid
+from shared.contracts.requests import Done, Page
+
+#: Walking a tree takes as long as it is large.
+_WALK_SECONDS = 120.0
+_MOST_PATTERNS = 100
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
+Path = Annotated[str, msgspec.Meta(min_length=1, max_length=4096, pattern=r"^/[^\x00]*$")]
+Pattern = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"^[^\x00]*[^/\x00]")]
+Patterns = Annotated[list[Pattern], msgspec.Meta(max_length=_MOST_PATTERNS)]
+Priority = Annotated[int, msgspec.Meta(ge=-1000, le=1000)]
+
+
+class SourceConfigBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``udid`` for a device_backup; ``path`` and patterns for a directory."""
+
+    udid: Annotated[str, msgspec.Meta(pattern=UDID_PATTERN)] | None = None
+    path: Path | None = None
+    include: Patterns = []
+    exclude: Patterns = []
+
+    def config(self) -> SourceConfig:
+        """Return it as the archiver takes it."""
+        return SourceConfig(
+            udid=None if self.udid is None else Udid(self.udid.upper()),
+            path=self.path,
+            include=self.include,
+            exclude=self.exclude,
+        )
+
+
+class NewSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something that is to be archived."""
+
+    name: Name
+    type: SourceType
+    config: SourceConfigBody
+    priority: Priority = 0
+
+
+class SourceChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is left out stays as it is."""
+
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    config: SourceConfigBody | msgspec.UnsetType = msgspec.UNSET
+    priority: Priority | msgspec.UnsetType = msgspec.UNSET
+
+
+@get("/api/sources", opt=needs("read"), responses=PROBLEMS, tags=["archives"])
+async def list_sources(*, parts: GivenParts) -> Response[Page[Source]]:
+    """List what is archived, by name."""
+    return passed_through(await parts.bus.request_bytes(ListSources()))
+
+
+@post(
+    "/api/sources",
+    status_code=201,
+    opt=needs("admin"),
+    responses=problems(409),
+    tags=["archives"],
+)
+async def create_source(
+    *, request: Request[Caller, Any, Any], parts: GivenParts, data: JSONBody[NewSource]
+) -> Response[Source]:
+    """Say what is to be archived."""
+    await parts.audit.record(request.user, "create", "source")
+    return passed_through(
+        await parts.bus.request_bytes(
+            CreateSource(
+                name=data.name, type=data.type, config=data.config.config(), priority=data.priority
+            )
+        )
+    )
+
+
+@get("/api/sources/{source_id:str}", opt=needs("read"), responses=PROBLEMS, tags=["archives"])
+async def get_source(*, parts: GivenParts, source_id: UuidPath) -> Response[Source]:
+    """Show one source."""
+    return passed_through(await parts.bus.request_bytes(GetSource(source_id=SourceId(source_id))))
+
+
+@patch(
+    "/api/sources/{source_id:str}", opt=needs("admin"), responses=problems(409), tags=["archives"]
+)
+async def update_source(
+    *,
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
+    source_id: UuidPath,
+    data: JSONBody[SourceChange],
+) -> Response[Source]:
+    """Change a source; its archives stay as they are."""
+    await parts.audit.record(request.user, "change", f"source {source_id}")
+    return passed_through(
+        await parts.bus.request_bytes(
+            UpdateSource(
+                source_id=SourceId(source_id),
+                name=data.name,
+                config=data.config.config()
+                if isinstance(data.config, SourceConfigBody)
+                else msgspec.UNSET,
+                priority=data.priority,
+            )
+        )
+    )
+
+
+@delete(
+    "/api/sources/{source_id:str}",
+    status_code=200,
+    opt=needs("admin"),
+    responses=PROBLEMS,
+    tags=["archives"],
+)
+async def delete_source(
+    *, request: Request[Caller, Any, Any], parts: GivenParts, source_id: UuidPath
+) -> Response[Done]:
+    """Archive it no more; its archives stay."""
+    await parts.audit.record(request.user, "delete", f"source {source_id}")
+    return passed_through(
+        await parts.bus.request_bytes(DeleteSource(source_id=SourceId(source_id)))
+    )
+
+
+@post(
+    "/api/sources/{source_id:str}/dry-run",
+    status_code=200,
+    opt=needs("read"),
+    responses=problems(409, 422),
+    tags=["archives"],
+)
+async def dry_run_source(*, parts: GivenParts, source_id: UuidPath) -> Response[DryRun]:
+    """Tell how many files and bytes an archive of it would read; nothing is written."""
+    return passed_through(
+        await parts.bus.request_bytes(
+            DryRunSource(source_id=SourceId(source_id)), timeout_seconds=_WALK_SECONDS
+        )
+    )
+
+
+HANDLERS = (
+    list_sources,
+    create_source,
+    get_source,
+    update_source,
+    delete_source,
+    dry_run_source,
+)

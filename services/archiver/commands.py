@@ -1,0 +1,318 @@
+"""Requests that change something: sources, destinations, jobs, protection."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+
+from services.archiver import opening
+from services.archiver.errors import ArchiverError
+from services.archiver.problems import problem_of
+from services.archiver.sources import backup as phone_backup
+from services.archiver.sources.matching import takes
+from services.archiver.sources.tree import TreeSource
+from services.archiver.storage.archives import get_archive, set_protected
+from services.archiver.storage.destinations import (
+    get_destination,
+    record_destination,
+    remove_destination,
+)
+from services.archiver.storage.jobs import (
+    RestoreWish,
+    create_archive_job,
+    create_restore_job,
+    find_job,
+    get_job,
+    request_cancel,
+    reset_job,
+)
+from services.archiver.storage.sources import get_source, record_source, remove_source
+from shared.bus import Bus, RequestContext, publish
+from shared.contracts.archiver import (
+    Accepted,
+    Archive,
+    CheckDestination,
+    CreateDestination,
+    CreateSource,
+    DeleteDestination,
+    DeleteSource,
+    Destination,
+    DestinationId,
+    DryRun,
+    DryRunSource,
+    ProtectArchive,
+    RequestArchive,
+    RequestRestore,
+    Source,
+    SourceConfig,
+    SourceId,
+    SourceType,
+    StoreCheck,
+    UpdateSource,
+)
+from shared.contracts.events import ArchiveRequested, RestoreRequested
+from shared.contracts.identifiers import JobId, Udid
+from shared.contracts.jobs import CancelJob, Job, RetryJob
+from shared.contracts.problems import ProblemError, bad_request, not_found, problem
+from shared.contracts.requests import Done, Request
+
+_MOST_TOLD = 100
+
+
+class Commands:
+    """Answers what changes something."""
+
+    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus) -> None:
+        self._pool = pool
+        self._bus = bus
+
+    def answers(self) -> dict[type[Request[Any]], Callable[..., Awaitable[object]]]:
+        """Return which of the handlers below answers what."""
+        return {
+            CreateSource: self.create_source,
+            UpdateSource: self.update_source,
+            DeleteSource: self.delete_source,
+            DryRunSource: self.dry_run_source,
+            CreateDestination: self.create_destination,
+            DeleteDestination: self.delete_destination,
+            CheckDestination: self.check_destination,
+            RequestArchive: self.request_archive,
+            RequestRestore: self.request_restore,
+            ProtectArchive: self.protect_archive,
+        }
+
+    async def create_source(self, request: CreateSource, _: RequestContext) -> Source:
+        """Say what is to be archived."""
+        _check_config(request.type, request.config)
+        source = Source(
+            id=SourceId(str(uuid4())),
+            name=request.name,
+            type=request.type,
+            config=request.config,
+            priority=request.priority,
+            created_at=dt.datetime.now(dt.UTC),
+        )
+        await self._record(source)
+        return await get_source(self._pool, UUID(source.id))
+
+    async def update_source(self, request: UpdateSource, _: RequestContext) -> Source:
+        """Change what is set."""
+        source = await get_source(self._pool, _id(request.source_id, "source"))
+        changes = {
+            name: value
+            for name in ("name", "config", "priority")
+            if (value := getattr(request, name)) is not msgspec.UNSET
+        }
+        changed = msgspec.structs.replace(source, **changes)
+        _check_config(changed.type, changed.config)
+        await self._record(changed)
+        return await get_source(self._pool, UUID(source.id))
+
+    async def delete_source(self, request: DeleteSource, _: RequestContext) -> Done:
+        """Archive it no more."""
+        if not await remove_source(self._pool, _id(request.source_id, "source")):
+            raise not_found("source")
+        return Done()
+
+    async def dry_run_source(self, request: DryRunSource, _: RequestContext) -> DryRun:
+        """Walk a source without reading it."""
+        source = await get_source(self._pool, _id(request.source_id, "source"))
+        try:
+            if source.type == "device_backup":
+                location = await phone_backup.locate(self._bus, Udid(source.config.udid or ""))
+                tree = TreeSource(Path(location.path), first=phone_backup.FIRST)
+            else:
+                config = source.config
+                tree = TreeSource(
+                    Path(config.path or ""),
+                    takes=takes(include=config.include, exclude=config.exclude),
+                )
+            return await asyncio.to_thread(_walk, tree)
+        except ArchiverError as error:
+            raise problem_of(error) from None
+
+    async def create_destination(
+        self, request: CreateDestination, _: RequestContext
+    ) -> Destination:
+        """Set a destination up, or take over the store that is there."""
+        if not request.config.path.startswith("/"):
+            raise bad_request("path must be an absolute path of a folder.")
+        try:
+            store_id = await asyncio.to_thread(opening.set_up, request.type, request.config)
+        except ArchiverError as error:
+            raise problem_of(error) from None
+        destination = Destination(
+            id=DestinationId(str(uuid4())),
+            name=request.name,
+            type=request.type,
+            config=request.config,
+            store_id=store_id,
+            created_at=dt.datetime.now(dt.UTC),
+        )
+        try:
+            await record_destination(self._pool, destination)
+        except asyncpg.UniqueViolationError:
+            raise _taken("destination") from None
+        return await get_destination(self._pool, UUID(destination.id))
+
+    async def delete_destination(self, request: DeleteDestination, _: RequestContext) -> Done:
+        """Forget a destination."""
+        if not await remove_destination(self._pool, _id(request.destination_id, "destination")):
+            raise not_found("destination")
+        return Done()
+
+    async def check_destination(
+        self, request: CheckDestination, _: RequestContext
+    ) -> list[StoreCheck]:
+        """Look whether a destination works."""
+        destination = await get_destination(self._pool, _id(request.destination_id, "destination"))
+        return await asyncio.to_thread(opening.check, destination)
+
+    async def request_archive(self, request: RequestArchive, context: RequestContext) -> Accepted:
+        """Take an archive, or name the one that is under way."""
+        source = await get_source(self._pool, _id(request.source_id, "source"))
+        destination = await get_destination(self._pool, _id(request.destination_id, "destination"))
+        job_id = uuid4()
+        async with self._pool.acquire() as connection, connection.transaction():
+            job = await create_archive_job(
+                connection,
+                job_id=job_id,
+                archive_id=uuid4(),
+                source_id=UUID(source.id),
+                destination_id=UUID(destination.id),
+                priority=source.priority,
+            )
+            if job.id == str(job_id):
+                await publish(
+                    connection,
+                    ArchiveRequested(job_id=job.id),
+                    service="archiver",
+                    traceparent=context.traceparent,
+                )
+        return Accepted(job_id=job.id)
+
+    async def request_restore(self, request: RequestRestore, context: RequestContext) -> Accepted:
+        """Take a restore."""
+        archive = await get_archive(self._pool, _id(request.archive_id, "archive"))
+        if not request.target.startswith("/") or "\0" in request.target:
+            raise bad_request("target must be an absolute path of a folder.")
+        if request.paths is not None and not request.paths:
+            raise bad_request("paths must name something; leave it out for everything.")
+        job_id = uuid4()
+        async with self._pool.acquire() as connection, connection.transaction():
+            await create_restore_job(
+                connection,
+                job_id=job_id,
+                archive_id=UUID(archive.id),
+                wish=RestoreWish(
+                    paths=request.paths,
+                    target=request.target,
+                    overwrite=request.overwrite,
+                    dry_run=request.dry_run,
+                ),
+            )
+            await publish(
+                connection,
+                RestoreRequested(job_id=JobId(str(job_id))),
+                service="archiver",
+                traceparent=context.traceparent,
+            )
+        return Accepted(job_id=JobId(str(job_id)))
+
+    async def protect_archive(self, request: ProtectArchive, _: RequestContext) -> Archive:
+        """Protect an archive, or no more."""
+        archive_id = _id(request.archive_id, "archive")
+        await set_protected(self._pool, archive_id, protected=request.protected)
+        return await get_archive(self._pool, archive_id)
+
+    async def cancel_job(self, request: CancelJob, _: RequestContext) -> Job:
+        """Ask a job to stop; its run notices within seconds, in whichever replica it is."""
+        return await request_cancel(self._pool, _id(request.job_id, "job"))
+
+    async def retry_job(self, request: RetryJob, context: RequestContext) -> Job:
+        """Run an ended job again: it goes on where it ended."""
+        job = await find_job(self._pool, _id(request.job_id, "job"))
+        if job is None:
+            raise not_found("job")
+        requested = ArchiveRequested if job.kind == "archive" else RestoreRequested
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                if not await reset_job(connection, UUID(job.id)):
+                    raise _not_retried()
+                await publish(
+                    connection,
+                    requested(job_id=job.id),
+                    service="archiver",
+                    traceparent=context.traceparent,
+                )
+        except asyncpg.UniqueViolationError:
+            raise _not_retried() from None
+        return await get_job(self._pool, UUID(job.id))
+
+    async def _record(self, source: Source) -> None:
+        try:
+            await record_source(self._pool, source)
+        except asyncpg.UniqueViolationError:
+            raise _taken("source") from None
+
+
+def _walk(tree: TreeSource) -> DryRun:
+    counts = {"file": 0, "directory": 0, "symlink": 0}
+    size_bytes = 0
+    with tree:
+        for found in tree.walk():
+            counts[found.type] += 1
+            size_bytes += found.size_bytes
+    return DryRun(
+        file_count=counts["file"],
+        directory_count=counts["directory"],
+        symlink_count=counts["symlink"],
+        size_bytes=size_bytes,
+        skipped_count=len(tree.skipped),
+        skipped=[
+            (path.decode("utf-8", "replace"), reason) for path, reason in tree.skipped[:_MOST_TOLD]
+        ],
+    )
+
+
+def _check_config(kind: SourceType, config: SourceConfig) -> None:
+    if kind == "device_backup":
+        if config.udid is None or config.path is not None or config.include or config.exclude:
+            raise bad_request("A device_backup has a udid, and nothing else.")
+        return
+    if config.path is None or not config.path.startswith("/") or config.udid is not None:
+        raise bad_request("A directory has an absolute path.")
+    try:
+        takes(include=config.include, exclude=config.exclude)
+    except ValueError:
+        raise bad_request("A pattern is empty.") from None
+
+
+def _id(text: str, what: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise not_found(what) from None
+
+
+def _taken(what: str) -> ProblemError:
+    return problem(
+        "conflict", f"There is such a {what} already.", 409, "Names are used once; so are stores."
+    )
+
+
+def _not_retried() -> ProblemError:
+    return problem(
+        "conflict",
+        "The job cannot be run again now.",
+        409,
+        "Only jobs that were interrupted, failed or cancelled are run again, one per source and"
+        " destination.",
+    )

@@ -1,0 +1,1 @@
+"""Runs: a source becomes an archive, an archive becomes files again."""

@@ -1,0 +1,131 @@
+"""One restore: an archive, or some paths of it, becomes files in a folder again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+
+from services.archiver.format.tree import TreeEntry
+from services.archiver.opening import opened
+from services.archiver.runs.pulse import Pulse
+from services.archiver.storage.archives import find_archive_row
+from services.archiver.storage.destinations import get_destination
+from services.archiver.storage.jobs import ArchiverJob, RestoreWish
+from services.archiver.storage.trees import fetch_entries, sum_entries
+from services.archiver.store.blobs import BlobReader
+from services.archiver.store.tree_restorer import Restored, restore_tree
+from shared.bus import Bus
+from shared.contracts.archiver import Destination
+from shared.contracts.problems import not_found
+
+if TYPE_CHECKING:
+    import asyncpg
+
+#: Where fewer files than this are wanted, parts of packs are fetched and not whole ones.
+_FEW_FILES = 50
+
+
+class RestoreRunner:
+    """Restores archives."""
+
+    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus) -> None:
+        self._pool = pool
+        self._bus = bus
+
+    async def run(self, job: ArchiverJob) -> dict[str, Any]:
+        """Restore what was asked for and return the report.
+
+        Raises ``ArchiverError``, ``ProblemError``, OSError of the disk that it goes to.
+        """
+        wish = msgspec.convert(job.request, RestoreWish)
+        archive = await find_archive_row(self._pool, job.archive_id)
+        if archive is None:
+            raise not_found("archive")
+        destination = await get_destination(self._pool, UUID(str(archive["destination_id"])))
+        files, size_bytes = await sum_entries(self._pool, archive, paths=wish.paths)
+        pulse = Pulse(pool=self._pool, bus=self._bus, job_id=job.id)
+        pulse.position.files_total, pulse.position.bytes_total = files, size_bytes
+        if wish.dry_run:
+            return {**pulse.report(), "target": wish.target, "dry_run": True}
+        async with pulse.beating():
+            pulse.begin("restoring")
+            entries = _Entries(self._pool, asyncio.get_running_loop(), archive, wish.paths)
+            restored = await asyncio.to_thread(
+                _restore, destination, entries, wish, pulse, takes_whole_packs=files > _FEW_FILES
+            )
+        return {**pulse.report(), **_report(restored), "target": wish.target}
+
+
+def _restore(
+    destination: Destination,
+    entries: Iterator[TreeEntry],
+    wish: RestoreWish,
+    pulse: Pulse,
+    *,
+    takes_whole_packs: bool,
+) -> Restored:
+    position = pulse.position
+
+    def tell(sums: Restored) -> None:
+        position.files_done = sums.file_count + sums.same_count
+        position.bytes_done = sums.size_bytes
+
+    with opened(destination) as transport:
+        return restore_tree(
+            entries,
+            Path(wish.target),
+            blobs=BlobReader(transport, takes_whole_packs=takes_whole_packs),
+            overwrites=wish.overwrite,
+            on_progress=tell,
+            is_cancelled=pulse.is_stopping,
+        )
+
+
+class _Entries(Iterator[TreeEntry]):
+    """The entries of an archive, fetched for a thread."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[Any],
+        loop: asyncio.AbstractEventLoop,
+        archive: Any,
+        paths: list[str] | None,
+    ) -> None:
+        self._pool = pool
+        self._loop = loop
+        self._archive = archive
+        self._paths = paths
+        self._after = 0
+        self._batch: Iterator[TreeEntry] = iter(())
+
+    def __next__(self) -> TreeEntry:
+        try:
+            return next(self._batch)
+        except StopIteration:
+            pass
+        batch, self._after = asyncio.run_coroutine_threadsafe(
+            fetch_entries(self._pool, self._archive, paths=self._paths, after=self._after),
+            self._loop,
+        ).result()
+        self._batch = iter(batch)
+        return next(self._batch)
+
+
+def _report(restored: Restored) -> dict[str, Any]:
+    return {
+        "files_done": restored.file_count,
+        "bytes_done": restored.size_bytes,
+        "folders": restored.directory_count,
+        "links": restored.symlink_count,
+        "same": restored.same_count,
+        "refused": restored.refused_count,
+        "refused_items": [
+            {"path": one.path.decode("utf-8", "replace"), "reason": one.reason}
+            for one in restored.refused
+        ],
+    }

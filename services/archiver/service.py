@@ -1,0 +1,67 @@
+"""Wiring: which handler answers which subject."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+from services.archiver.commands import Commands
+from services.archiver.handlers import EventHandlers
+from services.archiver.queries import Queries
+from services.archiver.runs.archive_run import ArchiveRunner
+from services.archiver.runs.restore_run import RestoreRunner
+from services.archiver.stale import keep_looking
+from shared.contracts.events import ArchiveRequested, RestoreRequested
+from shared.contracts.jobs import CancelJob, GetJob, ListJobs, RetryJob
+from shared.runtime import Runtime
+from shared.scratch import Scratch
+
+#: Runs to one destination wait for each other without holding anything but their place here.
+_CONCURRENCY = 6
+
+
+async def start(runtime: Runtime) -> None:
+    """Start the archiver inside *runtime*."""
+    scratch = Scratch(runtime.settings.scratch_dir / "archiver", replica_id=uuid4().hex)
+    if removed := await asyncio.to_thread(scratch.open):
+        runtime.log.info("scratch_leftovers_removed", count=removed)
+
+    async def hold_scratch() -> None:
+        # Until the last handler is gone: loops are cancelled after them.
+        try:
+            await asyncio.Event().wait()
+        finally:
+            scratch.close()
+
+    runtime.tasks.create_task(hold_scratch(), name="archiver scratch")
+    commands = Commands(pool=runtime.pool, bus=runtime.bus)
+    queries = Queries(pool=runtime.pool)
+    for part in (commands, queries):
+        for request_type, answer in part.answers().items():
+            await runtime.serve(request_type, answer)
+    await runtime.serve(ListJobs, queries.list_jobs, subject="cmd.archiver.list_jobs")
+    await runtime.serve(GetJob, queries.get_job, subject="cmd.archiver.get_job")
+    await runtime.serve(CancelJob, commands.cancel_job, subject="cmd.archiver.cancel_job")
+    await runtime.serve(RetryJob, commands.retry_job, subject="cmd.archiver.retry_job")
+
+    async def look_for_stale() -> None:
+        await keep_looking(runtime.pool)
+
+    runtime.tasks.create_task(
+        runtime.while_holding("stale", look_for_stale), name="archiver stale jobs"
+    )
+    handlers = EventHandlers(
+        pool=runtime.pool,
+        bus=runtime.bus,
+        archives=ArchiveRunner(
+            pool=runtime.pool, bus=runtime.bus, scratch=scratch, connect=runtime.connect
+        ),
+        restores=RestoreRunner(pool=runtime.pool, bus=runtime.bus),
+    )
+    runtime.consume(
+        {
+            ArchiveRequested: handlers.on_archive_requested,
+            RestoreRequested: handlers.on_restore_requested,
+        },
+        concurrency=_CONCURRENCY,
+    )

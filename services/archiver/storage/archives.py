@@ -1,0 +1,134 @@
+"""The table ``archive``: the catalogue. A row is written when the bundle lies in its place."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+
+from shared.contracts.archiver import Archive, ArchiveId, DestinationId, ListArchives, SourceId
+from shared.contracts.problems import not_found
+from shared.contracts.requests import Page
+from shared.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
+
+if TYPE_CHECKING:
+    from services.archiver.storage import Connection
+
+
+class _Place(msgspec.Struct, frozen=True, array_like=True):
+    at_us: int
+    id: str
+
+
+class NewArchive(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written of an archive that was made."""
+
+    id: UUID
+    source_id: UUID
+    destination_id: UUID
+    number: int
+    kind: str
+    path: str
+    created_at: dt.datetime
+    bundle_sha256: bytes
+    bundle_bytes: int
+    source_bytes: int
+    added_bytes: int
+    file_count: int
+    torn_count: int
+    skipped_count: int
+    format_version: int
+    manifest: dict[str, Any]
+
+
+async def next_number(connection: Connection, *, source_id: UUID, destination_id: UUID) -> int:
+    """Return the number of the next archive. Whoever asks holds the store's lock."""
+    found = await connection.fetchval(
+        "select coalesce(max(number), 0) + 1 from archive"
+        " where source_id = $1 and destination_id = $2",
+        source_id,
+        destination_id,
+    )
+    return int(found)
+
+
+async def record_archive(connection: Connection, archive: NewArchive) -> None:
+    """Write an archive down."""
+    columns = archive.__struct_fields__
+    values = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+    await connection.execute(
+        f"insert into archive ({', '.join(columns)}) values ({values})",  # noqa: S608 -- ours
+        *(getattr(archive, column) for column in columns),
+    )
+
+
+async def get_archive(connection: Connection, archive_id: UUID) -> Archive:
+    """Return one archive, or raise that there is none."""
+    row = await connection.fetchrow("select * from archive where id = $1", archive_id)
+    if row is None:
+        raise not_found("archive")
+    return to_archive(row)
+
+
+async def find_archive_row(connection: Connection, archive_id: UUID) -> Any | None:
+    """Return the whole row of an archive, or None."""
+    return await connection.fetchrow("select * from archive where id = $1", archive_id)
+
+
+async def fetch_manifest(connection: Connection, archive_id: UUID) -> dict[str, Any]:
+    """Return the manifest of an archive that there is."""
+    found = await connection.fetchval("select manifest from archive where id = $1", archive_id)
+    return dict(found)
+
+
+async def list_archives(connection: Connection, request: ListArchives) -> Page[Archive]:
+    """Return archives, newest first."""
+    limit = read_limit(request.limit)
+    place = None if request.cursor is None else read_cursor(request.cursor, _Place)
+    rows = await connection.fetch(
+        "select * from archive where ($1::uuid is null or source_id = $1)"
+        " and ($2::uuid is null or destination_id = $2)"
+        " and ($3::timestamptz is null or (created_at, id) < ($3, $4::uuid))"
+        " order by created_at desc, id desc limit $5",
+        None if request.source_id is None else UUID(request.source_id),
+        None if request.destination_id is None else UUID(request.destination_id),
+        None if place is None else TimePlace(place.at_us, 0).at,
+        None if place is None else UUID(place.id),
+        limit + 1,
+    )
+    page = rows[:limit]
+    cursor = None
+    if len(rows) > limit:
+        last = page[-1]
+        cursor = write_cursor(_Place(place_of(last["created_at"], 0).at_us, str(last["id"])))
+    return Page(items=[to_archive(row) for row in page], next_cursor=cursor)
+
+
+async def set_protected(connection: Connection, archive_id: UUID, *, protected: bool) -> None:
+    """Protect an archive, or no more."""
+    await connection.execute(
+        "update archive set protected = $2 where id = $1", archive_id, protected
+    )
+
+
+def to_archive(row: Any) -> Archive:
+    """Return a row as people see it."""
+    return Archive(
+        id=ArchiveId(str(row["id"])),
+        source_id=SourceId(str(row["source_id"])),
+        destination_id=DestinationId(str(row["destination_id"])),
+        kind=row["kind"],
+        name=row["path"].rpartition("/")[2],
+        created_at=row["created_at"],
+        state=row["state"],
+        source_bytes=row["source_bytes"],
+        bundle_bytes=row["bundle_bytes"],
+        added_bytes=row["added_bytes"],
+        file_count=row["file_count"],
+        torn_count=row["torn_count"],
+        skipped_count=row["skipped_count"],
+        protected=row["protected"],
+        format_version=row["format_version"],
+    )

@@ -1,0 +1,243 @@
+"""The table ``job``: a row per archive or restore that was asked for."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+
+from shared.contracts.identifiers import JobId
+from shared.contracts.jobs import Job, JobState, JobSubject, ListJobs, Progress
+from shared.contracts.problems import Problem, not_found
+from shared.contracts.requests import Page
+from shared.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
+
+if TYPE_CHECKING:
+    from services.archiver.storage import Connection
+
+#: Jobs in these states may still change by themselves.
+UNDER_WAY = ("pending", "running")
+
+
+class RestoreWish(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a restore was asked for."""
+
+    paths: list[str] | None = None
+    target: str
+    overwrite: bool = False
+    dry_run: bool = False
+
+
+class ArchiverJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run needs to know of its row."""
+
+    id: JobId
+    kind: str
+    state: JobState
+    source_id: UUID | None
+    destination_id: UUID | None
+    archive_id: UUID
+    request: dict[str, Any]
+    created_at: dt.datetime
+
+
+class _Place(msgspec.Struct, frozen=True, array_like=True):
+    at_us: int
+    id: str
+
+
+async def create_archive_job(
+    connection: Connection,
+    *,
+    job_id: UUID,
+    archive_id: UUID,
+    source_id: UUID,
+    destination_id: UUID,
+    priority: int,
+) -> ArchiverJob:
+    """Create a pending job, or return the one that is under way for this source there."""
+    while True:
+        created = await connection.fetchrow(
+            "insert into job (id, kind, state, source_id, destination_id, archive_id, priority)"
+            " values ($1, 'archive', 'pending', $2, $3, $4, $5) on conflict do nothing returning *",
+            job_id,
+            source_id,
+            destination_id,
+            archive_id,
+            priority,
+        )
+        existing = created or await connection.fetchrow(
+            "select * from job where source_id = $1 and destination_id = $2 and kind = 'archive'"
+            " and state in ('pending', 'running')",
+            source_id,
+            destination_id,
+        )
+        if existing is not None:
+            return to_run(existing)
+
+
+async def create_restore_job(
+    connection: Connection, *, job_id: UUID, archive_id: UUID, wish: RestoreWish
+) -> None:
+    """Create a pending restore."""
+    await connection.execute(
+        "insert into job (id, kind, state, archive_id, request)"
+        " values ($1, 'restore', 'pending', $2, $3)",
+        job_id,
+        archive_id,
+        msgspec.to_builtins(wish),
+    )
+
+
+async def find_job(connection: Connection, job_id: UUID) -> ArchiverJob | None:
+    """Return a job for a run, or None."""
+    row = await connection.fetchrow("select * from job where id = $1", job_id)
+    return None if row is None else to_run(row)
+
+
+async def start_job(connection: Connection, job_id: str) -> bool:
+    """Mark a pending or running job as running now; False when it is over."""
+    found = await connection.fetchval(
+        "update job set state = 'running', attempts = attempts + 1, error = null,"
+        " started_at = coalesce(started_at, clock_timestamp()), heartbeat_at = clock_timestamp()"
+        " where id = $1 and state in ('pending', 'running') returning id",
+        UUID(job_id),
+    )
+    return found is not None
+
+
+async def record_progress(
+    connection: Connection, job_id: str, *, progress: Progress, report: Mapping[str, Any]
+) -> bool:
+    """Say that the job is alive and how far it is; return whether it is to stop."""
+    found = await connection.fetchval(
+        "update job set progress = $2, report = $3, heartbeat_at = clock_timestamp()"
+        " where id = $1 and state = 'running' returning cancel_requested",
+        UUID(job_id),
+        msgspec.to_builtins(progress),
+        msgspec.to_builtins(report),
+    )
+    return found is None or bool(found)
+
+
+async def finish_job(
+    connection: Connection,
+    job_id: str,
+    *,
+    state: JobState,
+    error: Problem | None = None,
+    report: Mapping[str, Any] | None = None,
+) -> bool:
+    """End a job that is under way; False when it was over already."""
+    found = await connection.fetchval(
+        "update job set state = $2, finished_at = clock_timestamp(), error = $3,"
+        " report = coalesce($4, report),"
+        " progress = case when $2 = 'completed' then null else progress end"
+        " where id = $1 and state in ('pending', 'running') returning id",
+        UUID(job_id),
+        state,
+        None if error is None else msgspec.to_builtins(error),
+        None if report is None else msgspec.to_builtins(report),
+    )
+    return found is not None
+
+
+async def request_cancel(connection: Connection, job_id: UUID) -> Job:
+    """Cancel a pending job at once and ask a running one to stop; idempotent."""
+    await connection.execute(
+        "update job set cancel_requested = true,"
+        " state = case when state = 'pending' then 'cancelled' else state end,"
+        " finished_at = case when state = 'pending' then clock_timestamp() else finished_at end"
+        " where id = $1 and state in ('pending', 'running')",
+        job_id,
+    )
+    return await get_job(connection, job_id)
+
+
+async def reset_job(connection: Connection, job_id: UUID) -> bool:
+    """Make an ended job pending again; False when it is in a state that is not retried."""
+    found = await connection.fetchval(
+        "update job set state = 'pending', cancel_requested = false, error = null,"
+        " finished_at = null, started_at = null, progress = null"
+        " where id = $1 and state in ('interrupted', 'failed', 'cancelled') returning id",
+        job_id,
+    )
+    return found is not None
+
+
+async def get_job(connection: Connection, job_id: UUID) -> Job:
+    """Return one job as people see it."""
+    row = await connection.fetchrow("select * from job where id = $1", job_id)
+    if row is None:
+        raise not_found("job")
+    return _to_job(row)
+
+
+async def list_jobs(connection: Connection, request: ListJobs) -> Page[Job]:
+    """Return jobs, newest first."""
+    limit = read_limit(request.limit)
+    place = None if request.cursor is None else read_cursor(request.cursor, _Place)
+    rows = await connection.fetch(
+        "select * from job where ($1::text is null or state = $1)"
+        " and ($2::text is null or kind = $2)"
+        " and ($3::timestamptz is null or (created_at, id) < ($3, $4::uuid))"
+        " order by created_at desc, id desc limit $5",
+        request.state,
+        request.kind,
+        None if place is None else TimePlace(place.at_us, 0).at,
+        None if place is None else UUID(place.id),
+        limit + 1,
+    )
+    page = rows[:limit]
+    cursor = None
+    if len(rows) > limit:
+        last = page[-1]
+        cursor = write_cursor(_Place(place_of(last["created_at"], 0).at_us, str(last["id"])))
+    return Page(items=[_to_job(row) for row in page], next_cursor=cursor)
+
+
+async def fetch_stale(connection: Connection, *, seconds: float) -> list[ArchiverJob]:
+    """Return jobs that nobody has said anything of for so long."""
+    rows = await connection.fetch(
+        "select * from job where state in ('pending', 'running')"
+        " and coalesce(heartbeat_at, created_at) < clock_timestamp() - $1::interval",
+        dt.timedelta(seconds=seconds),
+    )
+    return [to_run(row) for row in rows]
+
+
+def to_run(row: Any) -> ArchiverJob:
+    """Return a row for whoever runs it."""
+    return ArchiverJob(
+        id=JobId(str(row["id"])),
+        kind=row["kind"],
+        state=row["state"],
+        source_id=row["source_id"],
+        destination_id=row["destination_id"],
+        archive_id=row["archive_id"],
+        request=row["request"],
+        created_at=row["created_at"],
+    )
+
+
+def _to_job(row: Any) -> Job:
+    if row["kind"] == "archive":
+        subject = JobSubject(type="source", id=str(row["source_id"]))
+    else:
+        subject = JobSubject(type="archive", id=str(row["archive_id"]))
+    return Job(
+        id=JobId(str(row["id"])),
+        kind=row["kind"],
+        state=row["state"],
+        subject=subject,
+        progress=None if row["progress"] is None else msgspec.convert(row["progress"], Progress),
+        attempts=row["attempts"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        error=None if row["error"] is None else msgspec.convert(row["error"], Problem),
+        report=row["report"],
+    )

@@ -1,0 +1,159 @@
+"""The journal of one store, in Postgres, for the threads that read and store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+from services.archiver.format.tree import BlobPlace
+from services.archiver.sources.tree import Found
+from services.archiver.store.journal import StoredObject
+
+if TYPE_CHECKING:
+    import asyncpg
+
+T = TypeVar("T")
+
+_DIGEST_BYTES = 32
+
+
+class PostgresJournal:
+    """Implements ``Journal``. Its methods are called from threads, never from the event loop."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[Any],
+        loop: asyncio.AbstractEventLoop,
+        *,
+        destination_id: UUID,
+        source_id: UUID,
+    ) -> None:
+        """Keep what is known of a destination, and of the files of a source."""
+        self._pool = pool
+        self._loop = loop
+        self._destination_id = destination_id
+        self._source_id = source_id
+
+    def places(self, blobs: Iterable[str]) -> dict[str, BlobPlace]:
+        """Return where those of the *blobs* lie that are present."""
+        return self._wait(fetch_places(self._pool, self._destination_id, blobs))
+
+    def record(self, stored: StoredObject) -> None:
+        """Write down an object that was stored."""
+        self._wait(self._record(stored))
+
+    def unchanged(self, entries: Sequence[Found]) -> Mapping[bytes, Sequence[str]]:
+        """Return the blobs of those files that are as they were."""
+        return self._wait(self._unchanged(entries))
+
+    def remember(self, read: Sequence[tuple[Found, Sequence[str]]]) -> None:
+        """Write down what files that were read consist of."""
+        self._wait(self._remember(read))
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _record(self, stored: StoredObject) -> None:
+        name = bytes.fromhex(stored.name)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(
+                "insert into stored_object (destination_id, name, is_pack, size_bytes)"
+                " values ($1, $2, $3, $4) on conflict (destination_id, name) do update"
+                # Stored again: whoever wanted to remove it has to think again.
+                " set stored_at = clock_timestamp(), size_bytes = excluded.size_bytes",
+                self._destination_id,
+                name,
+                stored.is_pack,
+                stored.size_bytes,
+            )
+            await connection.execute(
+                'insert into blob (destination_id, sha256, object, "offset", size_bytes)'
+                " select $1, s, $2, o, z from unnest($3::bytea[], $4::bigint[], $5::integer[])"
+                " as given (s, o, z) on conflict (destination_id, sha256) do update"
+                ' set object = excluded.object, "offset" = excluded."offset"',
+                self._destination_id,
+                name,
+                [bytes.fromhex(blob.sha256) for blob in stored.blobs],
+                [blob.offset for blob in stored.blobs],
+                [blob.size_bytes for blob in stored.blobs],
+            )
+
+    async def _unchanged(self, entries: Sequence[Found]) -> dict[bytes, list[str]]:
+        rows = await self._pool.fetch(
+            "select path, size_bytes, mtime_ns, ctime_ns, inode::text, blobs from known_file"
+            " where source_id = $1 and destination_id = $2 and path = any($3)",
+            self._source_id,
+            self._destination_id,
+            [entry.path for entry in entries],
+        )
+        known = {
+            row["path"]: (
+                (row["size_bytes"], row["mtime_ns"], row["ctime_ns"], row["inode"]),
+                row["blobs"],
+            )
+            for row in rows
+        }
+        return {
+            entry.path: split_digests(known[entry.path][1])
+            for entry in entries
+            if entry.path in known
+            and known[entry.path][0]
+            == (entry.size_bytes, entry.mtime_ns, entry.ctime_ns, str(entry.inode))
+        }
+
+    async def _remember(self, read: Sequence[tuple[Found, Sequence[str]]]) -> None:
+        await self._pool.execute(
+            "insert into known_file (source_id, destination_id, path, size_bytes, mtime_ns,"
+            " ctime_ns, inode, blobs) select $1, $2, p, z, m, c, i::numeric, b"
+            " from unnest($3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],"
+            " $8::bytea[]) as given (p, z, m, c, i, b)"
+            " on conflict (source_id, destination_id, path) do update set"
+            " size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,"
+            " ctime_ns = excluded.ctime_ns, inode = excluded.inode, blobs = excluded.blobs",
+            self._source_id,
+            self._destination_id,
+            [found.path for found, _ in read],
+            [found.size_bytes for found, _ in read],
+            [found.mtime_ns for found, _ in read],
+            [found.ctime_ns for found, _ in read],
+            [str(found.inode) for found, _ in read],
+            [join_digests(blobs) for _, blobs in read],
+        )
+
+
+async def fetch_places(
+    pool: asyncpg.Pool[Any], destination_id: UUID, blobs: Iterable[str]
+) -> dict[str, BlobPlace]:
+    """Return where blobs of a destination lie; those that are not present are left out."""
+    digests = [bytes.fromhex(blob) for blob in blobs]
+    if not digests:
+        return {}
+    rows = await pool.fetch(
+        'select b.sha256, b.object, b."offset", b.size_bytes, o.is_pack from blob b'
+        " join stored_object o on o.destination_id = b.destination_id and o.name = b.object"
+        " where b.destination_id = $1 and b.sha256 = any($2)",
+        destination_id,
+        digests,
+    )
+    return {
+        (sha256 := row["sha256"].hex()): BlobPlace(
+            sha256, row["object"].hex() if row["is_pack"] else None, row["offset"],
+            row["size_bytes"],
+        )
+        for row in rows
+    }  # fmt: skip
+
+
+def join_digests(blobs: Iterable[str]) -> bytes:
+    """Return the names of blobs as they are kept in one column."""
+    return bytes.fromhex("".join(blobs))
+
+
+def split_digests(column: bytes) -> list[str]:
+    """Return the names of blobs in a column."""
+    return [
+        column[start : start + _DIGEST_BYTES].hex()
+        for start in range(0, len(column), _DIGEST_BYTES)
+    ]

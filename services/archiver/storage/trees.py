@@ -1,0 +1,209 @@
+"""The table ``tree_entry``: trees of all archives, written at the cost of what changed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from typing import TYPE_CHECKING, Any, BinaryIO
+from uuid import UUID
+
+import msgspec
+
+from services.archiver.format.tree import BlobPlace, EntryType, TreeEntry
+from services.archiver.storage.journal import fetch_places, join_digests, split_digests
+from services.archiver.store.tree_writer import Seen, read_seen
+from shared.contracts.archiver import ArchiveFile, ListArchiveFiles
+from shared.contracts.requests import Page
+from shared.cursors import read_cursor, read_limit, write_cursor
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from services.archiver.storage import Connection
+
+_COLUMNS = (
+    "path", "shown", "type", "mode", "mtime_ns", "size_bytes", "blobs", "target", "is_torn",
+)  # fmt: skip
+#: Null is like null; but for paths, by which the two are joined.
+_SAME = "t.path = s.path and " + " and ".join(
+    f"t.{column} is not distinct from s.{column}"
+    for column in _COLUMNS
+    if column not in ("path", "shown")
+)
+_ALL = ", ".join(_COLUMNS)
+_CLOSE = (
+    "update tree_entry t set until = $3 where source_id = $1 and destination_id = $2"
+    f" and until is null and not exists (select from seen s where {_SAME})"
+)
+_OPEN = (
+    f"insert into tree_entry (source_id, destination_id, since, {_ALL})"
+    f" select $1, $2, $3, {_ALL} from seen s where not exists (select from tree_entry t"
+    f" where t.source_id = $1 and t.destination_id = $2 and t.until is null and {_SAME})"
+)
+_BATCH = 2000
+_LONGEST_SHOWN = 2000
+
+
+class _Place(msgspec.Struct, frozen=True, array_like=True):
+    shown: str
+    id: int
+
+
+async def merge_tree(
+    connection: Connection,
+    seen: BinaryIO,
+    *,
+    source_id: UUID,
+    destination_id: UUID,
+    number: int,
+) -> None:
+    """Make what was *seen* the tree of archive *number*, the newest. Inside a transaction."""
+    await connection.execute(
+        "create temporary table seen (path bytea, shown text, type text, mode integer,"
+        " mtime_ns bigint, size_bytes bigint, blobs bytea, target bytea, is_torn boolean)"
+        " on commit drop"
+    )
+    entries = read_seen(seen)
+    while batch := list(itertools.islice(entries, _BATCH)):
+        await connection.copy_records_to_table(
+            "seen", columns=_COLUMNS, records=[_to_record(one) for one in batch]
+        )
+    await connection.execute("create index on seen (path)")
+    await connection.execute("analyze seen")
+    series = (source_id, destination_id, number)
+    await connection.execute(_CLOSE, *series)
+    await connection.execute(_OPEN, *series)
+
+
+async def list_files(
+    connection: Connection, request: ListArchiveFiles, archive: Any
+) -> Page[ArchiveFile]:
+    """Return entries of an archive (its row) by path."""
+    limit = read_limit(request.limit)
+    place = None if request.cursor is None else read_cursor(request.cursor, _Place)
+    rows = await connection.fetch(
+        "select * from tree_entry where source_id = $1 and destination_id = $2"
+        " and since <= $3 and (until is null or until > $3)"
+        " and ($4::text is null or shown like $4)"
+        " and ($5::text is null or (shown, id) > ($5, $6))"
+        " order by shown, id limit $7",
+        archive["source_id"],
+        archive["destination_id"],
+        archive["number"],
+        request.path_like,
+        None if place is None else place.shown,
+        None if place is None else place.id,
+        limit + 1,
+    )
+    page = rows[:limit]
+    cursor = None
+    if len(rows) > limit:
+        cursor = write_cursor(_Place(page[-1]["shown"], page[-1]["id"]))
+    return Page(items=[to_file(row) for row in page], next_cursor=cursor)
+
+
+async def find_entry(connection: Connection, archive: Any, n: int) -> Any | None:
+    """Return the row of entry *n*, if the archive holds it."""
+    return await connection.fetchrow(
+        "select * from tree_entry where id = $1 and source_id = $2 and destination_id = $3"
+        " and since <= $4 and (until is null or until > $4)",
+        n,
+        archive["source_id"],
+        archive["destination_id"],
+        archive["number"],
+    )
+
+
+async def fetch_entries(
+    pool: asyncpg.Pool[Any], archive: Any, *, paths: list[str] | None, after: int
+) -> tuple[list[TreeEntry], int]:
+    """Return the next entries of an archive in the order of their rows, and the last row's id.
+
+    *paths* are shown ones, with everything below them; None for all. Empty at the end.
+    """
+    rows = await pool.fetch(
+        "select * from tree_entry where source_id = $1 and destination_id = $2"
+        " and since <= $3 and (until is null or until > $3) and id > $4"
+        " and ($5::text[] is null or shown = any($5) or exists (select from unnest($5) as p"
+        " where starts_with(shown, p || '/')))"
+        " order by id limit $6",
+        archive["source_id"],
+        archive["destination_id"],
+        archive["number"],
+        after,
+        paths,
+        _BATCH,
+    )
+    blobs = {blob for row in rows for blob in split_digests(row["blobs"])}
+    places = await fetch_places(pool, archive["destination_id"], blobs)
+    return [_to_entry(row, places) for row in rows], rows[-1]["id"] if rows else after
+
+
+async def sum_entries(
+    connection: Connection, archive: Any, *, paths: list[str] | None
+) -> tuple[int, int]:
+    """Return how many files there are, and their bytes."""
+    row = await connection.fetchrow(
+        "select count(*) as files, coalesce(sum(size_bytes), 0)::bigint as bytes from tree_entry"
+        " where source_id = $1 and destination_id = $2 and type = 'file'"
+        " and since <= $3 and (until is null or until > $3)"
+        " and ($4::text[] is null or shown = any($4) or exists (select from unnest($4) as p"
+        " where starts_with(shown, p || '/')))",
+        archive["source_id"],
+        archive["destination_id"],
+        archive["number"],
+        paths,
+    )
+    assert row is not None
+    return row["files"], row["bytes"]
+
+
+def _to_record(seen: Seen) -> tuple[object, ...]:
+    found = seen.found
+    return (
+        found.path, _shown(found.path), found.type, found.mode, found.mtime_ns, seen.size_bytes,
+        join_digests(seen.blobs), found.target, seen.is_torn,
+    )  # fmt: skip
+
+
+def _to_entry(row: Any, places: dict[str, BlobPlace]) -> TreeEntry:
+    kind: EntryType = row["type"]
+    return TreeEntry(
+        path=row["path"],
+        type=kind,
+        mode=row["mode"],
+        mtime_ns=row["mtime_ns"],
+        size_bytes=row["size_bytes"],
+        # What is not present is asked for all the same: the reader says that it is missing.
+        blobs=tuple(
+            places.get(blob) or BlobPlace(blob, None, 0, 0) for blob in split_digests(row["blobs"])
+        ),
+        target=row["target"],
+        is_torn=row["is_torn"],
+    )
+
+
+def to_file(row: Any) -> ArchiveFile:
+    """Return a row as people see it."""
+    target = row["target"]
+    return ArchiveFile(
+        n=row["id"],
+        path=row["shown"],
+        type=row["type"],
+        size_bytes=row["size_bytes"],
+        modified_at=_moment(row["mtime_ns"]),
+        mode=row["mode"],
+        target=None if target is None else _shown(target),
+        torn=row["is_torn"],
+    )
+
+
+def _shown(path: bytes) -> str:
+    return path.decode("utf-8", "replace").replace("\0", "\ufffd")[:_LONGEST_SHOWN]
+
+
+def _moment(ns: int) -> dt.datetime | None:
+    try:
+        return dt.datetime.fromtimestamp(ns / 1e9, dt.UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
