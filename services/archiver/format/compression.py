@@ -43,7 +43,10 @@ def compressed(output: BinaryIO, compression: Compression) -> BinaryIO:
             ),
         )
     options = {int(zstd.CompressionParameter.checksum_flag): 1}
-    return cast("BinaryIO", zstd.ZstdFile(output, "w", options=options))
+    file = zstd.ZstdFile(output, "w", options=options)
+    # Without it nothing at all is written of nothing, which zstd does not take for its own.
+    file.write(b"")
+    return cast("BinaryIO", file)
 
 
 def decompressed(source: BinaryIO) -> BinaryIO:

@@ -37,8 +37,11 @@ class MemoryJournal:
     def strike(self, name: str) -> None:
         """Forget an object that was found missing or damaged."""
         with self._lock:
-            for blob in self.objects.pop(name).blobs:
-                self._places.pop(blob.sha256, None)
+            struck = self.objects.pop(name, None)
+            for blob in struck.blobs if struck else ():
+                place = self._places.get(blob.sha256)
+                if place is not None and (place.pack or place.sha256) == name:
+                    del self._places[blob.sha256]
 
     def unchanged(self, entries: Sequence[Found]) -> Mapping[bytes, Sequence[str]]:
         return {
