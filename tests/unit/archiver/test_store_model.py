@@ -28,10 +28,11 @@ from hypothesis.stateful import (
 
 from services.archiver.errors import TransportError
 from services.archiver.format.bundle import check_bundle
-from services.archiver.format.names import SMALL_BYTES, parse_object_path
+from services.archiver.format.names import SMALL_BYTES, pack_path, parse_object_path
 from services.archiver.store.blobs import BlobReader
 from services.archiver.store.collection import GRACE, Held, Sweep, carry_out, sweep, would_free
 from services.archiver.store.journal import StoredObject
+from services.archiver.store.transport import StoredName
 from services.archiver.store.tree_restorer import restore_tree
 from services.archiver.store.verification import verify_object
 from tests.unit.archiver.generated_store import MOMENT, archive_tree, snapshot, tree_of
@@ -209,6 +210,15 @@ class StoreMachine(RuleBasedStateMachine):
         finally:
             self.transport.fail(after_calls=None)
 
+    @precondition(lambda self: self.archives)
+    @rule(data=st.data(), fault=_FAULTS)
+    def delete_and_collect(self, data: st.DataObject, fault: tuple[int, str] | None) -> None:
+        """What chance seldom puts in this order."""
+        self.delete_archive(data, None)
+        self.collect(None)
+        self.wait(25)
+        self.collect(fault)
+
     @rule()
     def verify(self) -> None:
         for stored in self.ledger.objects.values():
@@ -329,3 +339,69 @@ def test_a_run_that_ends_at_any_call_is_finished_by_the_next(tmp_path: Path, mom
             parsed[0] for name in transport.stored[first:] if (parsed := parse_object_path(name))
         }
         assert not again & known
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_collection_that_ends_at_any_call_is_finished_by_the_next(
+    tmp_path: Path, moment: str
+) -> None:
+    """For every call: end there; the journal knows only what is there; in the end all is gone."""
+    for calls in range(3):
+        transport, ledger, path = _collectable(tmp_path / f"{calls}")
+        bundle = transport.objects.pop(path)
+        _collect(transport, ledger)
+        ledger.now += GRACE
+        transport.fail(after_calls=calls, moment=moment)  # type: ignore[arg-type]
+        with pytest.raises(TransportError):
+            _collect(transport, ledger)
+        transport.fail(after_calls=None)
+        assert {held.path for held in ledger.held()} <= transport.objects.keys()
+        # One that was forgotten and not deleted is a stray, and goes a day later.
+        _collect(transport, ledger)
+        ledger.now += GRACE
+        _collect(transport, ledger)
+        assert not transport.objects
+        assert not ledger.objects
+        assert bundle
+
+
+def test_a_pack_that_is_struck_stays_while_an_archive_names_it(tmp_path: Path) -> None:
+    """One blob of it is bad, and the others are nowhere else."""
+    transport, ledger, _ = _collectable(tmp_path)
+    (pack,) = (stored for stored in ledger.objects.values() if stored.is_pack)
+    ledger.forget(pack.name)
+    for _ in range(3):
+        _collect(transport, ledger)
+        ledger.now += GRACE
+    assert pack_path(pack.name) in transport.objects
+
+
+def _collectable(folder: Path) -> tuple[MemoryTransport, Ledger, str]:
+    """Return a store of one pack and two objects, and the bundle that needs them."""
+    folder.mkdir(exist_ok=True)
+    for number, content in enumerate(_CONTENTS):
+        (folder / f"{number}").write_bytes(content)
+    transport, ledger = MemoryTransport(), Ledger()
+    path, _ = archive_tree(folder, transport, ledger)
+    return transport, ledger, path
+
+
+def _collect(transport: MemoryTransport, ledger: Ledger) -> None:
+    places = [
+        place
+        for path in transport.objects
+        if path.startswith("bundles/")
+        for entry in tree_of(transport, path)
+        for place in entry.blobs
+    ]
+    objects = [path for path in transport.objects if not path.startswith("bundles/")]
+    plan = sweep(
+        ledger.held(),
+        referred={place.sha256 for place in places},
+        sizes=ledger.sizes(),
+        now=ledger.now,
+        listed=[StoredName(path=path, size_bytes=len(transport.objects[path])) for path in objects],
+        named={place.pack or place.sha256 for place in places},
+        strays_since=ledger.strays,
+    )
+    carry_out(plan, transport=transport, ledger=ledger)

@@ -511,7 +511,7 @@ class Work:
         say("Restored {file} files, {symlink} links and {directory} folders.".format(**counts))
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -527,7 +527,7 @@ def main() -> int:
     restore.add_argument("paths", nargs="*")
     restore.add_argument("--members", action="store_true")
     restore.add_argument("--overwrite", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     password = os.environ.pop("KEEPSAKE_PASSWORD", None)
     try:
         work = Work(options, getpass.getpass() if options.password else password)
