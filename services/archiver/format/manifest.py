@@ -28,8 +28,8 @@ MOST_MANIFEST_BYTES = 16 * 1024 * 1024
 
 _KEY_LABEL = b"keepsake manifest v1"
 _KEY_BYTES = 32
-#: The second is raised for lists in lists in lists.
-_UNREADABLE = (msgspec.MsgspecError, RecursionError)
+#: The last is raised for lists in lists in lists.
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class ManifestError(ValueError):

@@ -142,7 +142,7 @@ class Store:
             if path.endswith(".gz"):
                 yield stack.enter_context(gzip.open(source))
             else:
-                yield stack.enter_context(running([program("zstd"), "-dcq"], source))
+                yield stack.enter_context(running([program("zstd"), "-dcqq"], source))
 
     def at(self, path: str) -> str:
         """Return what rclone calls an object."""
@@ -422,7 +422,7 @@ class Work:
                         take(bundle, member, pieces)
                 kept.seek(0)
                 left = bundle.tree.get("size_bytes", 0)
-                command = [program("zstd"), "-dcq"]
+                command = [program("zstd"), "-dcqq"]
                 with running(command, kept) if bundle.tree else io.BytesIO() as lines:
                     while line := lines.readline(64 * MIB):
                         entry = Entry(line)
