@@ -10,7 +10,7 @@ import msgspec
 
 from shared.bus import Bus
 from shared.contracts.jobs import Job, JobState, ListJobs
-from shared.contracts.problems import ProblemError
+from shared.contracts.problems import ProblemError, unavailable
 from shared.contracts.requests import Page, Request
 from shared.cursors import place_of, write_cursor
 
@@ -18,6 +18,7 @@ R = TypeVar("R")
 
 #: Who has jobs, the one with most of them first.
 _OWNERS = ("indexer", "archiver")
+_AWAY = (503, 504)
 
 
 class _Place(msgspec.Struct, frozen=True, array_like=True):
@@ -29,10 +30,27 @@ class _Place(msgspec.Struct, frozen=True, array_like=True):
 
 async def list_jobs(
     bus: Bus, *, state: JobState | None, kind: str | None, limit: int, cursor: str | None
-) -> Page[Job]:
-    """Return jobs of all services, newest first."""
+) -> tuple[Page[Job], list[str]]:
+    """Return jobs of all services, newest first, and the services that did not answer.
+
+    Raises ``ProblemError`` when the request is wrong, or nobody answers.
+    """
     request = ListJobs(state=state, kind=kind, limit=limit, cursor=cursor)
-    pages = await asyncio.gather(*(bus.request(request, subject=_of(request, o)) for o in _OWNERS))
+    answers = await asyncio.gather(
+        *(bus.request(request, subject=_of(request, owner)) for owner in _OWNERS),
+        return_exceptions=True,
+    )
+    pages, away = [], []
+    for owner, answer in zip(_OWNERS, answers, strict=True):
+        match answer:
+            case Page():
+                pages.append(answer)
+            case ProblemError() if answer.problem.status in _AWAY:
+                away.append(owner)
+            case BaseException():
+                raise answer
+    if not pages:
+        raise unavailable(_OWNERS[0])
     jobs = sorted(
         (job for page in pages for job in page.items),
         key=lambda job: (job.created_at, UUID(job.id)),
@@ -43,18 +61,23 @@ async def list_jobs(
     last = None
     if is_more and jobs:
         last = write_cursor(_Place(place_of(jobs[-1].created_at, 0).at_us, jobs[-1].id))
-    return Page(items=jobs, next_cursor=last)
+    return Page(items=jobs, next_cursor=last), away
 
 
 async def ask_owner(bus: Bus, request: Request[R]) -> R:
-    """Ask whoever has the job. Raises ``ProblemError``: the last one's 404 when nobody has it."""
-    for owner in _OWNERS[:-1]:
+    """Ask whoever has the job.
+
+    Raises ``ProblemError``: that somebody is away who may have it, or that nobody has it.
+    """
+    refusals: list[ProblemError] = []
+    for owner in _OWNERS:
         try:
             return await bus.request(request, subject=_of(request, owner))
         except ProblemError as error:
-            if error.problem.status != 404:
+            if error.problem.status not in (404, *_AWAY):
                 raise
-    return await bus.request(request, subject=_of(request, _OWNERS[-1]))
+            refusals.append(error)
+    raise max(refusals, key=lambda error: error.problem.status)
 
 
 def _of(request: Request[R], owner: str) -> str:

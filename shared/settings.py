@@ -132,6 +132,15 @@ class ExportSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     worker_cpu_seconds: Positive = 6 * 3600
 
 
+class ArchiverSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How patient archives are with a destination, or a source, that is not ready for them."""
+
+    #: How often a run is tried before its job is said to be interrupted.
+    tries: Annotated[int, Meta(ge=1, le=9)] = 4
+    #: Before the second try; twice as long before each further one.
+    retry_seconds: Annotated[float, Meta(ge=0)] = 5.0
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every setting, complete: paths are absolute, defaults filled in."""
 
@@ -151,6 +160,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unlock: UnlockSettings = UnlockSettings()
     indexer: IndexerSettings = IndexerSettings()
     exports: ExportSettings = ExportSettings()
+    archiver: ArchiverSettings = ArchiverSettings()
     #: Dotted names that somebody set, in contrast to defaults.
     explicit: frozenset[str] = frozenset()
 

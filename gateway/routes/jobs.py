@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from litestar import get, post
+from litestar import Response, get, post
 from litestar.params import QueryParameter
 
 from gateway.all_jobs import ask_owner
@@ -34,9 +34,12 @@ async def list_jobs(
     kind: KindQuery = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
-) -> Page[Job]:
+) -> Response[Page[Job]]:
     """List jobs of all services, newest first."""
-    return await list_all_jobs(parts.bus, state=job_state, kind=kind, limit=limit, cursor=cursor)
+    page, away = await list_all_jobs(
+        parts.bus, state=job_state, kind=kind, limit=limit, cursor=cursor
+    )
+    return Response(page, headers={"keepsake-degraded": ", ".join(away)} if away else {})
 
 
 @get("/api/jobs/{job_id:str}", opt=needs("read"), responses=PROBLEMS, tags=["jobs"])

@@ -16,7 +16,7 @@ from services.archiver.runs.restore_run import RestoreRunner
 from services.archiver.storage.archives import record_archive
 from services.archiver.storage.jobs import ArchiverJob, find_job, finish_job, start_job
 from services.archiver.storage.trees import merge_tree
-from shared.bus import Bus, Delivery, Reject, Retry
+from shared.bus import AlreadyHandled, Bus, Delivery, Reject, Retry
 from shared.contracts.events import (
     ArchiveCompleted,
     ArchiveFailed,
@@ -29,12 +29,10 @@ from shared.contracts.events import (
 )
 from shared.contracts.jobs import JobProgress, JobState
 from shared.contracts.problems import Problem, ProblemError, problem
+from shared.settings import ArchiverSettings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-#: A destination that was away for a moment; then a person has to look.
-_TRIES = 4
-_RETRY_SECONDS = 5.0
 _PASSING_STATUS = (503, 504)
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
 
@@ -49,8 +47,10 @@ class EventHandlers:
         bus: Bus,
         archives: ArchiveRunner,
         restores: RestoreRunner,
+        settings: ArchiverSettings,
     ) -> None:
         self._pool = pool
+        self._settings = settings
         self._bus = bus
         self._archives = archives
         self._restores = restores
@@ -125,15 +125,18 @@ class EventHandlers:
     async def _end(self, job: ArchiverJob, delivery: Delivery, error: Exception) -> None:
         """Write down how a run ended that did not come to its end, or have it tried again."""
         match error:
+            case AlreadyHandled():
+                raise error
             case CancelledByPersonError():
                 await self._finish(job, delivery, "cancelled", None)
             case ArchiverError():
-                if isinstance(error, PASSING) and delivery.attempt < _TRIES:
-                    raise Retry(_RETRY_SECONDS * 2.0 ** (delivery.attempt - 1)) from error
+                # What may pass is tried again; then a person has to look.
+                if isinstance(error, PASSING) and delivery.attempt < self._settings.tries:
+                    raise self._later(delivery) from error
                 await self._finish(job, delivery, state_of(error), problem_of(error).problem)
             case ProblemError():
                 if error.problem.status in _PASSING_STATUS and not delivery.is_last_attempt:
-                    raise Retry(_RETRY_SECONDS) from error
+                    raise self._later(delivery) from error
                 await self._finish(job, delivery, "failed", error.problem)
             case OSError() if error.errno in _DISK:
                 await self._finish(job, delivery, "interrupted", no_space_here(error).problem)
@@ -142,6 +145,9 @@ class EventHandlers:
                     raise error
                 log.error("archiver_run_broken", error=type(error).__name__)
                 await self._finish(job, delivery, "failed", _broken())
+
+    def _later(self, delivery: Delivery) -> Retry:
+        return Retry(self._settings.retry_seconds * 2.0 ** (delivery.attempt - 1))
 
     async def _finish(
         self, job: ArchiverJob, delivery: Delivery, state: JobState, error: Problem | None

@@ -57,6 +57,7 @@ async def start(runtime: Runtime) -> None:
             pool=runtime.pool, bus=runtime.bus, scratch=scratch, connect=runtime.connect
         ),
         restores=RestoreRunner(pool=runtime.pool, bus=runtime.bus),
+        settings=runtime.settings.archiver,
     )
     runtime.consume(
         {

@@ -8,7 +8,6 @@ run goes on from there. One run writes to a store at a time.
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import hashlib
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
@@ -35,7 +34,7 @@ from services.archiver.runs.store_lock import store_lock
 from services.archiver.sources import backup as phone_backup
 from services.archiver.sources.matching import takes
 from services.archiver.sources.tree import TreeSource
-from services.archiver.storage.archives import NewArchive, next_number
+from services.archiver.storage.archives import NewArchive, Turn, next_turn
 from services.archiver.storage.destinations import get_destination
 from services.archiver.storage.jobs import ArchiverJob
 from services.archiver.storage.journal import PostgresJournal
@@ -103,7 +102,7 @@ class ArchiveRunner:
                     pulse=pulse,
                     folder=folder,
                     journal=PostgresJournal(self._pool, asyncio.get_running_loop(), **ids),
-                    number=await next_number(self._pool, **ids),
+                    turn=await next_turn(self._pool, **ids, asked_at=job.created_at),
                 )
                 made = await asyncio.to_thread(work.make)
                 if location is not None:
@@ -132,7 +131,7 @@ class _Work:
         pulse: Pulse,
         folder: Path,
         journal: PostgresJournal,
-        number: int,
+        turn: Turn,
     ) -> None:
         self._job = job
         self._source = source
@@ -141,7 +140,7 @@ class _Work:
         self._pulse = pulse
         self._folder = folder
         self._journal = journal
-        self._number = number
+        self._turn = turn
         self._skipped: list[tuple[bytes, str]] = []
 
     def make(self) -> Made:
@@ -150,9 +149,8 @@ class _Work:
             seen = self._folder / "seen"
             sums = self._put_tree(transport, seen)
             self._pulse.begin("writing the bundle")
-            # From the job, so that a run that was interrupted here writes the same bundle again.
-            at = self._job.created_at.replace(microsecond=0)
-            manifest, bundle = self._bundle(at, seen, sums)
+            at = self._turn.at
+            manifest, bundle = self._bundle(seen, sums)
             digest = _sha256(bundle)
             path = bundle_path(self._source.id, at=at, kind=manifest.kind)
             name = path.rpartition("/")[2]
@@ -163,7 +161,7 @@ class _Work:
             id=self._job.archive_id,
             source_id=UUID(self._source.id),
             destination_id=UUID(self._destination.id),
-            number=self._number,
+            number=self._turn.number,
             kind=manifest.kind,
             path=path,
             created_at=at,
@@ -211,7 +209,7 @@ class _Work:
             Path(config.path), takes=takes(include=config.include, exclude=config.exclude)
         )
 
-    def _bundle(self, at: dt.datetime, seen: Path, sums: TreeSums) -> tuple[Manifest, Path]:
+    def _bundle(self, seen: Path, sums: TreeSums) -> tuple[Manifest, Path]:
         tree = self._folder / "tree.jsonl.zst"
         with seen.open("rb") as lines, tree.open("wb") as file, compressed(file, "zst") as output:
             write_tree(lines, output, self._journal)
@@ -220,7 +218,7 @@ class _Work:
             archive_id=str(self._job.archive_id),
             store_id=self._destination.store_id,
             kind=self._source.type,
-            created_at=at,
+            created_at=self._turn.at,
             keepsake_version=version("keepsake"),
             source=SourceFacts(
                 id=self._source.id,

@@ -43,15 +43,33 @@ class NewArchive(msgspec.Struct, frozen=True, kw_only=True):
     manifest: dict[str, Any]
 
 
-async def next_number(connection: Connection, *, source_id: UUID, destination_id: UUID) -> int:
-    """Return the number of the next archive. Whoever asks holds the store's lock."""
-    found = await connection.fetchval(
-        "select coalesce(max(number), 0) + 1 from archive"
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """The place of the next archive of a source in a destination."""
+
+    number: int
+    #: Names the bundle, to the second; no two have the same.
+    at: dt.datetime
+
+
+async def next_turn(
+    connection: Connection, *, source_id: UUID, destination_id: UUID, asked_at: dt.datetime
+) -> Turn:
+    """Return the place of the archive that was asked for then. Whoever asks holds the store's lock.
+
+    It is the same until there is another archive, so a run that was interrupted writes over what
+    it left behind.
+    """
+    row = await connection.fetchrow(
+        "select coalesce(max(number), 0) + 1 as number, max(created_at) as newest from archive"
         " where source_id = $1 and destination_id = $2",
         source_id,
         destination_id,
     )
-    return int(found)
+    assert row is not None
+    at = asked_at.replace(microsecond=0)
+    if row["newest"] is not None:
+        at = max(at, row["newest"] + dt.timedelta(seconds=1))
+    return Turn(number=row["number"], at=at)
 
 
 async def record_archive(connection: Connection, archive: NewArchive) -> None:

@@ -31,7 +31,7 @@ _SAME = "t.path = s.path and " + " and ".join(
     if column not in ("path", "shown")
 )
 _ALL = ", ".join(_COLUMNS)
-_CLOSE = (
+_CLOSE = (  # nothing but columns of ours
     "update tree_entry t set until = $3 where source_id = $1 and destination_id = $2"
     f" and until is null and not exists (select from seen s where {_SAME})"
 )

@@ -64,7 +64,9 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def open_house(stack: Stack, *services: str, **settings: str) -> AsyncIterator[House]:
-    """Run the gateway and *services*."""
+    """Run the gateway and *services*; where there is an indexer, whoever else has jobs as well."""
+    if "indexer" in services:
+        services = (*services, "archiver")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     async with AsyncExitStack() as running:

@@ -84,10 +84,10 @@ async def test_external_engines_are_used_by_an_owner_who_is_no_superuser(
         roles = await server.fetchval(
             "select count(*) from pg_roles where rolname like 'outside\\_%'"
         )
-        assert roles == 4
+        assert roles == 5
     finally:
         await server.execute("drop database if exists outside with (force)")
-        for service in ("discovery", "unlock", "indexer", "gateway"):
+        for service in ("discovery", "unlock", "indexer", "archiver", "gateway"):
             await server.execute(f"drop role if exists outside_{service}")
         await server.execute("drop role if exists outsider")
         await server.close()

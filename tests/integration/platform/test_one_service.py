@@ -50,7 +50,7 @@ def write_credentials(stack: Stack, service: str, *, mode: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("service", ["discovery", "unlock", "indexer"])
+@pytest.mark.parametrize("service", ["discovery", "unlock", "indexer", "archiver"])
 async def test_a_service_alone_is_healthy_and_stops_when_it_is_told_to(
     stack: Stack, service: str
 ) -> None:

@@ -152,13 +152,13 @@ def test_two_vaults_run_side_by_side(up: Up, folder: Path) -> None:
     assert up.is_ready()
 
 
-def test_with_a_metrics_port_each_of_the_four_processes_has_one_of_its_own(folder: Path) -> None:
-    first = free_ports(4)
+def test_with_a_metrics_port_each_of_the_five_processes_has_one_of_its_own(folder: Path) -> None:
+    first = free_ports(5)
     other = Up(folder / "other", KEEPSAKE_METRICS__PORT=str(first))
     try:
         other.wait_ready()
         assert other.get("/health/live").status == 200
-        for offset, service in enumerate(("gateway", "discovery", "unlock", "indexer")):
+        for offset, service in enumerate(("gateway", "discovery", "unlock", "indexer", "archiver")):
             connection = http.client.HTTPConnection("127.0.0.1", first + offset, timeout=10)
             connection.request("GET", "/metrics")
             figures = connection.getresponse().read().decode()

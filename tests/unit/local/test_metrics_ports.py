@@ -14,6 +14,7 @@ def test_the_gateway_has_the_port_and_the_others_follow_in_the_documented_order(
         "discovery": 9101,
         "unlock": 9102,
         "indexer": 9103,
+        "archiver": 9104,
     }
 
 
@@ -22,9 +23,9 @@ def test_without_a_port_nobody_has_one() -> None:
 
 
 def test_ports_beyond_the_last_one_are_refused_with_one_that_fits() -> None:
-    with pytest.raises(StartError, match="choose 65532 or lower"):
-        metrics_ports(65533, labels=MODULES, gateway_port=8080)
-    assert metrics_ports(65532, labels=MODULES, gateway_port=8080)["indexer"] == 65535
+    with pytest.raises(StartError, match="choose 65531 or lower"):
+        metrics_ports(65532, labels=MODULES, gateway_port=8080)
+    assert metrics_ports(65531, labels=MODULES, gateway_port=8080)["archiver"] == 65535
 
 
 def test_ports_that_reach_over_the_gateways_own_are_refused() -> None:
