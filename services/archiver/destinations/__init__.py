@@ -1,0 +1,1 @@
+"""Where archives go: folders of this machine, and whatever rclone reaches."""
