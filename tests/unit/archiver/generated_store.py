@@ -48,7 +48,10 @@ def make_phone(folder: Path, *, seed: int = 1) -> None:
         (folder / name / f"{name}{number:038x}").write_bytes(chance.randbytes(200 * number))
     (folder / "empty").write_bytes(b"")
     (folder / "empty folder").mkdir(exist_ok=True)
-    for name, target in (("link", "Manifest.plist"), ("loose end", "/nowhere/at all")):
+    (folder / "links").mkdir(exist_ok=True)
+    for name, target in (
+        ("link", "Manifest.plist"), ("loose end", "/nowhere/at all"), ("links/up", "../empty"),
+    ):  # fmt: skip
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to(target)
     # More than a chunk, of which nearly all is the same: an object, and a last blob in a pack.
@@ -59,6 +62,11 @@ def make_phone(folder: Path, *, seed: int = 1) -> None:
         file.write(b"a name that is not UTF-8")
     (folder / "Manifest.plist").chmod(0o640)
     (folder / "empty folder").chmod(0o750)
+    # Long ago, so that what a restore sets is not what happens to be now.
+    moment = int(MOMENT.timestamp() * 1e9) - 123_456_789
+    for number, path in enumerate(sorted(snapshot(folder), reverse=True)):
+        place = os.path.join(bytes(folder), path)
+        os.utime(place, ns=(moment, moment - number * 10**9), follow_symlinks=False)
 
 
 def archive_tree(

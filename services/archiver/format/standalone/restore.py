@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # In one file, for Python 3.8, with paths that are bytes:
 # ruff: noqa: C901, ICN001, S603, PTH100, PTH101, PTH102, PTH103, PTH104, PTH108, PTH112, PTH113
-# ruff: noqa: PTH115, PTH117, PTH118, PTH123, PTH207, PTH211
+# ruff: noqa: PTH115, PTH117, PTH118, PTH123, PTH207, PTH208, PTH211
 """Get everything back out of a Keepsake store, without Keepsake.
 
 Needs Python 3.8 or newer, the program zstd, and rclone where the store is not in a folder. STORE is
@@ -48,7 +48,7 @@ import tempfile
 import zlib
 from typing import Any, BinaryIO, Iterable, Iterator  # noqa: UP035 -- Python 3.8 knows no other
 
-DAMAGED, PROGRAM, MISSING, SIGNATURE, TARGET = 1, 3, 4, 5, 6
+DAMAGED, USAGE, PROGRAM, MISSING, SIGNATURE, TARGET = 1, 2, 3, 4, 5, 6
 TREE = "metadata/tree.jsonl.zst"
 BUNDLE = re.compile(r"bundles/[0-9a-f-]{36}/backup_[0-9]{14}\.[a-z0-9_]{1,40}\.tar\.(zst|gz)")
 NAME = re.compile(r"[0-9a-f]{64}")
@@ -106,7 +106,7 @@ class Store:
     def names(self, top: str) -> list[str]:
         """Return the paths of all objects below a folder of the store."""
         if self.remote:
-            said = self.rclone("lsf", "-R", "--files-only", self.at(top))
+            said = self.rclone((0, 3), "lsf", "-R", "--files-only", self.at(top))
             return [top + "/" + line for line in said.decode("utf-8", "replace").splitlines()]
         found = glob.glob(os.path.join(glob.escape(self.folder), top, "*", "*"))
         return [os.path.relpath(path, self.folder) for path in found]
@@ -114,7 +114,9 @@ class Store:
     def read(self, path: str, offset: int, count: int) -> bytes:
         """Return part of an object, less where it ends; nothing where there is none."""
         if self.remote:
-            return self.rclone("cat", f"--offset={offset}", f"--count={count}", self.at(path))
+            span = (f"--offset={offset}", f"--count={count}")
+            # 1 is also what it ends with where an encrypted object is damaged.
+            return self.rclone((0, 1, 3, 4), "cat", *span, self.at(path))
         try:
             with self.open(path) as file:
                 file.seek(offset)
@@ -148,10 +150,10 @@ class Store:
         """Return what rclone calls an object."""
         return self.remote + ("" if self.remote.endswith(":") else "/") + path
 
-    def rclone(self, *arguments: str) -> bytes:
-        """Return what rclone prints; nothing for what is not there."""
+    def rclone(self, fine: tuple[int, ...], *arguments: str) -> bytes:
+        """Return what rclone prints, when it ends with what is *fine*."""
         done = subprocess.run([program("rclone"), *arguments], stdout=subprocess.PIPE, check=False)
-        if done.returncode not in (0, 3, 4):
+        if done.returncode not in fine:
             raise Failure(MISSING, "rclone cannot read the store; it said why.")
         return done.stdout
 
@@ -497,16 +499,22 @@ class Work:
                 path, size = member["path"].encode(), member["size_bytes"]
                 put(argparse.Namespace(path=path, size=size, **facts), pieces)
 
+        if len({path.split("/")[-2] for path in self.archives}) > 1:
+            raise Failure(USAGE, "There are archives of several sources: choose with --archive.")
+        say(f"Restoring {self.archives[-1]}")
         for found in self.read(self.archives[-1], take):
-            if isinstance(found, Entry) and not self.options.members:
+            if isinstance(found, Bundle):
+                size = found.tree.get("size_bytes", 0) if not self.options.members else 0
+                if size > shutil.disk_usage(top).free and not (parts or os.listdir(top)):
+                    raise Failure(TARGET, f"There is no room for {size} bytes.")
+            elif isinstance(found, Entry) and not self.options.members:
                 if found.type == "file":
                     put(found, self.blobs.content(found))
                 else:
                     late.append(found)
-        # Links when nothing is written any more, and folders' times when nothing comes into them.
-        for entry in sorted(
-            late, key=lambda entry: (entry.type == "directory", entry.path), reverse=True
-        ):
+        # Links when no file is written any more; then folders, inner ones first, get their times.
+        late.sort(key=lambda entry: (entry.type != "directory", entry.path), reverse=True)
+        for entry in late:
             put(entry, ())
         say("Restored {file} files, {symlink} links and {directory} folders.".format(**counts))
 
@@ -538,6 +546,8 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         say(f"The target or this machine: {error.strerror}.", sys.stderr)
         return TARGET
+    except KeyboardInterrupt:
+        return 130
     say("All is well." if not work.code else "Not all is well; see above.")
     return work.code
 
