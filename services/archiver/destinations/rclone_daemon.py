@@ -71,9 +71,15 @@ class RcloneDaemon:
         return None if process is None else process.pid
 
     def add(self, remote: RcloneRemote) -> str:
-        """Make a destination known; return its name. Raises ``TransportError``."""
-        name = f"k{uuid4().hex[:12]}"
+        """Make a destination known until the end; return its name. Raises ``TransportError``.
+
+        The same one is known once: rclone takes a tenth of a second to make keys of passwords.
+        """
         with self._lock:
+            for name, known in self._remotes.items():
+                if known == remote:
+                    return name
+            name = f"k{uuid4().hex[:12]}"
             self._running()
             self._remotes[name] = remote
             try:
@@ -82,16 +88,6 @@ class RcloneDaemon:
                 del self._remotes[name]
                 raise
         return name
-
-    def remove(self, name: str) -> None:
-        """Forget a destination."""
-        with self._lock:
-            remote = self._remotes.pop(name, None)
-            if remote is None or self._client is None:
-                return
-            for entry in entries(name, remote):
-                with contextlib.suppress(GoneError):
-                    self._client.call("config/delete", {"name": entry.name})
 
     def limit_bandwidth(self, *, upload: int | None = None, download: int | None = None) -> None:
         """Move at most so many bytes a second, from now on; None is without a limit."""

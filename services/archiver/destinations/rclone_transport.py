@@ -90,9 +90,10 @@ class RcloneTransport:
         self._remote = remote
         self._is_new = is_new
         self._patience = Patience(limits)
-        self._name: str | None = daemon.add(remote)
-        self._plain = plain_fs(self._name, remote)
-        self._fs = store_fs(self._name, remote)
+        self._is_closed = False
+        name = daemon.add(remote)
+        self._plain = plain_fs(name, remote)
+        self._fs = store_fs(name, remote)
         self._lock = threading.Lock()
         self._known_features: _Features | None = None
 
@@ -208,14 +209,12 @@ class RcloneTransport:
         return self._run(look)
 
     def close(self) -> None:
-        """Let nobody wait any longer, and forget the remote."""
+        """Let nobody wait any longer; rclone goes on for others."""
+        self._is_closed = True
         self._patience.end()
-        name, self._name = self._name, None
-        if name is not None:
-            self._daemon.remove(name)
 
     def _run(self, call: Callable[[], T]) -> T:
-        if self._name is None:
+        if self._is_closed:
             raise TransportError("The destination is closed.")
         return self._patience.run(call)
 

@@ -39,7 +39,7 @@ from tests.integration.archiver.rclone_servers import (
 
 NOW = dt.datetime(2026, 11, 21, 20, 0, tzinfo=dt.UTC)
 OTHERS = Crypt(password=Secret("another-password"), password2=CRYPT.password2)
-KINDS = ("folder", "local crypt", "s3", "s3 crypt", "sftp crypt", "webdav crypt")
+KINDS = ("folder", "local crypt", "s3", "sftp crypt", "webdav crypt")
 
 
 class Site:
