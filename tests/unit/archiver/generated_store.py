@@ -21,7 +21,7 @@ from services.archiver.format.manifest import (
     TreeFacts,
     signing_key,
 )
-from services.archiver.format.names import STORE_FILE, bundle_path
+from services.archiver.format.names import CANARY_FILE, STORE_FILE, bundle_path, sha256_hex
 from services.archiver.format.standalone import standalone_files
 from services.archiver.format.tree import TreeEntry, read_lines
 from services.archiver.sources.tree import TreeSource
@@ -135,14 +135,19 @@ def put_bundle(
     write_bundle(bundle, manifest, files, key=key, compression=compression)
     path = bundle_path(source_id, at=at, kind=kind, compression=compression)
     transport.put(path, [bundle.getvalue()])
+    digest, name = sha256_hex(bundle.getvalue()), path.rpartition("/")[2]
+    transport.put(f"{path}.sha256", [f"{digest}  {name}\n".encode()])
     return path
 
 
 def make_store(folder: Path) -> LocalFolder:
     """Make an empty store."""
     folder.mkdir(parents=True)
-    mark = json.dumps({"format": "keepsake-store", "version": 1, "id": STORE_ID}) + "\n"
-    LocalFolder(folder, is_new=True).put(STORE_FILE, [mark.encode()])
+    mark = {"format": "keepsake-store", "version": 1, "store_id": STORE_ID}
+    created_at = {"created_at": MOMENT.isoformat()}
+    new = LocalFolder(folder, is_new=True)
+    new.put(CANARY_FILE, [b"Whoever can read this has the right passwords.\n"])
+    new.put(STORE_FILE, [json.dumps(mark | created_at).encode() + b"\n"])
     return LocalFolder(folder)
 
 

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from services.archiver.destinations.setting_up import check_store
 from services.archiver.format.bundle import BundleReader
 from services.archiver.format.compression import decompressed
 from services.archiver.format.manifest import signing_key
@@ -109,3 +111,9 @@ def test_the_generator_does_not_replace_a_sample() -> None:
     )  # fmt: skip
     assert done.returncode == 1
     assert "stays as it is" in done.stderr
+
+
+def test_the_store_is_known_by_its_mark_and_canary(
+    sample: tuple[Path, dict[str, dict[str, list[object]]]],
+) -> None:
+    assert str(check_store(LocalFolder(sample[0]), UUID(STORE_ID)).store_id) == STORE_ID
