@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import itertools
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, TypeVar
 
@@ -38,6 +39,8 @@ _BATCH_FILES = 1000
 #: What is read before the store is asked whether it holds it.
 _GROUP_BYTES = 32 * 1024 * 1024
 _GROUP_BLOBS = 1000
+#: How long after a change another one may leave the same time: clocks of file systems tick.
+_TICK_NS = 20_000_000
 #: How often a file that changes is read again.
 _TRIES = 3
 
@@ -77,7 +80,8 @@ class _Reading:
         self.blobs: list[str] = []
         self.size_bytes = 0
         self.is_torn = False
-        self.is_read = False
+        #: Whether a later change shows itself in the file's times.
+        self.is_settled = False
 
 
 def put_tree(
@@ -191,7 +195,7 @@ class _Writer:
                 kept.append(reading)
             elif self._read(reading):
                 kept.append(reading)
-                if not reading.is_torn:
+                if reading.is_settled and not reading.is_torn:
                     fresh.append(reading)
         self._flush_group()
         if fresh:
@@ -232,6 +236,7 @@ class _Writer:
             if before is None or before.type != "file":
                 raise FileNotFoundError
             reading.found = before
+            reading.is_settled = time.time_ns() - before.ctime_ns >= _TICK_NS
             # No more than was there to begin with: a file may grow as fast as it is read. What is
             # asked for is bounded by what is there, so a small file costs a small buffer.
             for size_bytes in cut(before.size_bytes):
