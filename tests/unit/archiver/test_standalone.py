@@ -226,6 +226,27 @@ def test_a_target_that_takes_nothing_is_said_to_be_one(phone: Path) -> None:
     assert done.returncode == 6
 
 
+def test_a_bundle_that_is_no_file_costs_itself(phone: Path, tmp_path: Path) -> None:
+    shutil.copytree(phone / "store", tmp_path / "store", symlinks=True)
+    (bundle,) = (tmp_path / "store").glob("bundles/*/*.zst")
+    bundle.with_name("backup_20200101000000.device_backup.tar.zst").symlink_to("/etc/passwd")
+    os.mkfifo(bundle.with_name("backup_20200101000001.device_backup.tar.zst"))
+    done = run_alone("--store", tmp_path / "store", "check")
+    assert done.returncode == 4
+    assert done.stderr.count("no file that can be read") == 2
+    assert "Read 3 archives and 9 blobs" in done.stdout
+
+
+def test_several_sources_are_not_guessed_between(phone: Path, tmp_path: Path) -> None:
+    shutil.copytree(phone / "store", tmp_path / "store", symlinks=True)
+    other = BundleFile(path="databases/x.dump", content=b"x")
+    store = LocalFolder(tmp_path / "store")
+    put_bundle(store, [other], kind="flows", source_id="b" * 36)
+    done = run_alone("--store", tmp_path / "store", "restore", tmp_path / "target")
+    assert done.returncode == 2
+    assert "choose with --archive" in done.stderr
+
+
 def test_names_cannot_steer_the_terminal(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store")
     entry = TreeEntry(path=b"\x1b]0;gotcha\x07\n", type="file", mode=0o600, mtime_ns=0)

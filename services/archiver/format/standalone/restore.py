@@ -140,7 +140,10 @@ class Store:
             if self.remote and not os.path.isabs(path):
                 source = stack.enter_context(running([program("rclone"), "cat", self.at(path)]))
             else:
-                source = stack.enter_context(self.open(path))
+                try:
+                    source = stack.enter_context(self.open(path))
+                except OSError:
+                    raise Failure(MISSING, "The bundle is no file that can be read.") from None
             if path.endswith(".gz"):
                 yield stack.enter_context(gzip.open(source))
             else:
