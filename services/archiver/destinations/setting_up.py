@@ -228,8 +228,9 @@ class _Run:
                     raise
             else:
                 return "already", "What everybody knows can be read."
-        elif self._mark is not None:
+        elif self._now is None:
             raise DamagedArchiveError("The canary of the store is missing.")
+        # Also for a store that lost it: whoever can read the mark has the right passwords.
         transport.put(CANARY_FILE, [CANARY])
         _check_canary(transport)
         return "done", "What everybody knows was written, and can be read."

@@ -185,7 +185,7 @@ def test_a_set_up_that_was_killed_goes_on(site: Site) -> None:
     assert len(stored_files(site.files)) == 2
 
 
-def test_a_store_that_lost_its_mark_or_its_canary_is_not_used_and_not_made_anew(
+def test_a_store_that_lost_its_mark_or_its_canary_is_not_used(
     daemon: RcloneDaemon, servers: dict[str, Server], tmp_path: Path
 ) -> None:
     for kind in ("folder", "local crypt"):
@@ -203,6 +203,8 @@ def test_a_store_that_lost_its_mark_or_its_canary_is_not_used_and_not_made_anew(
         with pytest.raises(DamagedArchiveError):
             check_store(transport, store_id)
         assert outcomes(examine(site.place(), store_id))["canary"] == "failed"
+        assert outcomes(set_up(site.place(), store_id, now=NOW))["canary"] == "done"
+        assert check_store(transport, store_id).store_id == store_id
         transport.delete(STORE_FILE)
         with pytest.raises(DestinationAwayError):
             check_store(transport, store_id)
