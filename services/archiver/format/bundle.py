@@ -109,7 +109,13 @@ def _add(tar: tarfile.TarFile, file: BundleFile, member: Member, moment: int) ->
     header.mode = 0o755 if member.path in _EXECUTABLE else 0o644
     with file.open() as content:
         hashing = _Hashing(content)
-        tar.addfile(header, hashing)
+        try:
+            tar.addfile(header, hashing)
+        except OSError as error:
+            # It has none where the file ended too early.
+            if error.errno is not None:
+                raise
+            raise BundleError("A member of the bundle changed while it was written.") from None
         if hashing.sha256 != member.sha256 or content.read(1):
             raise BundleError("A member of the bundle changed while it was written.")
 

@@ -83,7 +83,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     archive_id: str
     store_id: str
     kind: str
-    created_at: dt.datetime
+    created_at: Annotated[dt.datetime, msgspec.Meta(tz=True)]
     keepsake_version: str
     source: SourceFacts
     members: list[Member]
