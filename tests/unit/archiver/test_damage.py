@@ -15,6 +15,7 @@ from services.archiver.format.bundle import BundleFile as File
 from services.archiver.format.bundle import BundleReader, write_bundle
 from services.archiver.format.compression import compressed, decompressed
 from services.archiver.format.manifest import TREE_MEMBER, signing_key
+from services.archiver.format.names import SMALL_BYTES
 from services.archiver.store.blobs import BlobReader
 from services.archiver.store.journal import StoredObject
 from services.archiver.store.local_folder import LocalFolder
@@ -44,8 +45,8 @@ class Phone:
         self.source = folder / "phone"
         self.store = folder / "store"
         make_phone(self.source)
-        (self.source / "film").write_bytes(b"L" * (5 * 1024 * 1024))
-        (self.source / "other film").write_bytes(b"M" * (5 * 1024 * 1024))
+        (self.source / "film").write_bytes(b"L" * (SMALL_BYTES))
+        (self.source / "other film").write_bytes(b"M" * (SMALL_BYTES))
         self.transport = make_store(self.store)
         self.journal = MemoryJournal()
         self.first, _ = archive_tree(self.source, self.transport, self.journal)
@@ -129,18 +130,20 @@ def lengthen(content: bytes) -> bytes:
 DAMAGES = [
     flip_first, flip_middle, flip_last, cut_last, cut_half, cut_all, zero, zero_a_block, lengthen,
 ]  # fmt: skip
-ANY = pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 
 
-@ANY
 @pytest.mark.parametrize("packs", [False, True], ids=["object", "pack"])
 def test_damage_to_an_object_is_found_and_healed_by_the_next_archive(
-    phone: Phone, damage: Callable[[bytes], bytes], *, packs: bool
+    phone: Phone, *, packs: bool
 ) -> None:
-    hurt = phone.objects(packs=packs)[0]
-    place = phone.path(hurt)
-    place.write_bytes(damage(place.read_bytes()))
-    _expect_found_and_healed(phone, [hurt.name])
+    for number, damage in enumerate(DAMAGES):
+        hurt = phone.objects(packs=packs)[0]
+        place = phone.path(hurt)
+        place.write_bytes(damage(place.read_bytes()))
+        assert phone.struck() == [hurt.name], damage.__name__
+        _archive_again(phone, number)
+        assert not phone.struck(), damage.__name__
+    _expect_all_archives_whole(phone)
 
 
 @pytest.mark.parametrize("packs", [False, True], ids=["object", "pack"])
@@ -149,20 +152,24 @@ def test_what_was_deleted_or_swapped_is_found_and_healed(phone: Phone, *, packs:
     content = phone.path(one).read_bytes()
     phone.path(one).write_bytes(phone.path(other).read_bytes())
     phone.path(other).write_bytes(content)
-    _expect_found_and_healed(phone, [one.name, other.name])
+    assert sorted(phone.struck()) == sorted([one.name, other.name])
+    _archive_again(phone, 1)
+    names = [stored.name for stored in phone.objects(packs=packs)]
     for stored in phone.objects(packs=packs):
         phone.path(stored).unlink()
-    _expect_found_and_healed(phone, [stored.name for stored in phone.objects(packs=packs)])
-
-
-def _expect_found_and_healed(phone: Phone, hurt: list[str]) -> None:
-    found = phone.struck()
-    assert sorted(found) == sorted(hurt)
-    archive_tree(
-        phone.source, phone.transport, phone.journal, at=LATER + dt.timedelta(hours=len(hurt))
-    )
+    assert sorted(phone.struck()) == sorted(names)
+    _archive_again(phone, 2)
     assert not phone.struck()
-    # Older archives are whole again, too: their blobs are found where they lie today.
+    _expect_all_archives_whole(phone)
+
+
+def _archive_again(phone: Phone, hours: int) -> None:
+    at = LATER + dt.timedelta(hours=1 + hours)
+    archive_tree(phone.source, phone.transport, phone.journal, at=at)
+
+
+def _expect_all_archives_whole(phone: Phone) -> None:
+    """Older archives as well: their blobs are found where they lie today."""
     assert check(phone.store) == 0
     target = phone.store.parent / "target"
     blobs = BlobReader(
@@ -171,7 +178,6 @@ def _expect_found_and_healed(phone: Phone, hurt: list[str]) -> None:
         elsewhere=lambda blob: phone.journal.places([blob]).get(blob),
     )
     restored = restore_tree(tree_of(phone.transport, phone.first), target, blobs=blobs)
-    assert not restored.refused
     assert not restored.refused_count
     assert snapshot(target) == phone.was
 
@@ -199,12 +205,13 @@ def test_a_stranger_finds_damage_and_is_told_which_files_it_costs(
         reader.read(place)
 
 
-@ANY
-def test_damage_to_a_bundle_is_found(phone: Phone, damage: Callable[[bytes], bytes]) -> None:
+def test_damage_to_a_bundle_is_found(phone: Phone) -> None:
     place = phone.store / phone.second
-    place.write_bytes(damage(place.read_bytes()))
-    assert phone.bundles() == ["right", "damaged"]
-    assert check(phone.store) == 1
+    whole = place.read_bytes()
+    for damage in DAMAGES:
+        place.write_bytes(damage(whole))
+        assert phone.bundles() == ["right", "damaged"], damage.__name__
+        assert check(phone.store) == 1, damage.__name__
 
 
 def test_a_bundle_that_was_deleted_is_missed_by_whoever_knew_it(phone: Phone) -> None:
