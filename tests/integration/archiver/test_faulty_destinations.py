@@ -113,6 +113,24 @@ def test_a_reply_that_is_cut_is_read_again(
     assert faults.count == 1
 
 
+def test_a_server_that_was_away_when_it_was_first_asked_does_not_change_where_things_go(
+    daemon: RcloneDaemon, servers: dict[str, Server]
+) -> None:
+    """rclone takes a folder that it cannot ask about for a file, and keeps its parent instead."""
+    server = servers["s3"]
+    folder = secrets.token_hex(8)
+    with faulty_proxy(server.port) as (port, faults):
+        transport = opened(daemon, server.remote(f"{folder}/inner", port=port, crypt=CRYPT), ONCE)
+        faults.mode, faults.methods = 403, ("HEAD", "GET")
+        with pytest.raises(DestinationRefusedError):
+            transport.size(NAME)
+        faults.mode = None
+        transport.put(NAME, [b"content"])
+        transport.close()
+    assert len(stored_files(server.files / BUCKET / folder / "inner")) == 1
+    assert len(stored_files(server.files / BUCKET / folder)) == 1
+
+
 def test_a_server_that_says_nothing_any_more_is_away(
     servers: dict[str, Server], scratch: Path
 ) -> None:
