@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from services.indexer.jobs.storage import UNDER_WAY, export_lock, requested_again, to_run
+from services.indexer.jobs.storage import UNDER_WAY, ExportJob, export_lock, requested_again, to_run
 from shared.bus import publish
 from shared.postgres import is_away
 
@@ -71,7 +71,7 @@ async def ask_again(pool: asyncpg.Pool[Any], *, older_than_seconds: float) -> li
             job = to_run(row)
             await publish(
                 connection,
-                requested_again(job, job.session_id),
+                requested_again(job, None if isinstance(job, ExportJob) else job.session_id),
                 service="indexer",
                 event_id=event_id,
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: Jobs in these states may still change by themselves.
 UNDER_WAY = ("pending", "running")
 
+
+#: Where the sessions of an export stand in its request.
+_SESSIONS = "sessions"
 
 #: What a job says of itself; its words depend on the kind.
 Report = Mapping[str, Any]
@@ -50,7 +53,7 @@ class ExportJob(msgspec.Struct, frozen=True, kw_only=True):
 
     id: JobId
     state: JobState
-    session_id: str | None
+    session_ids: list[str]
     wish: ExportWish
 
 
@@ -92,7 +95,7 @@ async def create_export(
     connection: Connection,
     *,
     job_id: str,
-    session_id: str | None,
+    session_ids: Sequence[str],
     wish: ExportWish,
     at_most: int,
 ) -> bool:
@@ -105,11 +108,9 @@ async def create_export(
     if under_way >= at_most:
         return False
     await connection.execute(
-        "insert into job (id, kind, state, session_id, request)"
-        " values ($1, 'export', 'pending', $2, $3)",
+        "insert into job (id, kind, state, request) values ($1, 'export', 'pending', $2)",
         UUID(job_id),
-        None if session_id is None else UUID(session_id),
-        msgspec.to_builtins(wish),
+        {**msgspec.to_builtins(wish), _SESSIONS: list(session_ids)},
     )
     return True
 
@@ -197,20 +198,29 @@ async def is_cancel_requested(connection: Connection, job_id: str) -> bool:
     return bool(found)
 
 
-async def reset_job(connection: Connection, job_id: str, *, session_id: str | None) -> bool:
+async def reset_job(
+    connection: Connection,
+    job_id: str,
+    *,
+    session_id: str | None = None,
+    session_ids: Sequence[str] = (),
+) -> bool:
     """Make an ended job pending again; False when it is in a state that is not retried.
 
-    Of completed jobs only exports are, which pass away.
+    Of completed jobs only exports are, which pass away; only they have several sessions.
     """
     row = await connection.fetchval(
         "update job set state = 'pending', cancel_requested = false, error = null,"
         " finished_at = null, started_at = null, progress = null,"
         " report = case kind when 'export' then '{}' else report end,"
-        " session_id = coalesce($2, session_id)"
+        " session_id = coalesce($2, session_id),"
+        " request = case when kind = 'export' and $3::jsonb is not null"
+        f" then jsonb_set(request, '{{{_SESSIONS}}}', $3::jsonb) else request end"
         " where id = $1 and (state in ('interrupted', 'failed', 'cancelled')"
         " or (kind = 'export' and state = 'completed')) returning id",
         _uuid(job_id),
         None if session_id is None else _uuid(session_id),
+        list(session_ids) or None,
     )
     return row is not None
 
@@ -286,7 +296,7 @@ def to_run(row: Any) -> IndexJob | ExportJob:
     return ExportJob(
         id=JobId(str(row["id"])),
         state=row["state"],
-        session_id=None if row["session_id"] is None else str(row["session_id"]),
+        session_ids=row["request"].get(_SESSIONS, []),
         wish=msgspec.convert(row["request"], ExportWish),
     )
 
