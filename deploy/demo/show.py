@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ PASSPHRASE = "demo"  # noqa: S105
 def main() -> None:
     """Make the demo phones once, then become ``keepsake up`` on them."""
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    data = Path(os.environ.get("KEEPSAKE_DATA_DIR") or Path(base) / "keepsake-demo")
+    data = Path(os.environ.get("KEEPSAKE_DATA_DIR") or Path(base) / "keepsake-demo").absolute()
     phones = data / "phones"
     if not phones.is_dir():
         data.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +33,7 @@ def main() -> None:
     secret.touch(mode=0o600)
     secret.write_text(PASSPHRASE)
     sys.stdout.write(f"Demo phones in {phones}; the passphrase is: {PASSPHRASE}\n")
-    sys.stdout.write(f"For the command line: export KEEPSAKE_DATA_DIR={data}\n")
+    sys.stdout.write(f"For the command line: export KEEPSAKE_DATA_DIR={shlex.quote(str(data))}\n")
     sys.stdout.flush()
     environment = os.environ | {
         "KEEPSAKE_DATA_DIR": str(data),
