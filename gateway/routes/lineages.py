@@ -31,9 +31,6 @@ from shared.contracts.lineage import (
 )
 from shared.contracts.requests import DEFAULT_LIMIT, Page
 
-#: Millions of artifacts are held against each other.
-_DECIDING_SECONDS = 600.0
-
 
 class Earlier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which of the two devices came first; null for what was offered, where that can be told."""
@@ -67,7 +64,7 @@ async def list_lineages(
 
 @post(
     "/api/lineages/{link_id:str}/confirm",
-    status_code=200,
+    status_code=202,
     opt=needs("write"),
     responses=problems(409),
     tags=["devices"],
@@ -81,6 +78,8 @@ async def confirm_lineage(
 ) -> LineageLink:
     """Make one history of the two devices; each keeps its own as well.
 
+    The decision stands at once; lists and searches follow when the job `job_id` is completed. Until
+    then things may be seen twice.
     409 where a device would come to be older than itself, or after a decline that stands.
     """
     await parts.audit.record(request.user, "confirm", f"lineage {link_id}")
@@ -88,8 +87,7 @@ async def confirm_lineage(
         ConfirmLineage(
             link_id=link_id,
             earlier=Udid(data.earlier.upper()) if data and data.earlier else None,
-        ),
-        timeout_seconds=_DECIDING_SECONDS,
+        )
     )
 
 
@@ -110,7 +108,7 @@ async def decline_lineage(
 
 @post(
     "/api/lineages/{link_id:str}/undo",
-    status_code=200,
+    status_code=202,
     opt=needs("write"),
     responses=PROBLEMS,
     tags=["devices"],
@@ -118,9 +116,12 @@ async def decline_lineage(
 async def undo_lineage(
     *, request: Request[Caller, Any, Any], parts: GivenParts, link_id: UuidPath
 ) -> LineageLink:
-    """Take a decision back: it is an offer again, and each device has its own history alone."""
+    """Take a decision back: it is an offer again, and each device has its own history alone.
+
+    Of a lineage that was confirmed that is so when the job `job_id` is completed.
+    """
     await parts.audit.record(request.user, "undo", f"lineage {link_id}")
-    return await parts.bus.request(UndoLineage(link_id=link_id), timeout_seconds=_DECIDING_SECONDS)
+    return await parts.bus.request(UndoLineage(link_id=link_id))
 
 
 HANDLERS = (list_lineages, confirm_lineage, decline_lineage, undo_lineage)

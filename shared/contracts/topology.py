@@ -20,6 +20,7 @@ from shared.contracts.events import (
     Event,
     ExportRequested,
     IndexRequested,
+    LineageRequested,
     SessionOpened,
 )
 
@@ -38,6 +39,7 @@ CONSUMES: dict[str, tuple[type[Event], ...]] = {
     "indexer": (
         IndexRequested,
         ExportRequested,
+        LineageRequested,
         BackupRemoved,
         BackupDiscovered,
         BackupChanged,

@@ -24,7 +24,7 @@ MOST_MEMORY_BYTES = 512 << 20
 _QUIET_SECONDS = 420.0
 _REPLAY_SECONDS = 60.0
 #: Every kind of job says by an event of its own how it ended.
-_JOB_KINDS = ("index", "export")
+_JOB_KINDS = ("index", "export", "lineage")
 
 Outbox = dict[str, dict[str, str]]
 

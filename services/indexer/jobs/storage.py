@@ -1,4 +1,4 @@
-"""The table ``job``: a row per index run and per export, its truth from request to report."""
+"""The table ``job``: a row per index run, export and lineage, its truth from request to report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from services.indexer.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
-from shared.contracts.events import ExportRequested, IndexRequested
+from shared.contracts.events import ExportRequested, IndexRequested, LineageRequested
 from shared.contracts.exports import ExportWish
 from shared.contracts.identifiers import BackupId, JobId, SessionId
 from shared.contracts.jobs import Job, JobOrigin, JobState, JobSubject, ListJobs, Progress
@@ -55,6 +55,18 @@ class ExportJob(msgspec.Struct, frozen=True, kw_only=True):
     state: JobState
     session_ids: list[str]
     wish: ExportWish
+
+
+class LineageJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What carrying out a decision about a lineage needs to know of its row."""
+
+    id: JobId
+    state: JobState
+    link_id: str
+
+
+#: Any of them, as those who run it need it.
+AnyJob = IndexJob | ExportJob | LineageJob
 
 
 async def create_job(
@@ -115,12 +127,33 @@ async def create_export(
     return True
 
 
+async def create_lineage_job(connection: Connection, *, job_id: str, link_id: str) -> None:
+    """Create the pending job that carries out what was decided about a link."""
+    await connection.execute(
+        "insert into job (id, kind, state, request) values ($1, 'lineage', 'pending', $2)",
+        UUID(job_id),
+        {"link_id": link_id},
+    )
+
+
+#: What stands for the device in the lock of whoever arranges lineages: one at a time.
+LINEAGE_LOCK = "lineages"
+
+
 def export_lock(job_id: str) -> str:
     """Return what stands for the device in the lock of whoever runs an export."""
     return f"export {job_id}"
 
 
-async def find_job(connection: Connection, job_id: str) -> IndexJob | ExportJob | None:
+def lock_of(row: Any) -> str | None:
+    """Return what stands for the device in the lock of whoever runs the job of a row."""
+    if row["kind"] == "export":
+        return export_lock(str(row["id"]))
+    device: str | None = row["device"]
+    return LINEAGE_LOCK if row["kind"] == "lineage" else device
+
+
+async def find_job(connection: Connection, job_id: str) -> AnyJob | None:
     """Return a job for a run, or None."""
     row = await connection.fetchrow("select * from job where id = $1", UUID(job_id))
     return None if row is None else to_run(row)
@@ -215,7 +248,7 @@ async def reset_job(
         " report = case kind when 'export' then '{}' else report end,"
         " session_id = coalesce($2, session_id),"
         " request = case when kind = 'export' and $3::jsonb is not null"
-        f" then jsonb_set(request, '{{{_SESSIONS}}}', $3::jsonb) else request end"
+        " then jsonb_set(request, '{sessions}', $3::jsonb) else request end"
         " where id = $1 and (state in ('interrupted', 'failed', 'cancelled')"
         " or (kind = 'export' and state = 'completed')) returning id",
         _uuid(job_id),
@@ -226,11 +259,13 @@ async def reset_job(
 
 
 def requested_again(
-    job: IndexJob | ExportJob, session_id: str | None
-) -> IndexRequested | ExportRequested:
+    job: AnyJob, session_id: str | None
+) -> IndexRequested | ExportRequested | LineageRequested:
     """Return the event that has *job* run once more, with that session."""
     if isinstance(job, ExportJob):
         return ExportRequested(job_id=job.id)
+    if isinstance(job, LineageJob):
+        return LineageRequested(job_id=job.id)
     return IndexRequested(
         job_id=job.id,
         backup_id=BackupId(job.backup_id),
@@ -289,8 +324,12 @@ def _to_index_job(row: Any) -> IndexJob:
     )
 
 
-def to_run(row: Any) -> IndexJob | ExportJob:
+def to_run(row: Any) -> AnyJob:
     """Return a row for whoever runs it."""
+    if row["kind"] == "lineage":
+        return LineageJob(
+            id=JobId(str(row["id"])), state=row["state"], link_id=row["request"]["link_id"]
+        )
     if row["kind"] != "export":
         return _to_index_job(row)
     return ExportJob(
@@ -305,6 +344,8 @@ def _to_job(row: Any) -> Job:
     started: dt.datetime | None = row["started_at"]
     if row["kind"] == "export":
         subject = JobSubject(type="export", id=str(row["id"]))
+    elif row["kind"] == "lineage":
+        subject = JobSubject(type="lineage", id=row["request"]["link_id"])
     else:
         subject = JobSubject(type="backup", id=str(row["backup_id"]))
     return Job(

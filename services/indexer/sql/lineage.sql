@@ -8,6 +8,22 @@ select device, place from lineage_device where lineage = $1 order by place
 -- The kinds of which devices $1 have anything.
 select distinct kind from kind_index where device = any($1::text[])
 
+-- name: leave
+-- Leave all kinds of devices $2 to who arranges the lineages $1.
+insert into lineage_left (lineage, kind)
+select distinct n.lineage, k.kind
+from unnest($1::text[]) n (lineage), kind_index k where k.device = any($2::text[])
+on conflict do nothing
+
+-- name: left
+-- What is to be arranged, small kinds first: of each lineage, with about as many rows as it has.
+select l.lineage, l.kind, coalesce(sum(t.artifact_count + t.removed_count), 0)::bigint as rows
+from lineage_left l
+join lineage_device d on d.lineage = l.lineage
+left join kind_total t on t.device = d.device and t.kind = l.kind
+group by l.lineage, l.kind
+order by rows, l.lineage, l.kind
+
 -- name: shards
 -- The tables that may hold rows of devices $1 and kind $2.
 select shard from artifact_shard
@@ -160,10 +176,11 @@ where position > 0 and position % 64 = 0
 
 -- name: links
 -- $1 state, $2 device, $3 id, each or null. Offers of devices of which nothing is indexed are not listed.
-select l.*, case when l.state = 'confirmed' then array(
-           select m.device from lineage_device d join lineage_device m on m.lineage = d.lineage
-           where d.device = l.earlier order by m.place
-       ) else '{}' end as devices
+select l.*, (
+           select j.id from job j
+           where j.kind = 'lineage' and j.request ->> 'link_id' = l.id::text
+           order by j.created_at desc limit 1
+       ) as job_id
 from lineage_link l
 where ($1::text is null or l.state = $1)
   and ($2::text is null or $2 in (l.earlier, l.later))
