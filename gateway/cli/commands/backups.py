@@ -55,6 +55,9 @@ def backups(context: click.Context, *, refresh: bool, as_json: bool) -> None:
             for one in items
         ],
     )
+    for one in items:
+        for problem in one["problems"]:
+            say(f"{one['id'][:8]}: {problem['code']}: {problem['detail']}")
 
 
 def _changes(report: dict[str, object]) -> dict[str, object]:
