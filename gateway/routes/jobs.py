@@ -13,13 +13,13 @@ from gateway.parameters import (
     Cursor,
     KindQuery,
     Limit,
-    SessionHeader,
+    SessionsHeader,
     UuidPath,
     passed_through,
     problems,
 )
 from gateway.parts import GivenParts
-from shared.contracts.identifiers import BackupId, JobId
+from shared.contracts.identifiers import BackupId, JobId, SessionId
 from shared.contracts.jobs import CancelJob, GetJob, Job, JobState, ListJobs, RetryJob
 from shared.contracts.requests import DEFAULT_LIMIT, Page
 
@@ -71,10 +71,11 @@ async def retry_job(
     *,
     parts: GivenParts,
     job_id: UuidPath,
-    session_token: SessionHeader = None,
+    session_token: SessionsHeader = None,
 ) -> Response[Job]:
     """Run a job again; send a session when the one it began with is gone."""
-    session_id = None
+    session_id: SessionId | None = None
+    session_ids: tuple[SessionId, ...] = ()
     if session_token is not None:
         job = await parts.bus.request(GetJob(job_id=JobId(job_id)))
         if job.subject.type == "backup":
@@ -82,9 +83,11 @@ async def retry_job(
                 backup_id=BackupId(job.subject.id), token=session_token
             )
         else:
-            session_id = await parts.sessions.check_any(session_token)
+            session_ids = await parts.sessions.check_each(session_token)
     return passed_through(
-        await parts.bus.request_bytes(RetryJob(job_id=JobId(job_id), session_id=session_id))
+        await parts.bus.request_bytes(
+            RetryJob(job_id=JobId(job_id), session_id=session_id, session_ids=session_ids)
+        )
     )
 
 

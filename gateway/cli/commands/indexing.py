@@ -15,6 +15,7 @@ from gateway.cli.formats import count, size
 from gateway.cli.options import json_option
 from gateway.cli.output import console, print_json, print_table, say
 from gateway.cli.session_tokens import find_token
+from gateway.cli.short_ids import SHOWN
 
 _OVER = frozenset({"completed", "failed", "cancelled", "interrupted"})
 _POLL_SECONDS = 0.4
@@ -145,3 +146,8 @@ def print_export_report(report: dict[str, Any]) -> None:
         say(f"Files: {count(media['written'])} written, {size(media['written_bytes'])}.")
         for left in media["left_out"]:
             say(f"Files: {count(left['count'])} left out. {left['reason']}")
+        for one in media.get("locked", []):
+            say(
+                f"Files: {count(one['files'])} are in the backup {one['backup_id'][:SHOWN]} of"
+                f" {one['device']}, which is locked."
+            )

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gateway.cli.client import Client, connect
-from gateway.cli.commands.export import open_token
+from gateway.cli.commands.export import open_tokens
 from gateway.cli.commands.indexing import print_job_report
 from gateway.cli.formats import count, moment
 from gateway.cli.options import ListingGroup, json_option
@@ -105,7 +105,7 @@ def _session(context: click.Context, client: Client, job: str) -> str | None:
     subject = client.get(f"/api/jobs/{job}")["subject"]
     if subject["type"] == "backup":
         return find_token(context, client.url, subject["id"])
-    return open_token(context, client, None)
+    return open_tokens(context, client, None)
 
 
 def _tell(job: dict[str, Any], *, as_json: bool) -> None:

@@ -15,9 +15,10 @@ from services.indexer.errors import JobIsOverError, WorkerError
 from services.indexer.exports.feeding import Feed
 from services.indexer.exports.formats import find_format
 from services.indexer.exports.formats.protocol import About, Device, Format
+from services.indexer.exports.groups import Part
 from services.indexer.exports.media import MediaSource
 from services.indexer.exports.rendering import COMMAND, rendering
-from services.indexer.exports.selection import Part, Selection
+from services.indexer.exports.selection import Selection
 from services.indexer.exports.store import ExportStore
 from services.indexer.exports.wire import ExportReport, Task
 from services.indexer.history.storage_shards import DEVICE_LOCK
@@ -107,7 +108,12 @@ class ExportRunner:
                 selection = Selection(connection, wish.query)
                 parts, left_out = _held(await selection.plan(), wanted)
                 about = await self._about(wish, selection, parts, made_at)
-                media = MediaSource(self._bus, connection, job.session_id)
+                media = MediaSource(
+                    self._bus,
+                    connection,
+                    job.session_ids,
+                    devices_of=selection.viewpoint.devices_of,
+                )
                 feed = Feed(
                     connection,
                     selection,
@@ -168,7 +174,7 @@ class ExportRunner:
     async def _about(
         self, wish: ExportWish, selection: Selection, parts: list[Part], made_at: dt.datetime
     ) -> About:
-        names = list(dict.fromkeys(part.device for part in parts))
+        names = list(dict.fromkeys(source.device for part in parts for source in part.sources))
         devices = [await self._device(udid, selection) for udid in names]
         return About(
             query=msgspec.to_builtins(wish.query),

@@ -180,6 +180,7 @@ class Export:
                 written=self._media_written,
                 written_bytes=self._media_bytes,
                 left_out=ending.media_left_out,
+                locked=ending.locked,
             ),
             members=len(self._zip.members),
         )

@@ -109,6 +109,8 @@ class Mbox(Format):
 
     def _head(self, mail: email.message.Message, artifact: Artifact, said: Told) -> None:
         sender = artifact.sender or Sender()
+        # Over several phones too a mail is found by the answers to it, and in one thread with them.
+        history, thread = self._group.history, self._group.thread
         mail["MIME-Version"] = "1.0"
         mail["From"] = self._address_of(sender)
         mail["To"] = ", ".join(self._recipients(sender)) or self._me()
@@ -117,11 +119,11 @@ class Mbox(Format):
         if artifact.occurred_at is not None:
             there = artifact.occurred_at.astimezone(self.about.zone)
             mail["Date"] = email.utils.format_datetime(there)
-        mail["Message-ID"] = _id(artifact.device, artifact.kind, artifact.key)
-        above = [] if artifact.thread_id is None else [_id("thread", str(artifact.thread_id))]
+        mail["Message-ID"] = _id(history, artifact.kind, artifact.key)
+        above = [] if thread is None else [_id("thread", str(thread.id))]
         answered = artifact.payload.get("reply_to")
         if isinstance(answered, str):
-            above.append(_id(artifact.device, artifact.kind, answered))
+            above.append(_id(history, artifact.kind, answered))
             mail["In-Reply-To"] = above[-1]
         if above:
             mail["References"] = " ".join(above)

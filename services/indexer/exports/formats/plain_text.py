@@ -47,7 +47,6 @@ class PlainText(Format):
         self._sink = self._open.enter_context(self.output.member(path))
         self._group, self._day = group, ""
         self._names = names_of(group.thread)
-        device = group.device
         self._write(one_line(group.title))
         if group.thread is not None:
             with_whom = [
@@ -56,7 +55,7 @@ class PlainText(Format):
             if with_whom:
                 self._write("With: " + ", ".join(with_whom))
         kind = self.about.kind_titles.get(group.kind, group.kind)
-        self._write(f"{kind} from {one_line(device.name or device.udid)}")
+        self._write(f"{kind} from {one_line(group.phones)}")
         self._write(f"All times are those of {self.about.time_zone}.")
 
     def add(self, item: Item) -> str | None:

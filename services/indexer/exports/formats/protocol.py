@@ -61,12 +61,27 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Items that belong together: those of one thread, or of one kind that are in none."""
 
     kind: str
+    #: The newest phone that has something of it, and all of them where it is one history over
+    #: phones that follow each other, the oldest first.
     device: Device
+    devices: list[Device] = []
+    #: What stands for such phones: the same in all groups, whichever of them have something of it.
+    lineage: str | None = None
     thread: Thread | None
     #: What the thread, or else the kind, is called. Not safe for anything, nor unique.
     title: str
     #: How many items will come, at most.
     total: int = 0
+
+    @property
+    def history(self) -> str:
+        """What stands for the history that it is of: that of one phone, or of a lineage."""
+        return self.lineage or self.device.udid
+
+    @property
+    def phones(self) -> str:
+        """What its phones are called: ``Old phone, New phone``."""
+        return ", ".join(one.name or one.udid for one in self.devices or [self.device])
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True):

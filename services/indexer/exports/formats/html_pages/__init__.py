@@ -58,7 +58,7 @@ class HtmlPages(Format):
             kind=group.kind,
             title=group.title,
             about=_participants(group),
-            device=group.device.udid,
+            phones=group.phones,
             pages=[],
         )
 

@@ -223,6 +223,9 @@ def _source(group: Group) -> str:
     device = group.device
     named = device.name or "a device without a name"
     model = f" ({device.model})" if device.model else ""
+    if len(group.devices) > 1:
+        before = ", ".join(one.name or one.udid for one in group.devices[:-1])
+        model += f", with what {before} had before it"
     taken = "" if device.taken_at is None else f", backup of {device.taken_at:%Y-%m-%d %H:%M} UTC"
     revision = "" if device.revision is None else f", revision {device.revision}"
     return f"From {named}{model}, {device.udid}{taken}{revision}."

@@ -36,6 +36,7 @@ class Photos(Format):
     def __init__(self, output: Output, about: About) -> None:
         super().__init__(output, about)
         self._albums = Albums(output)
+        self._history = ""
         #: Names without endings that are taken, and those of the photos of this group.
         self._taken: set[str] = set()
         self._stems: dict[str, str] = {}
@@ -61,7 +62,8 @@ class Photos(Format):
         return Place(self.output.name(path), payload.taken_at or artifact.occurred_at)
 
     def begin_group(self, group: Group) -> None:
-        """Albums are told of at the end: a photo is in several."""
+        """Remember whose photos come. Albums are told of at the end: a photo is in several."""
+        self._history = group.history
 
     def add(self, item: Item) -> str | None:
         """Write what others read about one photo."""
@@ -83,9 +85,11 @@ class Photos(Format):
             with self.output.member(name, modified_at=when) as sink:
                 sink.write(sidecar)
         if not self.about.include_media:
-            self._albums.add(artifact, payload, [self._path(artifact, payload)])
+            self._albums.add(
+                artifact, payload, [self._path(artifact, payload)], history=self._history
+            )
             return None
-        self._albums.add(artifact, payload, written)
+        self._albums.add(artifact, payload, written, history=self._history)
         if any(media.path for media in item.media.values()):
             return None
         reasons = (media.reason for media in item.media.values() if media.reason)

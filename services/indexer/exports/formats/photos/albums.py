@@ -46,7 +46,9 @@ class Albums:
         self._albums: dict[tuple[str, str], _Album] = {}
         self._details: list[Sequence[str]] = []
 
-    def add(self, artifact: Artifact, payload: PhotoPayload, paths: Sequence[str]) -> None:
+    def add(
+        self, artifact: Artifact, payload: PhotoPayload, paths: Sequence[str], *, history: str
+    ) -> None:
         """Note a photo whose files are at *paths*: those without any are in no album."""
         for path in paths:
             if payload.taken_at or artifact.occurred_at:
@@ -54,7 +56,7 @@ class Albums:
                 self._details.append(_details(artifact, payload, path))
             photo = _Photo(path, taken_at(artifact, payload))
             for album in payload.albums:
-                self._album(artifact.device, album).photos.append(photo)
+                self._album(history, album).photos.append(photo)
         if len(self._details) >= _MOST_DETAILS:
             self._write_details()
 
@@ -78,8 +80,8 @@ class Albums:
                 b"\n]}\n",
             )
 
-    def _album(self, device: str, album: Album) -> _Album:
-        key = (device, album.key)
+    def _album(self, history: str, album: Album) -> _Album:
+        key = (history, album.key)
         if key not in self._albums:
             *folders, title = album_path(album)
             self._albums[key] = _Album(title, tuple(folders), album.is_shared, [])
