@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.bench import (
     curves,
     events,
+    exporting,
     figures,
     huge_file,
     kinds,
@@ -41,6 +42,7 @@ _SIZES = {
     "files": (100_000, 500_000),
     "kinds": (10_000, 100_000),
     "together": (20_000, 100_000),
+    "exports": (20_000, 1_000_000),
     "revisions": (100_000, 1_000_000),
     "stream": (512, 1024),
     "huge": (0, 5 * 1000**3 // 16 * 16),
@@ -132,6 +134,9 @@ def _parts(folder: Path, size: dict[str, int]) -> dict[str, Callable[[], Section
         "search": lambda: Section(
             title=f"A vault of {size['rows']:,} artifacts",
             figures=searching.measure(size["rows"], "messages"),
+        ),
+        "exports": lambda: Section(
+            title="Exports of one long conversation", figures=exporting.measure(size["exports"])
         ),
         "growth": curves.measure,
     }

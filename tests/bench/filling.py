@@ -60,7 +60,7 @@ _NAMED = (
 _SYLLABLES = "ba co di fu ga he jo ka li mo nu pe qui ra so ta ve wo ya zi bran stel morn"
 _EXTRAS = ("😀", "👍🏽", "東京駅で会いましょう", "Привет", "https://example.org/a/b?c=1", "สวัสดี")
 _FIRST_US = 1_451_606_400_000_000  # 2016
-_SPAN_US = 300_000_000_000_000
+SPAN_US = 300_000_000_000_000
 _TAKEN_AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 _THREADS = 3_000
 _PIECE_BYTES = 256 << 10
@@ -112,7 +112,7 @@ def _artifacts(device: int, count: int) -> Iterator[StagedArtifact]:
             key=f"{device:08X}-0000-4000-8000-{number:012X}",
             payload=payloads[own],
             thread_key=thread,
-            occurred_at_us=_FIRST_US + number * _SPAN_US // count,
+            occurred_at_us=_FIRST_US + number * SPAN_US // count,
             text=text,
             sender_handle=None if own else thread,
             is_me=own,
@@ -159,7 +159,7 @@ async def _fill_device(credentials: PostgresCredentials, device: int, count: int
                 described = mixture.threads_of(patterns)
                 found = mixture.artifacts(
                     kind, patterns.artifacts, device=device, count=number, words=words,
-                    weights=weights, first_us=_FIRST_US, span_us=_SPAN_US,
+                    weights=weights, first_us=_FIRST_US, span_us=SPAN_US,
                 )  # fmt: skip
             await _fill_kind(credentials, connection, at, kind, found, described)
     await connection.close()
