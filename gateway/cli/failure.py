@@ -61,6 +61,8 @@ def failure_of(status: int, problem: Mapping[str, Any]) -> Failure:
     if problem.get("type") == "/problems/locked":
         # The API's advice is about headers.
         detail = "Open it with `keepsake unlock`."
+    if problem.get("type") == "/problems/service-unavailable":
+        detail = f"{detail} `keepsake status` says what is away.".strip()
     seconds = problem.get("retry_after_seconds")
     if code == THROTTLED and seconds:
         detail = f"{detail} Try again in {seconds} seconds.".strip()

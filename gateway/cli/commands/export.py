@@ -14,9 +14,10 @@ import click
 from gateway.cli.backup_names import find_backup
 from gateway.cli.client import Client, connect
 from gateway.cli.commands.download import Source, fetch, put_in_place, target_of
-from gateway.cli.commands.indexing import print_job_report, watch_job
+from gateway.cli.commands.indexing import watch_job
 from gateway.cli.failure import FAILED, Failure
 from gateway.cli.formats import size
+from gateway.cli.job_reports import print_job_report
 from gateway.cli.options import json_option
 from gateway.cli.output import print_json, say
 from gateway.cli.person_names import find_person_id
@@ -41,8 +42,8 @@ _ZONES = "/zoneinfo/"
     help="Phones that follow each other as one history, nothing twice; --device is any of them.",
 )
 @click.option("--person", metavar="PERSON", help="Only with this id, number, address or name.")
-@click.option("--from", "since", metavar="TIME", help="RFC 3339, or a date.")
-@click.option("--to", "until", metavar="TIME")
+@click.option("--from", "since", metavar="TIME", help="From then on: a date, or RFC 3339.")
+@click.option("--to", "until", metavar="TIME", help="Until then; a date with its whole day.")
 @click.option("-q", "--query", "q", metavar="QUERY", help="Only what a search finds.")
 @click.option("--removed", type=click.Choice(["exclude", "include", "only"]), default="exclude")
 @click.option("--as-of", metavar="TIME", help="As it was then.")
@@ -66,7 +67,10 @@ def export(
     as_json: bool,
     **wish: Any,
 ) -> None:
-    """Take things out as one zip: html, json, csv, txt and other formats.
+    """Take things out as one zip.
+
+    FORMAT is html, pdf, txt, json, csv, mbox, vcf, ics, gpx or photos. Without options, everything
+    is taken that the format holds.
 
     The zip holds SHA256SUMS (for `sha256sum -c`) and manifest.json, which says what was left out
     and why. Files of encrypted backups need those unlocked; all that are open are used. Ctrl-C
@@ -108,7 +112,7 @@ def _make(
         "q": wish["q"],
         "device": device,
         "kinds": list(wish["kinds"]) or None,
-        "thread": _thread(client, wish),
+        "thread": _thread(client, wish, device),
         "lineage": wish["lineage"] or None,
         "person": None if wish["person"] is None else find_person_id(client, wish["person"]),
         "from": wish["since"],
@@ -133,12 +137,12 @@ def _make(
         return watch_job(client, accepted["job_id"], quiet=quiet)
 
 
-def _thread(client: Client, wish: dict[str, Any]) -> str | None:
+def _thread(client: Client, wish: dict[str, Any], device: str | None) -> str | None:
     if wish["thread"] is None:
         return None
     kind = wish["kinds"][0] if len(wish["kinds"]) == 1 else None
     lineage = "true" if wish["lineage"] else None
-    return find_thread_id(client, wish["thread"], kind=kind, lineage=lineage)
+    return find_thread_id(client, wish["thread"], kind=kind, device=device, lineage=lineage)
 
 
 def _device(client: Client, wanted: str | None) -> str | None:

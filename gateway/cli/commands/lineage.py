@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from gateway.cli.client import Client, connect
-from gateway.cli.commands.indexing import print_job_report, watch_job
+from gateway.cli.commands.indexing import watch_job
 from gateway.cli.device_names import find_device
 from gateway.cli.failure import FAILED, NOT_FOUND, Failure
+from gateway.cli.job_reports import print_job_report
 from gateway.cli.options import ListingGroup, json_option
 from gateway.cli.output import print_json, print_table, say
 from gateway.cli.plain_text import plain
@@ -53,7 +54,14 @@ def list_lineages(
             (one["id"][:SHOWN], one["state"], _in_order(one, names), one["reason"])
             for one in page["items"]
         ],
+        empty="There is none like that."
+        if state or device
+        else "Nothing is offered: no two indexed devices hold enough of the same things.",
     )
+    for one in page["items"]:
+        if one["state"] == "offered":
+            which = "" if one["is_directed"] else " --earlier DEVICE"
+            say(f"`keepsake lineage confirm {one['id'][:SHOWN]}{which}` makes one history of them.")
 
 
 @lineage.command("confirm")
