@@ -32,8 +32,11 @@ def main() -> None:
     secret = data / "passphrase"
     secret.touch(mode=0o600)
     secret.write_text(PASSPHRASE)
-    sys.stdout.write(f"Demo phones in {phones}; the passphrase is: {PASSPHRASE}\n")
-    sys.stdout.write(f"For the command line: export KEEPSAKE_DATA_DIR={shlex.quote(str(data))}\n")
+    sys.stdout.write(f"The passphrase of the demo's phones is: {PASSPHRASE}\n")
+    if not sys.stdout.isatty():  # there, what to type next is said when everything runs
+        sys.stdout.write(
+            f"For the command line: export KEEPSAKE_DATA_DIR={shlex.quote(str(data))}\n"
+        )
     sys.stdout.flush()
     environment = os.environ | {
         "KEEPSAKE_DATA_DIR": str(data),
