@@ -58,6 +58,9 @@ def main() -> None:
     parser.add_argument("--kind", action="append", metavar="KIND", help="of part kinds, only this")
     parser.add_argument("--ileapp", metavar="COMMAND", help="what starts iLEAPP, a peer")
     parser.add_argument("--whatsapp-exporter", metavar="COMMAND", help="and its like of WhatsApp")
+    parser.add_argument(
+        "--apple-juicer", metavar="COMMAND", help="its Python and the folder of its checkout"
+    )
     parser.add_argument("--curve", action="store_true", help="how costs grow; part of --full")
     parser.add_argument("--big", action="store_true", help="stream 5 GB; part of --full")
     parser.add_argument("--report", type=Path, default=Path("reports"), metavar="FOLDER")
@@ -69,7 +72,11 @@ def main() -> None:
         size["rows"] = size["kinds"] = options.rows
     if options.big:
         size["huge"] = _SIZES["huge"][1]
-    programs = Programs(ileapp=options.ileapp, whatsapp_exporter=options.whatsapp_exporter)
+    programs = Programs(
+        ileapp=options.ileapp,
+        whatsapp_exporter=options.whatsapp_exporter,
+        apple_juicer=options.apple_juicer,
+    )
     facts = figures.machine()
     measured: dict[str, Section] = {}
     with tempfile.TemporaryDirectory(prefix="ks-bench-") as name:
