@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from gateway.cli.formats import count, size
+from gateway.cli.formats import count, size, together
 from gateway.cli.output import print_table, say
 from gateway.cli.short_ids import SHOWN
 
@@ -39,17 +38,8 @@ def print_job_report(job: dict[str, Any]) -> None:
             for one in reports
         ],
     )
-    for note, kinds in _together((one.get("note"), one.get("kind", "-")) for one in reports):
+    for note, kinds in together((one.get("note"), one.get("kind", "-")) for one in reports):
         say(f"{', '.join(kinds)}: {note}")
-
-
-def _together(said: Iterable[tuple[str | None, str]]) -> list[tuple[str, list[str]]]:
-    """Return each sentence once, with all kinds it was *said* of, in the order it came."""
-    kinds: dict[str, list[str]] = {}
-    for sentence, kind in said:
-        if sentence:
-            kinds.setdefault(sentence, []).append(kind)
-    return list(kinds.items())
 
 
 def print_export_report(report: dict[str, Any]) -> None:
@@ -69,7 +59,7 @@ def print_export_report(report: dict[str, Any]) -> None:
         ],
     )
     # The table says how many of each.
-    for reason, of in _together(
+    for reason, of in together(
         (left["reason"], one["kind"]) for one in kinds or [] for left in one["left_out"]
     ):
         say(f"{', '.join(of)}: left out. {reason}")

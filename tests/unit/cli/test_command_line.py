@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from gateway.cli.backup_names import choose_backup
+from gateway.cli.client import answer_failure
 from gateway.cli.commands.download import name_of
 from gateway.cli.failure import Failure, failure_of
 from gateway.cli.formats import moment, size
@@ -132,7 +134,11 @@ def test_without_a_running_vault_the_exit_code_is_3_also_as_json(
     monkeypatch.setenv("KEEPSAKE_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("KEEPSAKE_URL", raising=False)
     assert run(["backups"]) == 3
-    assert "keepsake up" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "keepsake up" in said
+    # Most who read it run it elsewhere, as the demo does.
+    assert str(tmp_path) in said
+    assert "KEEPSAKE_DATA_DIR" in said
     assert run(["backups", "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["title"]
     # An address that was left behind by a crash.
@@ -261,3 +267,12 @@ def test_threads_of_several_devices_say_of_which(capsys: pytest.CaptureFixture[s
     assert "UDID-1" in said
     assert "UDID-2" in said
     assert "--device" in said
+
+
+def test_a_backup_that_is_listed_and_not_found_has_lost_its_folder() -> None:
+    problem = {"type": "/problems/not-found", "title": "There is no such backup.", "detail": ""}
+    answer = httpx.Response(404, json=problem)
+    failure = answer_failure(answer)
+    assert failure.exit_code == 4
+    assert failure.title == "The folder of this backup is gone."
+    assert "--refresh" in failure.detail
