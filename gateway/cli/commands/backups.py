@@ -36,9 +36,8 @@ def backups(context: click.Context, *, refresh: bool, as_json: bool) -> None:
         return
     if report is not None:
         for root in report["unreadable_roots"]:
-            say(
-                f"A folder cannot be read: {root.get('path')} ({str(root.get('reason')).replace('-', ' ')})"
-            )
+            reason = str(root.get("reason")).replace("-", " ")
+            say(f"A folder cannot be read: {root.get('path')} ({reason})")
     if not items:
         say("No backup was found. KEEPSAKE_BACKUP_PATHS names the folders to look in.")
         return
