@@ -44,8 +44,27 @@ _TYPE = re.compile(
 #: Readers of mbox take such a line for the beginning of the next mail.
 _FROM_LINE = re.compile(r"^>*From ", re.MULTILINE)
 _MOST_TO = 200
+#: Characters of a header that is not folded, with its name.
+_SHORT = 74
 #: What stands after "From " where a mail has no date.
 _NO_DATE = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+class _ShortHeaders(email.policy.Compat32):
+    """Writes what fits on one line as it is: folding it would be most of the work of a mail."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if (
+            isinstance(value, str)
+            and value.isascii()
+            and value.isprintable()
+            and len(name) + len(value) < _SHORT
+        ):
+            return f"{name}: {value}\n".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_HEADERS = _ShortHeaders()
 
 
 class Mbox(Format):
@@ -75,7 +94,7 @@ class Mbox(Format):
         written = io.BytesIO()
         when = (item.artifact.occurred_at or _NO_DATE).astimezone(dt.UTC)
         written.write(f"From MAILER-DAEMON {when:%a %b %d %H:%M:%S %Y}\n".encode())
-        BytesGenerator(written, mangle_from_=True, policy=email.policy.compat32).flatten(mail)
+        BytesGenerator(written, mangle_from_=True, policy=_HEADERS).flatten(mail)
         # A line end and an empty line stand before the next mail.
         end = b"\n" if written.getvalue().endswith(b"\n") else b"\n\n"
         self._sink.write(written.getvalue() + end)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -23,6 +24,8 @@ from shared.member_names import name_part
 
 #: Larger files are not handed over as bytes, and of one item not more than this together.
 MOST_EMBEDDED_BYTES = 16 << 20
+#: Files in one folder, beyond which programs that list it become slow, and some disks refuse.
+FOLDER_FILES = 5_000
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,6 +156,7 @@ class Format(ABC):
     def __init__(self, output: Output, about: About) -> None:
         self.output = output
         self.about = about
+        self._placed: Counter[str] = Counter()
 
     @classmethod  # noqa: B027 -- most need nothing
     def prepare(cls) -> None:
@@ -175,6 +179,10 @@ class Format(ABC):
         """
         attachment = artifact.attachments[n]
         folder = name_part(group.title, most_bytes=90)
+        full = self._placed[folder] // FOLDER_FILES
+        self._placed[folder] += 1
+        if full:
+            folder = f"{folder} - {full + 1}"
         name = name_part(attachment.name or f"file-{n}", most_bytes=160)
         when = artifact.occurred_at
         if when is not None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from services.indexer.exports.formats.cleaning import one_line
+from services.indexer.exports.formats.cleaning import is_formula, one_line
 from services.indexer.exports.formats.photos.sidecar import album_path, taken_at
 from services.indexer.exports.formats.protocol import Output
 from services.indexer.kinds.photo.payload import Album, PhotoPayload
@@ -22,8 +22,6 @@ _HEAD = (
     "imgName", "fileChecksum", "favorite", "hidden", "deleted", "originalCreationDate",
     "viewCount", "importDate",
 )  # fmt: skip
-#: A cell that begins so is a formula to spreadsheets.
-_FORMULAS = ("=", "+", "-", "@", "\t")
 
 
 class _Photo(msgspec.Struct, frozen=True):
@@ -126,6 +124,6 @@ def _apples(at: dt.datetime | None) -> str:
 def _table(rows: Iterable[Sequence[str]]) -> bytes:
     written = io.StringIO()
     csv.writer(written, lineterminator="\n").writerows(
-        [f"'{cell}" if cell.startswith(_FORMULAS) else cell for cell in row] for row in rows
+        [f"'{cell}" if is_formula(cell) else cell for cell in row] for row in rows
     )
     return written.getvalue().encode()
