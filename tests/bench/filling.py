@@ -22,6 +22,7 @@ import asyncpg
 from deploy.local.layout import Layout
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.process import Nursery
+from services.indexer.history.storage_dated import build_dated_index, find_without_dated
 from services.indexer.history.storage_merge import count_first, fill_stage, merge_stage, open_stage
 from services.indexer.history.storage_shards import (
     SMALL_BYTES,
@@ -227,6 +228,8 @@ async def _index_parts(credentials: PostgresCredentials) -> None:
             break
     while (number := await find_without_words(connection)) is not None:
         await list_words(connection, number)
+    while (number := await find_without_dated(connection)) is not None:
+        await build_dated_index(connection, number)
     await connection.close()
 
 

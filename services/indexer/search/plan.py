@@ -17,6 +17,7 @@ from services.indexer.cursors import TimePlace
 from services.indexer.history.storage_rows import Conditions
 from services.indexer.history.storage_words import expand_beginnings
 from services.indexer.lineage.storage_view import see_once
+from services.indexer.search.dated import marks_between, marks_of, without_order
 from services.indexer.search.found import Found
 from services.indexer.search.slots import slots
 from services.indexer.search.windows import Way, Window, Windows
@@ -69,6 +70,8 @@ class Finder:
         self._tables = scope.tables
         #: The query for all tables but the open one; null when it finds nothing in them.
         self._expanded: str | None = match.tsquery
+        #: What the indexes of words and times are asked for; null when they cannot be.
+        self._loose: str | None = None
 
     @property
     def is_bounded(self) -> bool:
@@ -103,6 +106,7 @@ class Finder:
         self._expanded = await expand_beginnings(
             self._connection, self._match.tsquery, self._shards
         )
+        self._loose = self._dated_query()
         windows = Windows(
             # Where no word begins so, only what came later can hold one that does.
             [shard for shard in self._shards if not shard.number or self._expanded is not None],
@@ -112,6 +116,7 @@ class Finder:
             until=until,
             is_rough=self._match.is_rough,
             is_dear=self._match.is_dear,
+            is_dated=self._loose is not None,
             own_rows=self._thread_rows,
         )
         for window in windows:
@@ -177,7 +182,7 @@ class Finder:
     async def _fetch(
         self, found: Found, window: Window, *, limit: int, way: Way, after: TimePlace | None
     ) -> None:
-        if window.how in {"within", "indexed"}:
+        if window.how in {"within", "dated", "indexed"}:
             text, where = self._looked_up(window, limit=limit, way=way, after=after)
         else:
             text, where = self._read(window, limit=limit, way=way, after=after)
@@ -219,22 +224,32 @@ class Finder:
         query = self._query(outside, self._match.tsquery)
         self._bounds(outside, window, way, after)
         hits: list[str] = []
+        marks = self._marks(window) if window.how == "dated" else []
 
         def look(table: str, shards: list[int], query: str) -> None:
             inside = Conditions(outside.parameters)
-            if len(shards) >= self._tables * _MOST:
+            is_dated = bool(marks and shards)
+            if len(shards) >= self._tables * _MOST and not is_dated:
                 # Looking into all is quicker than looking for its table's number in every row.
                 inside.add("true" if 0 in shards else "a.shard <> 0")
             elif shards:
                 inside.add(f"a.shard = any(array[{slots(inside, shards)}])")
-            if window.how == "within":
+            if window.how != "indexed":
                 self._bounds(inside, window, way, after)
-            self._looked_for(inside, query)
+            if is_dated:
+                found = [self._query(inside, mark) for mark in marks]
+                text = statement("search", "mark")
+                inside.add(
+                    statement("search", "dated").format(
+                        marks=" and ".join(text.format(query=one) for one in found), query=query
+                    )
+                )
+            self._looked_for(inside, "" if is_dated else query)
             searched = "a.search," if self._is_ranked else ""
             text = statement("search", "hits")
             hits.append(text.format(searched=searched, table=table, where=inside))
 
-        if self._expanded == self._match.tsquery:
+        if self._expanded == self._match.tsquery and not marks:
             look("artifact", window.shards, query)
         else:
             listed = [number for number in window.shards if number]
@@ -250,6 +265,29 @@ class Finder:
             limit=outside.parameter(limit),
         )
         return text, outside
+
+    def _dated_query(self) -> str | None:
+        """Return what indexes of words and times are asked for, where all tables have one."""
+        listed = [shard for shard in self._shards if shard.number]
+        if self._match.mode != "words" or self._expanded is None or not listed:
+            return None
+        if not all(shard.has_dated for shard in listed):
+            return None
+        return without_order(self._expanded)
+
+    def _marks(self, window: Window) -> list[str]:
+        """Return what the indexes of words and times are asked for; nothing for too long a time."""
+        listed = [shard for shard in self._shards if shard.number in {*window.shards} - {0}]
+        firsts = [shard.first_at for shard in listed if shard.first_at is not None]
+        lasts = [shard.last_at for shard in listed if shard.last_at is not None]
+        since, until = window.since or min(firsts, default=None), window.until
+        until = until or max(lasts, default=None)
+        if self._loose is None or since is None or until is None:
+            return []
+        times = marks_between(since, until)
+        asked = self._asked
+        special = marks_of(has_attachment=asked.has_attachment, has_link=asked.has_link)
+        return [self._loose, times, *([special] if special else [])] if times is not None else []
 
     @property
     def _is_ranked(self) -> bool:

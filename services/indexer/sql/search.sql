@@ -20,7 +20,7 @@ set local plan_cache_mode = force_generic_plan
 -- whole, because it must stay right when a table has grown that was empty then; and when more than
 -- $5 artifacts lie in the conversations asked for, statements are planned for their values: how much
 -- somebody wrote decides which index is right.
-select s.shard, s.device, s.kind, s.has_substring, s.has_words,
+select s.shard, s.device, s.kind, s.has_substring, s.has_words, s.has_dated,
        case when s.shard = 0 then (select reltuples from pg_class where oid = 'artifact_0'::regclass)
             else s.row_count end as row_count,
        case when s.shard = 0 then (select min(sort_at) from artifact_0) else s.first_at end as first_at,
@@ -113,6 +113,14 @@ from (
     where {bounds}
     order by a.sort_at {way}, a.id {way} limit {limit}
 ) a
+
+-- name: dated
+-- What an index of words and times finds for each query in {marks}. The words are looked for again by a
+-- function, because an operator would have the index of words gather every hit of the table as well.
+{marks} and ts_match_vq(a.search, {query})
+
+-- name: mark
+dated_words(a.search, a.sort_at, a.has_attachment, a.has_link) @@ {query}
 
 -- name: hits
 -- What a table holds of one kind and device is known without reading it from the rows.

@@ -8,12 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import asyncpg
 import msgspec
 import pytest
 from staged import artifact, day, index_staged, load_staged
 
 from services.indexer.folding import fold
+from services.indexer.history.storage_dated import build_dated_index, find_without_dated
 from services.indexer.history.storage_words import find_without_words, list_words
+from services.indexer.search.dated import marks_between, marks_of
 from services.indexer.search.storage import search
 from services.indexer.staging import StagedArtifact, StagedAttachment, thread_number
 from shared.contracts.indexer import Search, SearchPage
@@ -244,7 +247,12 @@ async def _list_all_words(connection: Any) -> None:
         await list_words(connection, number)
 
 
-@pytest.mark.parametrize("seed", range(4))
+async def _build_all_dated(connection: Any) -> None:
+    while (number := await find_without_dated(connection)) is not None:
+        await build_dated_index(connection, number)
+
+
+@pytest.mark.parametrize("seed", range(6))
 async def test_every_search_finds_what_a_look_at_every_text_finds(
     connection: Any, known: list[Known], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,8 +264,14 @@ async def test_every_search_finds_what_a_look_at_every_text_finds(
     # as the words that begin so, of which some beginnings have more than others.
     monkeypatch.setattr("services.indexer.search.windows.READ_ROWS", seed % 2 * 100 + 12)
     monkeypatch.setattr("services.indexer.history.storage_words.MOST_WORDS", 2 + seed % 3)
-    if seed < 3:
+    if seed != 3:
         await _list_all_words(connection)
+    # Words within a time are looked for by their own index wherever there is one, or never.
+    monkeypatch.setattr("services.indexer.search.windows._DATED_COST", 0)
+    if seed >= 2:
+        await _build_all_dated(connection)
+    asked_for: list[str] = []
+    connection.add_query_logger(lambda query: asked_for.append(query.query))
     positions = _positions(known)
     dice = random.Random(seed)
     nothing = 0
@@ -309,6 +323,63 @@ async def test_every_search_finds_what_a_look_at_every_text_finds(
         }.items():
             assert {one.value: one.count for one in page.facets[facet]} == counts, (q, fields)
     assert nothing < 15
+    assert any("dated_words" in query for query in asked_for) == (seed >= 2)
+
+
+async def test_marks_of_a_time_are_those_of_every_row_in_it(
+    connection: Any, known: list[Known]
+) -> None:
+    await _build_all_dated(connection)
+    dice = random.Random(2)
+    edges = [dt.datetime(3, 1, 1, tzinfo=dt.UTC), dt.datetime(1969, 12, 31, 23, tzinfo=dt.UTC)]
+    moments = [
+        *edges,
+        *(day(0) + dt.timedelta(days=dice.uniform(-20_000, 20_000)) for _ in range(300)),
+    ]
+    for moment in moments:
+        since = moment - dt.timedelta(days=dice.choice([0, 1e-9, 2, 30, 700]))
+        until = moment + dt.timedelta(days=dice.choice([1e-9, 0.1, 3, 50]))
+        marks = marks_between(since, until)
+        assert marks is not None
+        assert await connection.fetchval(
+            "select dated_words('', $1, false, false) @@ $2::text::tsquery", moment, marks
+        ), (moment, since, until)
+    assert marks_between(day(-4_000), day(0)) is None
+
+
+async def test_marks_tell_files_and_links_from_words(connection: Any) -> None:
+    for attachment in (True, False):
+        for link in (True, False):
+            found = await connection.fetchrow(
+                "select v @@ $3::text::tsquery, v @@ $4::text::tsquery, v @@ 'a & l & d1 & m1'"
+                " from dated_words(to_tsvector('simple', 'a l d1 m1'), now(), $1, $2) v",
+                attachment, link, marks_of(has_attachment=True, has_link=False),
+                marks_of(has_attachment=True, has_link=True),
+            )  # fmt: skip
+            assert tuple(found) == (attachment, attachment and link, True)
+
+
+async def test_an_index_of_words_and_times_that_was_given_up_is_built_anew(
+    connection: Any, connect: Any, known: list[Known]
+) -> None:
+    first = await find_without_dated(connection)
+    assert first is not None
+    builder = await connect()
+    try:
+        # A builder that ends half-way leaves an index that is not valid.
+        await builder.execute("set statement_timeout = 300")
+        async with connection.transaction():
+            await connection.execute("update artifact set is_me = is_me")
+            with pytest.raises(asyncpg.QueryCanceledError):
+                await build_dated_index(builder, first)
+    finally:
+        await builder.close()
+    is_valid = "select indisvalid from pg_index where indexrelid = to_regclass($1)"
+    assert await connection.fetchval(is_valid, f"artifact_{first}_dated") is False
+    assert await find_without_dated(connection) == first
+    await _build_all_dated(connection)
+    await build_dated_index(connection, first)
+    assert await connection.fetchval(is_valid, f"artifact_{first}_dated") is True
 
 
 @pytest.mark.parametrize("sort", ["newest", "oldest"])
@@ -336,6 +407,8 @@ async def test_pages_meet_while_artifacts_are_added(
         )  # fmt: skip
         if number == 2:
             await _list_all_words(connection)
+        if number == 4:
+            await _build_all_dated(connection)
     own = set(begun)
     assert [row_id for row_id in seen if row_id in own] == begun
     assert len(seen) == len(set(seen)) > len(begun)
