@@ -11,6 +11,9 @@ from litestar.handlers.base import BaseRouteHandler
 
 _LONGEST_MESSAGE = 300
 
+#: What Litestar 2.25 says of a parameter that has to be given.
+_MISSING = re.compile(r"Missing required [a-z ]*parameter '([\w-]+)'")
+
 #: What a value of each JSON type is called.
 _TYPES = {
     "int": "a whole number",
@@ -59,6 +62,8 @@ _FORMS = (
 def told(error: ValidationException, handler: BaseRouteHandler | None) -> list[dict[str, str]]:
     """Return parameter and message of everything that *handler*'s arguments refused."""
     extra = error.extra if isinstance(error.extra, list) else []
+    if not extra and (found := _MISSING.match(error.detail)) is not None:
+        return [{"parameter": found[1], "message": "is missing"}]
     return [
         _told(str(one.get("key", "data")), str(one.get("message", "")), handler)
         for one in extra

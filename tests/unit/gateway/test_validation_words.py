@@ -38,6 +38,12 @@ async def list_things(
     return [thing_id, device, kind, since, order, lineage, limit]
 
 
+@get("/needy")
+async def ask_for_one(*, since: Annotated[str, QueryParameter(name="from")]) -> str:
+    """Take a parameter that has to be given."""
+    return since
+
+
 @post("/things")
 async def make_thing(data: JSONBody[Wish]) -> Wish:
     """Take a body."""
@@ -46,7 +52,10 @@ async def make_thing(data: JSONBody[Wish]) -> Wish:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[TestClient[Litestar]]:
-    app = Litestar([list_things, make_thing], exception_handlers={HTTPException: on_http_exception})
+    app = Litestar(
+        [ask_for_one, list_things, make_thing],
+        exception_handlers={HTTPException: on_http_exception},
+    )
     with TestClient(app) as client:
         yield client
 
@@ -94,6 +103,13 @@ def test_a_body_that_is_not_valid_is_told_in_words(
     answer = client.post("/things", json=body)
     assert answer.status_code == 400
     assert answer.json()["detail"] == said
+
+
+def test_what_has_to_be_given_is_named(client: TestClient[Litestar]) -> None:
+    answer = client.get("/needy")
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == "from is missing."
+    assert answer.json()["errors"] == [{"parameter": "from", "message": "is missing"}]
 
 
 def test_what_was_sent_is_never_repeated(client: TestClient[Litestar]) -> None:
