@@ -37,16 +37,20 @@ delete from superseded where timeline = any($1::bigint[])
 -- $1 lineage, $2 kind, $3 devices with $4 their timelines, $5 tables. The moment from which on a newer
 -- device has a key is the first one of any of them. Run without nested loops.
 with held as (
-    select a.id, a.key, m.place, a.added_at, m.device
+    select a.id, a.key, m.place, a.added_at, m.device, a.removed_at is null as is_current
     from artifact a join lineage_device m on m.device = a.device
     where m.lineage = $1 and a.device = any($3::text[]) and a.kind = $2 and a.shard = any($5::int[])
 ), firsts as (
-    select key, place, min(added_at) as added_at from held group by key, place
+    select key, place, min(added_at) as added_at, min(id) as id, bool_or(is_current) as has_current
+    from held group by key, place
 )
-insert into superseded (artifact_id, since, timeline)
-select h.id, min(f.added_at), min(t.timeline)
+insert into superseded (artifact_id, since, timeline, is_current)
+select h.id, min(f.added_at), min(t.timeline),
+       case when bool_or(h.is_current) then true
+            when bool_or(o.id = h.id and not o.has_current) then false end
 from held h
 join firsts f on f.key = h.key and f.place > h.place
+join firsts o on o.key = h.key and o.place = h.place
 join unnest($3::text[], $4::bigint[]) t (device, timeline) on t.device = h.device
 group by h.id
 
@@ -67,13 +71,14 @@ where s.artifact_id = w.id
 
 -- name: make_held
 create temporary table held (
-    id bigint, key text, place integer, added_at timestamptz, thread_id bigint, timeline bigint
+    id bigint, key text, place integer, added_at timestamptz, thread_id bigint, timeline bigint,
+    is_current boolean
 ) on commit drop
 
 -- name: find_held
 -- All rows of `changed` keys: $1 lineage, $2 kind, $3 devices with $4 their timelines, $5 tables.
 insert into held
-select a.id, a.key, m.place, a.added_at, a.thread_id, t.timeline
+select a.id, a.key, m.place, a.added_at, a.thread_id, t.timeline, a.removed_at is null
 from changed c
 join artifact a on a.key = c.key and a.kind = $2 and a.device = any($3::text[])
     and a.shard = any($5::int[])
@@ -84,9 +89,14 @@ join unnest($3::text[], $4::bigint[]) t (device, timeline) on t.device = a.devic
 delete from superseded s using held h where s.artifact_id = h.id
 
 -- name: mark_held
-insert into superseded (artifact_id, since, timeline)
-select h.id, min(n.added_at), min(h.timeline)
-from held h join held n on n.key = h.key and n.place > h.place
+insert into superseded (artifact_id, since, timeline, is_current)
+select h.id, min(n.added_at), min(h.timeline),
+       case when bool_or(h.is_current) then true when bool_or(h.stands_for_removed) then false end
+from (
+    select *, id = min(id) over k and not bool_or(is_current) over k as stands_for_removed
+    from held window k as (partition by key, place)
+) h
+join held n on n.key = h.key and n.place > h.place
 group by h.id
 
 -- name: parts

@@ -95,6 +95,12 @@ async def test_a_phone_and_its_successor_are_one_history_once_a_person_says_so(
     device = (await client.get(f"/api/devices/{OLD_UDID}")).json()
     assert device["lineage"]["devices"] == [OLD_UDID, NEW_UDID]
 
+    kinds = (
+        await client.get("/api/kinds", params={"device": NEW_UDID, "lineage": "true"})
+    ).raise_for_status()
+    counts = {one["kind"]: one["count"] for one in kinds.json()["items"] if one["count"]}
+    assert counts == {kind: len(by_key) for kind, by_key in apart.items()}
+
     for kind, by_key in apart.items():
         listed = await everything(
             phones, "/api/artifacts", device=OLD_UDID, kind=kind, lineage="true", limit=50

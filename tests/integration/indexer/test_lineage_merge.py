@@ -18,6 +18,7 @@ from staged import artifact, day, index_staged, load_staged
 from services.indexer.browsing.storage_artifacts import list_artifacts
 from services.indexer.history.algebra import Row, forget, observe
 from services.indexer.history.storage_merge import forget_moment
+from services.indexer.history.storage_revisions import fetch_kind_totals
 from services.indexer.history.storage_timeline import Moment
 from services.indexer.lineage.algebra import Link, Shown, closes_circle, lineages, shown, superseded
 from services.indexer.lineage.evidence import Evidence
@@ -181,6 +182,10 @@ class Vault:
                     for one in shown(devices, self.rows, at)
                 )
             await self.check_threads(devices)
+            totals = await fetch_kind_totals(self.connection, devices, lineage=True)
+            there = {one.row.key for one in shown(devices, self.rows)}
+            ever = {row.key for device in devices for row in self.rows.get(device, ())}
+            assert totals.get("message", (0, 0)) == (len(there), len(ever - there))
 
     async def check_threads(self, devices: list[str]) -> None:
         """Every thread is there once, with its figures and positions."""
