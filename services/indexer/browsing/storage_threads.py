@@ -227,31 +227,48 @@ class _View:
         self._removed = "include" if request.include_removed else "exclude"
         self._as_of = request.as_of
 
-    def _where(self, compare: str, at: dt.datetime, artifact_id: int) -> Conditions:
+    def _inside(self) -> Conditions:
         where = Conditions()
         where.add("a.shard = any({shards})", shards=self._shards)
-        where.add(f"{self._thread} = {{thread}}", thread=self._thread_id)
-        where.add(f"({self._at}, {self._id}) {compare} ({{at}}, {{id}})", at=at, id=artifact_id)
         where.see(self._removed, self._as_of)
         return where
 
+    def _beyond(self, compare: str, at: dt.datetime, artifact_id: int) -> Conditions:
+        """Require what lies on one side of a place, to be read in the order of ``_order``.
+
+        Were the thread asked for by itself, it would be no part of the order, and a table of which
+        half comes after the place would be walked by time to find that it holds nothing of it.
+        """
+        where = self._inside()
+        where.add(
+            f"({self._thread}, {self._at}, {self._id}) {compare} ({{thread}}, {{at}}, {{id}})"
+            f" and {self._thread} {'>=' if compare == '<' else '<='} {{thread}}",
+            thread=self._thread_id,
+            at=at,
+            id=artifact_id,
+        )
+        return where
+
+    def _order(self, way: str) -> str:
+        return f"{self._thread} {way}, {self._at} {way}, {self._id} {way}"
+
     async def fetch(self, start: TimePlace, *, backward: bool, limit: int) -> list[Row]:
         """Return up to *limit* rows before *start*, or from it on, ascending in time."""
-        where = self._where("<" if backward else ">=", start.at, start.id)
+        where = self._beyond("<" if backward else ">=", start.at, start.id)
         way = "desc" if backward else "asc"
         rows: list[Any] = await self._connection.fetch(
             f"select {ARTIFACT_COLUMNS} from {self._from} where {where}"  # noqa: S608 -- parameters only
-            f" order by {self._at} {way}, {self._id} {way} limit {limit}",
+            f" order by {self._order(way)} limit {limit}",
             *where.parameters,
         )
         return rows[::-1] if backward else rows
 
     async def has_after(self, row: Row) -> bool:
         """Return whether anything comes after *row*."""
-        where = self._where(">", row["sort_at"], row["id"])
+        where = self._beyond(">", row["sort_at"], row["id"])
         found: int | None = await self._connection.fetchval(
             f"select 1 from {self._from} where {where}"  # noqa: S608 -- as above
-            f" order by {self._at}, {self._id} limit 1",
+            f" order by {self._order('asc')} limit 1",
             *where.parameters,
         )
         return found is not None
@@ -259,7 +276,9 @@ class _View:
     async def position(self, row: Row) -> int:
         """Return how much comes before *row*."""
         skipped = 0
-        where = self._where("<", row["sort_at"], row["id"])
+        where = self._inside()
+        where.add(f"{self._thread} = {{thread}}", thread=self._thread_id)
+        where.add(f"({self._at}, {self._id}) < ({{at}}, {{id}})", at=row["sort_at"], id=row["id"])
         if self._removed == "exclude" and self._as_of is None:
             anchor = await self._connection.fetchrow(
                 "select position, sort_at, artifact_id from thread_anchor where thread_id = $1"

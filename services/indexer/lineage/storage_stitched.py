@@ -120,13 +120,9 @@ class StitchedView:
             self._from = "thread_member m join artifact a on a.id = m.artifact_id"
             self._thread, self._at, self._id = "m.thread_id", "m.sort_at", "m.artifact_id"
 
-    def _where(self, threads: Sequence[int], shards: Sequence[int]) -> Conditions:
+    def _inside(self, shards: Sequence[int]) -> Conditions:
         where = Conditions()
         where.add("a.shard = any({shards})", shards=list(shards))
-        if len(threads) == 1:
-            where.add(f"{self._thread} = {{thread}}", thread=threads[0])
-        else:
-            where.add(f"{self._thread} = any({{threads}})", threads=list(threads))
         where.see(self._removed, self._as_of)
         see_once(where, self._as_of)
         return where
@@ -136,16 +132,23 @@ class StitchedView:
         way, compare = ("desc", "<") if backward else ("asc", ">=")
         found: list[Any] = []
         for part in self._stitched.parts:
-            where = self._where([part.thread_id], part.shards)
+            where = self._inside(part.shards)
             place = f"({self._at}, {self._id})"
-            where.add(f"{place} {compare} ({{at}}, {{id}})", at=start.at, id=start.id)
+            # The thread is part of the order: see `_beyond` of threads that are not stitched.
+            where.add(
+                f"({self._thread}, {self._at}, {self._id}) {compare} ({{thread}}, {{at}}, {{id}})"
+                f" and {self._thread} {'>=' if backward else '<='} {{thread}}",
+                thread=part.thread_id,
+                at=start.at,
+                id=start.id,
+            )
             if len(found) == limit:
                 last = found[-1]
                 beyond = ">" if backward else "<"
                 where.add(f"{place} {beyond} ({{at}}, {{id}})", at=last["sort_at"], id=last["id"])
             found += await self._connection.fetch(
                 f"select {ARTIFACT_COLUMNS} from {self._from} where {where}"  # noqa: S608 -- parameters only
-                f" order by {self._at} {way}, {self._id} {way} limit {limit}",
+                f" order by {self._thread} {way}, {self._at} {way}, {self._id} {way} limit {limit}",
                 *where.parameters,
             )
             found = sorted(found, key=_place, reverse=backward)[:limit]
@@ -160,7 +163,12 @@ class StitchedView:
         """Return how much comes before *row*."""
         skipped = 0
         shards = sorted({number for part in self._stitched.parts for number in part.shards})
-        where = self._where(self._stitched.thread_ids, shards)
+        where = self._inside(shards)
+        threads = self._stitched.thread_ids
+        if len(threads) == 1:
+            where.add(f"{self._thread} = {{thread}}", thread=threads[0])
+        else:
+            where.add(f"{self._thread} = any({{threads}})", threads=list(threads))
         place = f"({self._at}, {self._id})"
         where.add(f"{place} < ({{at}}, {{id}})", at=row["sort_at"], id=row["id"])
         if self._removed == "exclude" and self._as_of is None:
