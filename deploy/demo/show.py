@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,15 +20,11 @@ def main() -> None:
     data = Path(os.environ.get("KEEPSAKE_DATA_DIR") or Path(base) / "keepsake-demo").absolute()
     phones = data / "phones"
     if not phones.is_dir():
-        data.parent.mkdir(parents=True, exist_ok=True)
-        data.mkdir(mode=0o700, exist_ok=True)
-        unfinished = data / "phones.unfinished"
-        unfinished.mkdir(exist_ok=True)
-        sys.stdout.write("Making eight years of a family's phones, which takes some seconds ...\n")
-        sys.stdout.flush()
-        mint_phones(unfinished, passphrase=PASSPHRASE)
-        mint_tablet(unfinished)
-        unfinished.rename(phones)
+        try:
+            _make(data, phones)
+        except KeyboardInterrupt:
+            sys.stdout.write("\nStopped. The next `make demo` begins anew.\n")
+            sys.exit(130)
     # For rules, which index what they find without asking anybody.
     secret = data / "passphrase"
     secret.touch(mode=0o600)
@@ -44,6 +41,20 @@ def main() -> None:
         "KEEPSAKE_DISCOVERY__QUIET_SECONDS": "1",
     }
     os.execve(sys.executable, [sys.executable, "-m", "deploy.local"], environment)  # noqa: S606
+
+
+def _make(data: Path, phones: Path) -> None:
+    """Make all phones; *phones* appears when they are whole."""
+    data.parent.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, exist_ok=True)
+    unfinished = data / "phones.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    sys.stdout.write("Making eight years of a family's phones, which takes some seconds ...\n")
+    sys.stdout.flush()
+    mint_phones(unfinished, passphrase=PASSPHRASE)
+    mint_tablet(unfinished)
+    unfinished.rename(phones)
 
 
 if __name__ == "__main__":
