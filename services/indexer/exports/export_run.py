@@ -62,6 +62,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
             },
             "kinds": self.report.kinds,
             "media": self.report.media,
+            "notes": self.report.notes,
         }
 
 

@@ -94,3 +94,4 @@ class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
     kinds: list[KindExported]
     media: MediaExported
     members: int
+    notes: list[str] = []

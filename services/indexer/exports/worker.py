@@ -183,6 +183,7 @@ class Export:
                 locked=ending.locked,
             ),
             members=len(self._zip.members),
+            notes=[*ending.notes, *self._format.notes()],
         )
         write_manifest(self._zip, self._about, report, ending, self._format.name)
         write_sums(self._zip)

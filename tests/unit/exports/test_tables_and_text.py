@@ -112,6 +112,7 @@ def test_a_log_is_read_from_its_beginning_and_no_line_passes_for_another_message
                     message(1, forged),
                     message(2, None, event=Event(kind="renamed", title="Boat")),
                     message(3, "x" * 5000, at=MORNING + dt.timedelta(days=1)),
+                    message(4, "so it is", reply_to="KEY-1", at=MORNING + dt.timedelta(days=1)),
                 ],
             )
         ],
@@ -123,6 +124,8 @@ def test_a_log_is_read_from_its_beginning_and_no_line_passes_for_another_message
     assert "named the conversation" in said
     assert "--- 2024-02-04 ---" in said
     assert "x" * 5000 in said
+    assert ": > Bea Gro\u00df: hello " in said
+    assert "\n                     so it is\n" in said
 
 
 def test_lines_of_json_are_what_the_api_shows_with_where_the_files_are() -> None:

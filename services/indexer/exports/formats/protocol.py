@@ -204,6 +204,10 @@ class Format(ABC):
     def end_group(self) -> None:
         """Finish what belongs to the group; no member stays open, see ``spans_groups``."""
 
+    def notes(self) -> list[str]:
+        """Return what people have to know of the whole, when it is written: for the report."""
+        return []
+
     @abstractmethod
     def end(self) -> None:
         """Write what is about everything: an index, albums."""
