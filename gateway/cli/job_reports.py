@@ -72,3 +72,5 @@ def print_export_report(report: dict[str, Any]) -> None:
             f"Files: {count(one['files'])} are in the backup {one['backup_id'][:SHOWN]} of"
             f" {one['device']}, which is locked."
         )
+    for note in report.get("notes", []):
+        say(note)
