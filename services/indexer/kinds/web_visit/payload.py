@@ -11,9 +11,12 @@ App = Literal["safari", "chrome", "firefox"]
 
 
 class WebVisitPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A visit; or, of type ``cleared``, that somebody cleared visits from the history."""
+    """A visit; of type ``cleared``: that somebody cleared visits from the history.
 
-    type: Literal["visit", "cleared"]
+    Of type ``search``: what somebody asked in Safari's field for addresses, without a page.
+    """
+
+    type: Literal["visit", "cleared", "search"]
     app: App
     #: The browser's profile, by its name and by the browser's own id; none: the first one.
     profile: str | None = None
