@@ -39,9 +39,15 @@ def console(*, error: bool = False) -> Console:
     """Return a console for stdout or stderr; plain when it is no terminal or NO_COLOR is set."""
     from rich.console import Console
 
+    class Patient(Console):
+        """Leaves a reader who has seen enough to ``main.run``; rich would end with 1."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
     stream = sys.stderr if error else sys.stdout
     width = None if stream.isatty() or os.environ.get("COLUMNS") else _PIPE_COLUMNS
-    return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)
+    return Patient(file=stream, highlight=False, markup=False, emoji=False, width=width)
 
 
 def print_table(

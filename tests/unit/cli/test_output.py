@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import io
 import os
 import sys
 
 import pytest
 
-from gateway.cli.output import broken, share_width, spare_columns
+from gateway.cli.output import broken, print_table, share_width, spare_columns
 
 
 def test_short_columns_stay_whole_and_long_ones_share_what_is_left() -> None:
@@ -35,3 +36,19 @@ def test_sentences_end_lines_between_words_at_a_terminal_and_are_whole_in_a_pipe
     lines = broken(words).splitlines()
     assert " ".join(lines) == words
     assert [line for line in lines if len(line) > 40] == ["/a/folder-with/" + "x" * 60]
+
+
+class Closed(io.StringIO):
+    """A pipe whose reader has gone."""
+
+    def write(self, _: str) -> int:
+        raise BrokenPipeError
+
+
+def test_a_table_whose_reader_has_seen_enough_is_no_failure_of_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The command line turns it into exit code 0; rich by itself would end with 1.
+    monkeypatch.setattr(sys, "stdout", Closed())
+    with pytest.raises(BrokenPipeError):
+        print_table([("ID", "left", "whole")], [("1",)])
