@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import struct
 import zlib
+from functools import cache
 
 
+@cache
 def png(seed: int, *, width: int = 96, height: int = 96) -> bytes:
     """Return a PNG of soft stripes in three colours of its own."""
     chance = random.Random(seed)  # noqa: S311 -- the same picture every time
