@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import Any
 
 from deploy.demo.container import PhoneFile
@@ -12,7 +11,6 @@ from deploy.demo.safari_schema import CHROME, FIREFOX, OLD_FIREFOX, Form, histor
 
 DOMAIN = "AppDomain-com.apple.mobilesafari"
 HISTORY = "Library/Safari/History.db"
-PREFERENCES = "Library/Preferences/com.apple.mobilesafari.plist"
 #: Named in SafariTabs.db.
 WORK_PROFILE = "5B1E0F9A-6C2D-4B7E-9A51-7D0E4C3F2A10"
 CHROME_DOMAIN = "AppDomain-com.google.chrome.ios"
@@ -165,15 +163,6 @@ def demo_history(*, later: bool, form: Form = "26") -> HistoryDatabase:
     return db
 
 
-def preferences(searches: Sequence[tuple[str, dt.datetime]]) -> bytes:
-    """Return Safari's preferences with the last *searches*, the newest first."""
-    listed = [
-        {"SearchString": words, "Date": at.astimezone(dt.UTC).replace(tzinfo=None)}
-        for words, at in searches
-    ]
-    return binary_plist({"RecentWebSearches": listed, "SearchEngineStringSetting": "DuckDuckGo"})
-
-
 def demo_files(*, later: bool) -> list[PhoneFile]:
     """Return the histories of the demo phone."""
     work = HistoryDatabase(seed=42)
@@ -194,5 +183,4 @@ def demo_files(*, later: bool) -> list[PhoneFile]:
             "profile.profile/places.db",
             firefox_places([("https://tides.example/", "Tides and winds", _AT + 3 * _DAY, False)]),
         ),
-        PhoneFile(DOMAIN, PREFERENCES, preferences([("ferry with bicycles", _AT + _DAY)])),
     ]

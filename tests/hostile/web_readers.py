@@ -83,13 +83,11 @@ class WebVisits(_Web):
         many.execute("update history_visits set redirect_source = id - 1 where id % 3 = 0")
         old = web_visits.old_history([("https://a.example/", "A", _AT, 3)] * 20)
         fox = web_visits.firefox_places([("https://a.example/", "A", _AT, True)], old=True)
-        searches = [(f"ferry {number}", _AT) for number in range(20)]
         return [
             web_visits.demo_files(later=True),
             [
                 PhoneFile("HomeDomain", "Library/Safari/History.db", many.to_bytes()),
                 PhoneFile("HomeDomain", "Library/Safari/History.plist", old),
-                PhoneFile("HomeDomain", web_visits.PREFERENCES, web_visits.preferences(searches)),
                 PhoneFile(web_visits.FIREFOX_DOMAIN, "profile.profile/browser.db", fox),
                 *open_tabs.demo_files(later=False)[:1],
             ],

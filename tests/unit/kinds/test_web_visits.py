@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from deploy.demo.minted_database import binary_plist
 from deploy.demo.open_tabs import SafariTabsDatabase
 from deploy.demo.web_visits import (
     CHROME_DOMAIN,
@@ -15,7 +14,6 @@ from deploy.demo.web_visits import (
     demo_files,
     firefox_places,
     old_history,
-    preferences,
 )
 from services.indexer.kinds.protocol import UnsupportedStoreError
 from tests.unit.kinds.collected import Collected, parse
@@ -23,7 +21,6 @@ from tests.unit.kinds.collected import Collected, parse
 HOME = "HomeDomain/Library/Safari"
 APP = "AppDomain-com.apple.mobilesafari/Library/Safari"
 HISTORY = f"{HOME}/History.db"
-SEARCHES = "HomeDomain/Library/Preferences/com.apple.mobilesafari.plist"
 AT = dt.datetime(2024, 7, 24, 18, 5, 12, 250_000, tzinfo=dt.UTC)
 URL = "https://ferry.example.org/summer"
 MINUTE = dt.timedelta(minutes=1)
@@ -329,44 +326,3 @@ def test_the_demo_phone_went_on_reading_and_cleared_a_day(tmp_path: Path) -> Non
     assert set(after) - set(before) == {"Autumn timetable, Lake Ferry", "Oars, a pair"}
     assert set(before) - set(after) == {"Storm warning"}
     assert after.count("History cleared") == before.count("History cleared") + 1
-
-
-def test_the_last_searches_in_safari_are_there_without_a_page(tmp_path: Path) -> None:
-    db = HistoryDatabase()
-    db.visit(URL, "Timetable", at=AT)
-    searches = [("Fähre Sommer", AT + MINUTE), ("ferry", AT - MINUTE), ("", AT)]
-    files = {HISTORY: db.to_bytes(), SEARCHES: preferences(searches)}
-    found = parse("web_visit", files, tmp_path)
-    assert titles(found) == ["ferry", "Timetable", "Fähre Sommer"]
-    newest = found.artifacts[2]
-    assert found.payload(newest.key) == {
-        "type": "search", "app": "safari", "searched_for": "Fähre Sommer",
-    }  # fmt: skip
-    assert newest.occurred_at_us == microseconds(AT + MINUTE)
-    assert (newest.thread_key, newest.text, newest.has_link) == ("safari", "Fähre Sommer", False)
-    assert [thread.key for thread in found.threads] == ["safari"]
-    assert found.tally.skipped == 1
-
-
-@pytest.mark.parametrize(
-    ("said", "notes"),
-    [
-        (b"no list", {"The last searches in Safari could not be read.": 1}),
-        (binary_plist({"RecentWebSearches": "x"}), {}),
-        (binary_plist({"RecentWebSearches": [1, {"Date": "soon"}, {"SearchString": b"x"}]}), {}),
-        (
-            binary_plist({"RecentWebSearches": [{"SearchString": f"{n}"} for n in range(1200)]}),
-            {"The store claims to hold more records than a phone can.": 1},
-        ),
-    ],
-)
-def test_preferences_that_say_something_else_cost_no_visit(
-    tmp_path: Path, said: bytes, notes: dict[str, int]
-) -> None:
-    db = HistoryDatabase()
-    db.visit(URL, "Timetable", at=AT)
-    found = parse("web_visit", {HISTORY: db.to_bytes(), SEARCHES: said}, tmp_path)
-    assert "Timetable" in titles(found)
-    assert len(found.artifacts) <= 1001
-    assert found.tally.notes == notes
-    assert found.tally.undecodable == 0

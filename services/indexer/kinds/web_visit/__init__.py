@@ -16,11 +16,11 @@ class WebVisitParser(KindParser):
     title = "Web history"
     note = (
         "Visits in Safari (all profiles, this phone's and those of iCloud), with redirects, "
-        "searches and what was cleared from the history, and the last twenty or so searches that "
-        "Safari remembers; Chrome and Firefox, where backups hold theirs. "
+        "searches and what was cleared from the history; Chrome and Firefox, where backups hold "
+        "theirs. "
         "Private browsing leaves no visits."
     )
-    version = 2
+    version = 1
     encrypted_only = True
     files = (
         *(
@@ -34,13 +34,8 @@ class WebVisitParser(KindParser):
         NeededFile(domain=_FIREFOX, relative_path="*profile/browser.db"),
         NeededFile(domain=_FIREFOX, relative_path="*profile/places.db"),
         *(
-            # Not required: a backup without the history is not one of an empty history.
-            NeededFile(domain=domain, relative_path=path, required=False)
+            NeededFile(domain=domain, relative_path="Library/Safari/SafariTabs.db", required=False)
             for domain in _SAFARI
-            for path in (
-                "Library/Safari/SafariTabs.db",
-                "Library/Preferences/com.apple.mobilesafari.plist",
-            )
         ),
     )
 

@@ -11,12 +11,9 @@ App = Literal["safari", "chrome", "firefox"]
 
 
 class WebVisitPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A visit; of type ``cleared``: that somebody cleared visits from the history.
+    """A visit; or, of type ``cleared``, that somebody cleared visits from the history."""
 
-    Of type ``search``: what somebody asked in Safari's field for addresses, without a page.
-    """
-
-    type: Literal["visit", "cleared", "search"]
+    type: Literal["visit", "cleared"]
     app: App
     #: The browser's profile, by its name and by the browser's own id; none: the first one.
     profile: str | None = None

@@ -15,7 +15,6 @@ from services.indexer.kinds.records import Records
 from services.indexer.kinds.safari_profiles import SAFARI_DOMAINS, read_profiles
 from services.indexer.kinds.web_visit.others import other_visits
 from services.indexer.kinds.web_visit.safari import Item, SafariHistory, old_visits
-from services.indexer.kinds.web_visit.searches import recent_searches
 from services.indexer.kinds.web_visit.visit import Browser
 
 _CHROME = "AppDomain-com.google.chrome.ios"
@@ -42,11 +41,6 @@ def parse_visits(inputs: ParserInputs, sink: Sink) -> None:
             sources += found
         if not browsers:
             raise failures[0] if failures else UnsupportedStoreError("The backup has no history.")
-        safari = Browser(app="safari")
-        searched = recent_searches(inputs, safari, tally)
-        if searched:
-            browsers.setdefault(safari.key, safari)
-            sources.append(iter(searched))
         for _ in failures:
             tally.note("One of several stores could not be read.")
         for browser in browsers.values():
