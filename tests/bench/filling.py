@@ -22,7 +22,12 @@ import asyncpg
 from deploy.local.layout import Layout
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.process import Nursery
-from services.indexer.history.storage_dated import build_dated_index, find_without_dated
+from services.indexer.history.storage_dated import (
+    build_dated_index,
+    build_paired_index,
+    find_without_dated,
+    find_without_paired,
+)
 from services.indexer.history.storage_merge import count_first, fill_stage, merge_stage, open_stage
 from services.indexer.history.storage_shards import (
     SMALL_BYTES,
@@ -230,6 +235,8 @@ async def _index_parts(credentials: PostgresCredentials) -> None:
         await list_words(connection, number)
     while (number := await find_without_dated(connection)) is not None:
         await build_dated_index(connection, number)
+    while (number := await find_without_paired(connection)) is not None:
+        await build_paired_index(connection, number)
     await connection.close()
 
 

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import structlog
 
-from services.indexer.history.storage_dated import build_dated_index, find_without_dated
+from services.indexer.history.storage_dated import (
+    build_dated_index,
+    build_paired_index,
+    find_without_dated,
+    find_without_paired,
+)
 from services.indexer.history.storage_shards import (
     DEVICE_LOCK,
     drop_abandoned,
@@ -70,6 +75,7 @@ class TableUpkeep:
             await find_without_substring(self._pool) is not None
             or await find_without_words(self._pool) is not None
             or await find_without_dated(self._pool) is not None
+            or await find_without_paired(self._pool) is not None
         ):
             await self._build_all()
 
@@ -94,6 +100,9 @@ async def _build_missing(connection: Connection) -> None:
     while (number := await find_without_dated(connection)) is not None:
         await build_dated_index(connection, number)
         log.info("dated_index_built", shard=number)
+    while (number := await find_without_paired(connection)) is not None:
+        await build_paired_index(connection, number)
+        log.info("paired_index_built", shard=number)
 
 
 async def drop_all_abandoned(pool: asyncpg.Pool[Any]) -> None:

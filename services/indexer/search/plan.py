@@ -17,7 +17,7 @@ from services.indexer.cursors import TimePlace
 from services.indexer.history.storage_rows import Conditions
 from services.indexer.history.storage_words import expand_beginnings
 from services.indexer.lineage.storage_view import see_once
-from services.indexer.search.dated import marks_between, marks_of, without_order
+from services.indexer.search.dated import Marked, Marks, is_paired, pairs_of
 from services.indexer.search.found import Found
 from services.indexer.search.slots import slots
 from services.indexer.search.windows import Way, Window, Windows
@@ -70,8 +70,8 @@ class Finder:
         self._tables = scope.tables
         #: The query for all tables but the open one; null when it finds nothing in them.
         self._expanded: str | None = match.tsquery
-        #: What the indexes of words and times are asked for; null when they cannot be.
-        self._loose: str | None = None
+        #: What indexes are asked for that know more than words.
+        self._marked: Marked | None = None
 
     @property
     def is_bounded(self) -> bool:
@@ -106,7 +106,8 @@ class Finder:
         self._expanded = await expand_beginnings(
             self._connection, self._match.tsquery, self._shards
         )
-        self._loose = self._dated_query()
+        marked = self._marked = await self._fetch_marked()
+        is_paired = marked is not None and marked.is_paired
         windows = Windows(
             # Where no word begins so, only what came later can hold one that does.
             [shard for shard in self._shards if not shard.number or self._expanded is not None],
@@ -114,9 +115,9 @@ class Finder:
             limit=limit,
             since=since,
             until=until,
-            is_rough=self._match.is_rough,
-            is_dear=self._match.is_dear,
-            is_dated=self._loose is not None,
+            is_rough=self._match.is_rough and not (is_paired and not self._match.patterns),
+            is_dear=self._match.is_dear and not is_paired,
+            is_dated=marked is not None and marked.is_dated,
             own_rows=self._thread_rows,
         )
         for window in windows:
@@ -242,32 +243,31 @@ class Finder:
         query = self._query(outside, self._match.tsquery)
         self._bounds(outside, window, way, after)
         hits: list[str] = []
-        marks = self._marks(window) if window.how == "dated" else []
+        marks = self._marks(window)
 
         def look(table: str, shards: list[int], query: str) -> None:
             inside = Conditions(outside.parameters)
-            is_dated = bool(marks and shards)
-            if len(shards) >= self._tables * _MOST and not is_dated:
+            own = marks if shards else None
+            if len(shards) >= self._tables * _MOST and own is None:
                 # Looking into all is quicker than looking for its table's number in every row.
                 inside.add("true" if 0 in shards else "a.shard <> 0")
             elif shards:
                 inside.add(f"a.shard = any(array[{slots(inside, shards)}])")
             if window.how != "indexed":
                 self._bounds(inside, window, way, after)
-            if is_dated:
-                found = [self._query(inside, mark) for mark in marks]
-                text = statement("search", "mark")
-                inside.add(
-                    statement("search", "dated").format(
-                        marks=" and ".join(text.format(query=one) for one in found), query=query
-                    )
-                )
-            self._looked_for(inside, "" if is_dated else query)
+            if own is not None:
+                found = [
+                    statement("search", own.name).format(query=self._query(inside, asked))
+                    for asked in own.queries
+                ]
+                text = statement("search", "marked")
+                inside.add(text.format(marks=" and ".join(found), query=query))
+            self._looked_for(inside, query if own is None else "")
             searched = "a.search," if self._is_ranked else ""
             text = statement("search", "hits")
             hits.append(text.format(searched=searched, table=table, where=inside))
 
-        if self._expanded == self._match.tsquery and not marks:
+        if self._expanded == self._match.tsquery and marks is None:
             look("artifact", window.shards, query)
         else:
             listed = [number for number in window.shards if number]
@@ -284,28 +284,30 @@ class Finder:
         )
         return text, outside
 
-    def _dated_query(self) -> str | None:
-        """Return what indexes of words and times are asked for, where all tables have one."""
-        listed = [shard for shard in self._shards if shard.number]
-        if self._match.mode != "words" or self._expanded is None or not listed:
+    async def _fetch_marked(self) -> Marked | None:
+        query = self._expanded
+        if query is None or self._match.mode != "words":
             return None
-        if not all(shard.has_dated for shard in listed):
-            return None
-        return without_order(self._expanded)
+        pairs = pairs_of(query) if is_paired(self._shards) else []
+        marks: list[str] = []
+        if pairs:
+            words = [list(side) for side in zip(*pairs, strict=True)]
+            rows = await self._connection.fetch(statement("search", "pairs"), *words)
+            marks = [row["mark"] for row in rows]
+        return Marked(
+            query,
+            self._shards,
+            pairs=marks,
+            has_attachment=self._asked.has_attachment,
+            has_link=self._asked.has_link,
+        )
 
-    def _marks(self, window: Window) -> list[str]:
-        """Return what the indexes of words and times are asked for; nothing for too long a time."""
-        listed = [shard for shard in self._shards if shard.number in {*window.shards} - {0}]
-        firsts = [shard.first_at for shard in listed if shard.first_at is not None]
-        lasts = [shard.last_at for shard in listed if shard.last_at is not None]
-        since, until = window.since or min(firsts, default=None), window.until
-        until = until or max(lasts, default=None)
-        if self._loose is None or since is None or until is None:
-            return []
-        times = marks_between(since, until)
-        asked = self._asked
-        special = marks_of(has_attachment=asked.has_attachment, has_link=asked.has_link)
-        return [self._loose, times, *([special] if special else [])] if times is not None else []
+    def _marks(self, window: Window) -> Marks | None:
+        if self._marked is None or window.how not in {"dated", "indexed"}:
+            return None
+        return self._marked.of(
+            window.since, window.until, window.shards, is_anytime=window.how == "indexed"
+        )
 
     @property
     def _is_ranked(self) -> bool:

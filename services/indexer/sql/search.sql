@@ -20,7 +20,7 @@ set local plan_cache_mode = force_generic_plan
 -- whole, because it must stay right when a table has grown that was empty then; and when more than
 -- $5 artifacts lie in the conversations asked for, statements are planned for their values: how much
 -- somebody wrote decides which index is right.
-select s.shard, s.device, s.kind, s.has_substring, s.has_words, s.has_dated,
+select s.shard, s.device, s.kind, s.has_substring, s.has_words, s.has_dated, s.has_paired,
        case when s.shard = 0 then (select reltuples from pg_class where oid = 'artifact_0'::regclass)
             else s.row_count end as row_count,
        case when s.shard = 0 then (select min(sort_at) from artifact_0) else s.first_at end as first_at,
@@ -114,12 +114,19 @@ from (
     order by a.sort_at {way}, a.id {way} limit {limit}
 ) a
 
--- name: dated
--- What an index of words and times finds for each query in {marks}. The words are looked for again by a
--- function, because an operator would have the index of words gather every hit of the table as well.
+-- name: pairs
+-- The marks of pairs: $1 the words that come first, $2 those that follow.
+select pair_mark(p.former, p.latter) as mark from unnest($1::text[], $2::text[]) as p (former, latter)
+
+-- name: marked
+-- What an index finds for each query in {marks}. The words are looked for again by a function, because
+-- an operator would have the index of words gather every hit of the table as well.
 {marks} and ts_match_vq(a.search, {query})
 
--- name: mark
+-- name: paired
+paired_words(a.search, a.sort_at) @@ {query}
+
+-- name: dated
 dated_words(a.search, a.sort_at, a.has_attachment, a.has_link) @@ {query}
 
 -- name: hits

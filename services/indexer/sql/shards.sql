@@ -44,5 +44,15 @@ where state = 'attached' and shard > 0 and not has_dated
 order by last_at desc nulls first, shard limit 1
 
 -- name: build_dated
+-- What changes later waits in a list that is read from end to end by every search: a short one.
 create index concurrently {name} on {table}
-using gin (dated_words(search, sort_at, has_attachment, has_link))
+using gin (dated_words(search, sort_at, has_attachment, has_link)) with (gin_pending_list_limit = 256)
+
+-- name: find_without_paired
+select shard from artifact_shard
+where state = 'attached' and shard > 0 and not has_paired
+order by last_at desc nulls first, shard limit 1
+
+-- name: build_paired
+create index concurrently {name} on {table}
+using gin (paired_words(search, sort_at)) with (gin_pending_list_limit = 256)
