@@ -138,24 +138,15 @@ where id = any($1::bigint[])
 -- {held} joins the artifacts of a part; {of_part} and {newest} look for the last one of it.
 with figures as (
     select p.stitched_id,
-           count(*) filter (where a.removed_at is null) as current,
-           count(*) filter (where a.removed_at is not null) as removed,
-           nullif(coalesce(
-               min(a.sort_at) filter (where a.removed_at is null and a.sort_at > '1900-01-01 00:00:00+00'),
-               min(a.sort_at) filter (where a.sort_at > '1900-01-01 00:00:00+00')
-           ), '1900-01-01 00:00:00+00') as first_at,
-           nullif(coalesce(
-               max(a.sort_at) filter (where a.removed_at is null and a.sort_at > '1900-01-01 00:00:00+00'),
-               max(a.sort_at)
-           ), '1900-01-01 00:00:00+00') as last_at
+           -- use: counts thread_figures
     from stitched_part p {held}
     where p.stitched_id = any($1::bigint[]) and a.shard = any($2::int[])
       and not exists (select 1 from superseded s where s.artifact_id = a.id)
     group by p.stitched_id
 )
 update stitched_thread t
-set artifact_count = f.current, removed_count = f.removed, first_at = f.first_at,
-    last_at = f.last_at, sort_at = coalesce(f.last_at, '1900-01-01 00:00:00+00'),
+set
+    -- use: counts write_figures
     last_text = (
         select l.said from stitched_part p
         cross join lateral (
