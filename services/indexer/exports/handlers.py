@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import structlog
 
@@ -11,9 +10,10 @@ from services.indexer.errors import WorkerError
 from services.indexer.exports.export_run import ExportRunner, Finished
 from services.indexer.exports.store import no_room
 from services.indexer.jobs.endings import Ending, ending_of
-from services.indexer.jobs.storage import UNDER_WAY, ExportJob, find_job, finish_job
+from services.indexer.jobs.storage import ExportJob, finish_job
+from services.indexer.jobs.taking import take
 from services.indexer.metrics import EXPORTS
-from shared.bus import Bus, Delivery, Reject
+from shared.bus import Bus, Delivery
 from shared.contracts.events import ExportCompleted, ExportFailed, ExportRequested
 from shared.contracts.jobs import JobProgress, JobState
 from shared.contracts.problems import Problem, problem
@@ -34,17 +34,9 @@ class ExportHandlers:
 
     async def on_export_requested(self, event: ExportRequested, delivery: Delivery) -> None:
         """Make the export, unless its job is over. Made again after a crash in the midst."""
-        if await delivery.is_done():
+        job = await take(self._pool, delivery, event.job_id, ExportJob)
+        if job is None:
             return
-        try:
-            UUID(event.job_id)
-        except ValueError:
-            raise Reject("the id is not an id") from None
-        job = await find_job(self._pool, event.job_id)
-        if not isinstance(job, ExportJob) or job.state not in UNDER_WAY:
-            async with delivery.transaction():
-                return
-        structlog.contextvars.bind_contextvars(job_id=job.id)
         await self._run(job, delivery)
 
     async def _run(self, job: ExportJob, delivery: Delivery) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import structlog
 
@@ -12,17 +11,16 @@ from services.indexer.jobs.endings import Ending, ending_of
 from services.indexer.jobs.progress import ProgressReporter
 from services.indexer.jobs.storage import (
     LINEAGE_LOCK,
-    UNDER_WAY,
     LineageJob,
-    find_job,
     finish_job,
     start_job,
 )
+from services.indexer.jobs.taking import take
 from services.indexer.jobs.turns import turn
 from services.indexer.lineage.storage_arranging import arrange
 from services.indexer.lineage.storage_links import find_link
 from services.indexer.metrics import LINEAGES
-from shared.bus import Bus, Delivery, Reject
+from shared.bus import Bus, Delivery
 from shared.contracts.events import LineageCompleted, LineageFailed, LineageRequested
 from shared.contracts.jobs import JobProgress, JobState
 from shared.contracts.problems import Problem, problem
@@ -46,17 +44,9 @@ class LineageHandlers:
 
     async def on_lineage_requested(self, event: LineageRequested, delivery: Delivery) -> None:
         """Bring histories to what is decided; goes on where a run before was broken off."""
-        if await delivery.is_done():
+        job = await take(self._pool, delivery, event.job_id, LineageJob)
+        if job is None:
             return
-        try:
-            UUID(event.job_id)
-        except ValueError:
-            raise Reject("the id is not an id") from None
-        job = await find_job(self._pool, event.job_id)
-        if not isinstance(job, LineageJob) or job.state not in UNDER_WAY:
-            async with delivery.transaction():
-                return
-        structlog.contextvars.bind_contextvars(job_id=job.id)
         try:
             await self._arrange(job)
         except Exception as error:  # noqa: BLE001 -- judged there, and raised again
