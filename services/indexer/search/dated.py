@@ -38,6 +38,8 @@ class Marks(NamedTuple):
 
     name: MarkedIndex
     queries: list[str]
+    #: Whether what they find has the words, and need not be looked at again.
+    is_exact: bool = False
 
 
 class Marked:
@@ -64,6 +66,7 @@ class Marked:
         }
         self.is_paired = bool(pairs) and is_paired(shards)
         self._pairs = f"{' & '.join(map(quoted, pairs))} | '\x01p*'"
+        self._query = query
         self._words = without_order(query) if all(shard.has_dated for shard in listed) else None
         special = (("a", has_attachment), ("l", has_link))
         self._special = " & ".join(f"'\x01{letter}'" for letter, is_asked in special if is_asked)
@@ -93,7 +96,8 @@ class Marked:
             return Marks("paired", [self._pairs, *([times] if times is not None else [])])
         if self._words is None or times is None:
             return None
-        return Marks("dated", [self._words, times, *([self._special] if self._special else [])])
+        queries = [self._words, times, *([self._special] if self._special else [])]
+        return Marks("dated", queries, is_exact=self._words == self._query)
 
 
 def is_paired(shards: Sequence[Shard]) -> bool:

@@ -152,7 +152,10 @@ class Finder:
             where.add("a.device = {device}", device=asked.devices[0])
         elif asked.devices is not None:
             where.add("a.device = any({devices})", devices=asked.devices)
-        if asked.kinds is not None:
+        if asked.kinds is not None and len(asked.kinds) == 1:
+            # One by itself is a part of the order of the open table's index of kinds.
+            where.add("a.kind = {kind}", kind=asked.kinds[0])
+        elif asked.kinds is not None:
             where.add("a.kind = any({kinds})", kinds=asked.kinds)
         self._of_whom(where)
         if asked.has_attachment:
@@ -165,34 +168,16 @@ class Finder:
         if asked.lineage:
             see_once(where)
 
-    def _of_whom(self, where: Conditions, *, is_read: bool = False) -> None:
-        """Require what is said of people and threads; *is_read* where rows are found by it."""
+    def _of_whom(self, where: Conditions) -> None:
         asked = self._asked
         if asked.threads is not None:
-            if asked.albums:
-                # What lies in several is found by all of them. By number where it is few; a long
-                # list would be gone through for each row.
-                members = (
-                    "a.id = any(array(select m.artifact_id from thread_member m"
-                    " where m.thread_id = any({albums})))"
-                    if is_read
-                    else "exists (select from thread_member m"
-                    " where m.artifact_id = a.id and m.thread_id = any({albums}))"
-                )
-                either = f"(a.thread_id = any({{threads}}) or {members})"
-                where.add(either, threads=asked.threads, albums=asked.albums)
-            else:
-                where.add("a.thread_id = any({threads})", threads=asked.threads)
+            where.add("a.thread_id = any({threads})", threads=asked.threads)
         if asked.participants is not None:
-            of_people = "a.sender_handle = any({people}) or a.thread_id = any({threads})"
-            values: dict[str, object] = {
-                "people": asked.participants,
-                "threads": list(self._person_threads),
-            }
-            if asked.own_devices:
-                of_people += " or (a.is_me and a.device = any({own}))"
-                values["own"] = asked.own_devices
-            where.add(f"({of_people})", **values)
+            where.add(
+                "(a.sender_handle = any({people}) or a.thread_id = any({threads}))",
+                people=asked.participants,
+                threads=list(self._person_threads),
+            )
         if asked.senders is not None:
             where.add("a.sender_handle = any({senders})", senders=asked.senders)
         if asked.from_me:
@@ -220,7 +205,7 @@ class Finder:
         self._bounds(bounds, window, way, after)
         self._looked_for(where, query)
         if window.how == "narrow":
-            self._of_whom(of_whom, is_read=self._is_narrow)
+            self._of_whom(of_whom)
             if not self._is_narrow:
                 self._bounds(nearby, window, way, after)
         text = statement("search", window.how).format(
@@ -240,41 +225,36 @@ class Finder:
         self, window: Window, *, limit: int, way: Way, after: TimePlace | None
     ) -> tuple[str, Conditions]:
         outside = Conditions()
-        query = self._query(outside, self._match.tsquery)
+        asked = self._match.tsquery
+        query = self._query(outside, asked) if self._is_ranked else ""
         self._bounds(outside, window, way, after)
-        hits: list[str] = []
-        marks = self._marks(window)
 
-        def look(table: str, shards: list[int], query: str) -> None:
+        def look(table: str, shards: list[int], asked: str, marks: Marks | None = None) -> str:
             inside = Conditions(outside.parameters)
-            own = marks if shards else None
-            if len(shards) >= self._tables * _MOST and own is None:
+            if len(shards) >= self._tables * _MOST and marks is None:
                 # Looking into all is quicker than looking for its table's number in every row.
                 inside.add("true" if 0 in shards else "a.shard <> 0")
             elif shards:
                 inside.add(f"a.shard = any(array[{slots(inside, shards)}])")
             if window.how != "indexed":
                 self._bounds(inside, window, way, after)
-            if own is not None:
-                found = [
-                    statement("search", own.name).format(query=self._query(inside, asked))
-                    for asked in own.queries
-                ]
-                text = statement("search", "marked")
-                inside.add(text.format(marks=" and ".join(found), query=query))
-            self._looked_for(inside, query if own is None else "")
+            if marks is not None:
+                self._ask_marks(inside, marks, asked)
+            self._looked_for(inside, self._query(inside, asked) if marks is None else "")
             searched = "a.search," if self._is_ranked else ""
             text = statement("search", "hits")
-            hits.append(text.format(searched=searched, table=table, where=inside))
+            return text.format(searched=searched, table=table, where=inside)
 
-        if self._expanded == self._match.tsquery and marks is None:
-            look("artifact", window.shards, query)
+        marks = self._marks(window)
+        listed = [number for number in window.shards if number]
+        if self._expanded == asked and marks is None:
+            hits = [look("artifact", window.shards, asked)]
         else:
-            listed = [number for number in window.shards if number]
+            hits = []
             if listed and self._expanded is not None:
-                look("artifact", listed, self._query(outside, self._expanded))
+                hits.append(look("artifact", listed, self._expanded, marks))
             if len(listed) < len(window.shards):
-                look("artifact_0", [], query)
+                hits.append(look("artifact_0", [], asked))
         text = statement("search", "indexed").format(
             hits="\nunion all\n".join(hits),
             bounds=outside,
@@ -283,6 +263,13 @@ class Finder:
             limit=outside.parameter(limit),
         )
         return text, outside
+
+    def _ask_marks(self, where: Conditions, marks: Marks, asked: str) -> None:
+        for query in marks.queries:
+            text = statement("search", marks.name)
+            where.add(text.format(query=self._query(where, query)))
+        if not marks.is_exact:
+            where.add(statement("search", "matched").format(query=self._query(where, asked)))
 
     async def _fetch_marked(self) -> Marked | None:
         query = self._expanded

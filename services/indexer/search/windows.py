@@ -33,8 +33,8 @@ _LOOK_COST = 0.03
 _DATED_COST = 30
 #: So many artifacts have to be looked at for each that holds a phrase.
 _ROUGHLY = 10
-#: Where looking is dear and a few hits are all that is known, so much less is looked at next: one
-#: piece more costs less than hits that nobody needs.
+#: Where looking is dear, or one piece more is cheap, and a few hits are all that is known, so much
+#: less is looked at next: a piece more costs less than hits that nobody needs.
 _DEAR_STEPS = 3
 #: A piece has at most so many times the artifacts of those before it.
 _MOST_GROWTH = 1000
@@ -151,7 +151,7 @@ class Windows:
         # Rarer than a few hits seem to say: one piece too many costs more than one too long.
         often = max(self.found - _DOUBT * math.sqrt(self.found), 0.5) / self._seen_rows
         wanted = (self._limit - self.found) / often * _SURPLUS
-        if self._is_dear and 0 < self.found < _FEW_HITS:
+        if (self._is_dear or self._is_dated) and 0 < self.found < _FEW_HITS:
             wanted /= _DEAR_STEPS
         # Of what is hardly known, no piece is shorter than all those before it.
         least = self._seen_rows if self.found < _FEW_HITS else FIRST_ROWS

@@ -83,8 +83,8 @@ def _asked(query: str, shards: list[Shard], *, is_anytime: bool = False, days: i
 
 def test_an_index_is_asked_only_where_every_table_has_it() -> None:
     open_table = _shard(0, dated=False)
-    name, queries = _asked("'a'", [open_table, _shard(1), _shard(2)])
-    assert (name, queries[0], queries[2]) == ("dated", "'a'", "'\x01a'")
+    name, queries, is_exact = _asked("'a'", [open_table, _shard(1), _shard(2)])
+    assert (name, queries[0], queries[2], is_exact) == ("dated", "'a'", "'\x01a'", True)
     assert _asked("'a'", [_shard(1), _shard(2, dated=False)]) is None
     assert _asked("'a'", [open_table]) is None
     # Too long a time has too many marks, and all of time has none; pairs help all the same.
@@ -93,4 +93,5 @@ def test_an_index_is_asked_only_where_every_table_has_it() -> None:
     both = [_shard(1, paired=True), _shard(2, paired=True)]
     assert [len(_asked("'a' <-> 'b'", both, days=days).queries) for days in (1, 5_000)] == [2, 1]
     assert _asked("'a' <-> 'b'", both, is_anytime=True).name == "paired"
-    assert _asked("'a' <-> 'b'", [*both, _shard(3)]).name == "dated"
+    loose = _asked("'a' <-> 'b'", [*both, _shard(3)])
+    assert (loose.name, loose.is_exact) == ("dated", False)
