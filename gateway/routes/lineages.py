@@ -82,12 +82,9 @@ async def confirm_lineage(
     then things may be seen twice.
     409 where a device would come to be older than itself, or after a decline that stands.
     """
-    await parts.audit.record(request.user, "confirm", f"lineage {link_id}")
-    return await parts.bus.request(
-        ConfirmLineage(
-            link_id=link_id,
-            earlier=Udid(data.earlier.upper()) if data and data.earlier else None,
-        )
+    earlier = Udid(data.earlier.upper()) if data and data.earlier else None
+    return await _decide(
+        request, parts, "confirm", ConfirmLineage(link_id=link_id, earlier=earlier)
     )
 
 
@@ -102,8 +99,7 @@ async def decline_lineage(
     *, request: Request[Caller, Any, Any], parts: GivenParts, link_id: UuidPath
 ) -> LineageLink:
     """Say that the two devices do not follow each other; they are not offered again."""
-    await parts.audit.record(request.user, "decline", f"lineage {link_id}")
-    return await parts.bus.request(DeclineLineage(link_id=link_id))
+    return await _decide(request, parts, "decline", DeclineLineage(link_id=link_id))
 
 
 @post(
@@ -120,8 +116,18 @@ async def undo_lineage(
 
     Of a lineage that was confirmed that is so when the job `job_id` is completed.
     """
-    await parts.audit.record(request.user, "undo", f"lineage {link_id}")
-    return await parts.bus.request(UndoLineage(link_id=link_id))
+    return await _decide(request, parts, "undo", UndoLineage(link_id=link_id))
+
+
+async def _decide(
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
+    action: str,
+    decision: ConfirmLineage | DeclineLineage | UndoLineage,
+) -> LineageLink:
+    """Note who decides, and pass it on."""
+    await parts.audit.record(request.user, action, f"lineage {decision.link_id}")
+    return await parts.bus.request(decision)
 
 
 HANDLERS = (list_lineages, confirm_lineage, decline_lineage, undo_lineage)
