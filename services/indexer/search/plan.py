@@ -168,16 +168,34 @@ class Finder:
         if asked.lineage:
             see_once(where)
 
-    def _of_whom(self, where: Conditions) -> None:
+    def _of_whom(self, where: Conditions, *, is_read: bool = False) -> None:
+        """Require what is said of people and threads; *is_read* where rows are found by it."""
         asked = self._asked
         if asked.threads is not None:
-            where.add("a.thread_id = any({threads})", threads=asked.threads)
+            if asked.albums:
+                # What lies in several is found by all of them. By number where it is few; a long
+                # list would be gone through for each row.
+                members = (
+                    "a.id = any(array(select m.artifact_id from thread_member m"
+                    " where m.thread_id = any({albums})))"
+                    if is_read
+                    else "exists (select from thread_member m"
+                    " where m.artifact_id = a.id and m.thread_id = any({albums}))"
+                )
+                either = f"(a.thread_id = any({{threads}}) or {members})"
+                where.add(either, threads=asked.threads, albums=asked.albums)
+            else:
+                where.add("a.thread_id = any({threads})", threads=asked.threads)
         if asked.participants is not None:
-            where.add(
-                "(a.sender_handle = any({people}) or a.thread_id = any({threads}))",
-                people=asked.participants,
-                threads=list(self._person_threads),
-            )
+            of_people = "a.sender_handle = any({people}) or a.thread_id = any({threads})"
+            values: dict[str, object] = {
+                "people": asked.participants,
+                "threads": list(self._person_threads),
+            }
+            if asked.own_devices:
+                of_people += " or (a.is_me and a.device = any({own}))"
+                values["own"] = asked.own_devices
+            where.add(f"({of_people})", **values)
         if asked.senders is not None:
             where.add("a.sender_handle = any({senders})", senders=asked.senders)
         if asked.from_me:
@@ -205,7 +223,7 @@ class Finder:
         self._bounds(bounds, window, way, after)
         self._looked_for(where, query)
         if window.how == "narrow":
-            self._of_whom(of_whom)
+            self._of_whom(of_whom, is_read=self._is_narrow)
             if not self._is_narrow:
                 self._bounds(nearby, window, way, after)
         text = statement("search", window.how).format(
