@@ -74,6 +74,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             (
                 self.devices, self.kinds, self.threads is not None, self.participants is not None,
                 self.from_me, self.since, self.until, self.has_attachment, self.has_link,
+                self.removed == "only",
             )
         )  # fmt: skip
 
@@ -89,6 +90,10 @@ async def read_request(connection: Connection, request: Search, *, kinds: Iterab
 
 async def _resolve(connection: Connection, request: Search, filters: Filters, words: str) -> Asked:
     device = _one("device", request.device, filters.device)
+    if filters.device is not None and not await connection.fetchval(
+        "select exists (select from revision where device = $1)", _plain(filters.device)
+    ):
+        raise FilterError("device: no phone with that UDID is indexed.")
     kind = [request.kind] if request.kind is not None else None
     threads = [read_id(request.thread, "thread")] if request.thread is not None else None
     people: list[str] | None = None
