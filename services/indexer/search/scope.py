@@ -73,7 +73,8 @@ async def fetch_scope(connection: Connection, asked: Asked, question: Question) 
         words=rows[0]["words"],
         excluded=rows[0]["excluded"],
         person_threads=rows[0]["person_threads"] or [],
-        thread_rows=rows[0]["thread_rows"],
+        # What somebody wrote on his own phone lies in all conversations.
+        thread_rows=None if asked.own_devices else rows[0]["thread_rows"],
     )
 
 
