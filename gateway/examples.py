@@ -115,6 +115,7 @@ _A_LINK: dict[str, Any] = {
     "offered_at": "2024-05-09T20:31:00Z",
     "decided_at": "2024-05-10T08:00:00Z",
     "devices": ["00008030-001A2B3C4D5E6F70", _UDID],
+    "job_id": "b6a5c4d3-e2f1-4a0b-9c8d-7e6f5a4b3c2d",
 }
 
 REQUESTS: dict[str, Any] = {

@@ -64,6 +64,15 @@ SessionHeader = Annotated[
         description="`session_token` of the unlock; not needed for backups without encryption",
     ),
 ]
+SessionsHeader = Annotated[
+    str | None,
+    HeaderParameter(
+        name="X-Backup-Session",
+        max_length=8192,
+        description="`session_token` of the unlock, or those of several backups with commas between"
+        " them; not needed for backups without encryption",
+    ),
+]
 Lineage = Annotated[
     bool,
     QueryParameter(

@@ -11,6 +11,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from gateway import validation_words
 from shared.contracts.problems import Problem, ProblemError, database_full, unavailable
 from shared.postgres import is_away, is_full
 
@@ -75,7 +76,7 @@ def on_problem(_: Request[Any, Any, Any], error: ProblemError) -> Response[Any]:
     return problem_response(error.problem)
 
 
-def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """Show what the framework refused, without quoting what was sent."""
     status = error.status_code
     if status == 500 and error.detail == _CALLER_GONE:
@@ -88,7 +89,7 @@ def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Respon
     slug, title = _BY_STATUS[status]
     fields: dict[str, Any] = {}
     if isinstance(error, ValidationException):
-        fields["errors"] = _validation_errors(error)
+        fields["errors"] = validation_words.told(error, request.scope.get("route_handler"))
     allowed = (error.headers or {}).get("Allow") or (error.headers or {}).get("allow")
     return problem_response(
         Problem(
@@ -148,21 +149,8 @@ def _internal(error: Exception) -> Problem:
 def _detail(status: int, fields: Mapping[str, Any]) -> str:
     errors = fields.get("errors")
     if errors:
-        return "; ".join(f"{one['parameter']}: {one['message']}" for one in errors)
+        return validation_words.sentence(errors)
     return {
         400: "The body or a parameter could not be read.",
         413: "The body may have at most 1 MiB.",
     }.get(status, "")
-
-
-def _validation_errors(error: ValidationException) -> list[dict[str, str]]:
-    # Messages of the validator name types and bounds, not values; enums are listed by it.
-    extra = error.extra if isinstance(error.extra, list) else []
-    return [
-        {
-            "parameter": str(one.get("key", "body")),
-            "message": str(one.get("message", "not valid"))[:200],
-        }
-        for one in extra
-        if isinstance(one, dict)
-    ]

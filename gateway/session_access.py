@@ -17,6 +17,7 @@ import msgspec
 
 from shared.bus import Bus, RawReply
 from shared.contracts.discovery import GetBackup
+from shared.contracts.exports import MOST_SESSIONS
 from shared.contracts.identifiers import BackupId, SessionId
 from shared.contracts.problems import ProblemError, locked, problem
 from shared.contracts.requests import Request
@@ -139,6 +140,27 @@ class SessionAccess:
             headers={TOKEN_HEADER: token},
         )
         return session.session_id
+
+    async def check_each(self, tokens: str) -> tuple[SessionId, ...]:
+        """Return the open sessions of *tokens*, which are separated by commas.
+
+        Raises ``ProblemError`` for what is no token, and when none of them is open any more.
+        """
+        given = list(dict.fromkeys(filter(None, map(str.strip, tokens.split(",")))))
+        if not given or len(given) > MOST_SESSIONS:
+            raise wrong_session()
+        found: list[SessionId] = []
+        refused: ProblemError | None = None
+        for token in given:
+            try:
+                found.append(await self.check_any(token))
+            except ProblemError as error:
+                if not is_locked(error):
+                    raise
+                refused = error
+        if refused is not None and not found:
+            raise refused
+        return tuple(found)
 
     async def _through(
         self,

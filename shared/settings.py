@@ -33,6 +33,7 @@ __all__ = [
     "Secret",
     "Settings",
     "SettingsError",
+    "default_data_dir",
 ]
 
 PREFIX = "KEEPSAKE_"
@@ -42,6 +43,10 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
 #: ``HH:MM``, or ``off``: an empty variable counts as unset.
 ClockTime = Annotated[str, Meta(pattern=r"^(off|([01][0-9]|2[0-3]):[0-5][0-9])$")]
+
+
+#: What is said of a value that is text of another form.
+_FORMS = {"indexer.nightly_at": "expected a time such as 03:30, or off"}
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -170,7 +175,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         given = _from_environment(environ)
         origin = dict.fromkeys(_names(given), "")
         given, origin = _under(given, origin, Path.cwd() / FILE_NAME)
-        data_dir = given.get("data_dir") or _default_data_dir(environ)
+        data_dir = given.get("data_dir") or str(default_data_dir(environ))
         if not isinstance(data_dir, str):
             raise SettingsError("data_dir: expected text")
         given["data_dir"] = str(Path(data_dir).expanduser().absolute())
@@ -246,15 +251,18 @@ def _describe(message: str, origin: Mapping[str, str]) -> str:
         what = "there is no such setting"
     if what.startswith("Invalid enum value"):
         what = "not one of the values that it may have"
+    if "matching regex" in what:
+        what = _FORMS.get(name, "not of the form that it must have")
     # A section that does not exist is known by the names inside it.
     where = next((at for one, at in origin.items() if f"{one}.".startswith(f"{name}.")), "")
     shown = f"{name}{where}" if where else PREFIX + name.upper().replace(".", "__")
     return f"{shown}: {what[0].lower()}{what[1:]}".replace("`", "")
 
 
-def _default_data_dir(environ: Mapping[str, str]) -> str:
+def default_data_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where a vault lies that nobody named a folder for."""
     share = environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return str(Path(share) / "keepsake")
+    return Path(share) / "keepsake"
 
 
 def _backup_paths(value: Any, environ: Mapping[str, str]) -> list[str]:

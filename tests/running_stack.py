@@ -104,16 +104,18 @@ def running_stack(
             start_new_session=True,
         )
     try:
-        while True:
-            if process.poll() is not None:
-                raise RuntimeError(f"keepsake up ended with {process.returncode}")
-            try:
-                url = json.loads(address.read_text())["url"]
-                if httpx.get(f"{url}/health/ready", timeout=5).status_code == 200:
-                    break
-            except (OSError, ValueError, KeyError, httpx.HTTPError):
-                pass
-            time.sleep(0.02)
+        # One client: each new one reads the certificates of all authorities.
+        with httpx.Client(timeout=5) as asking:
+            while True:
+                if process.poll() is not None:
+                    raise RuntimeError(f"keepsake up ended with {process.returncode}")
+                try:
+                    url = json.loads(address.read_text())["url"]
+                    if asking.get(f"{url}/health/ready").status_code == 200:
+                        break
+                except (OSError, ValueError, KeyError, httpx.HTTPError):
+                    pass
+                time.sleep(0.02)
         yield RunningStack(process, data_dir, time.perf_counter() - started)
     finally:
         if process.poll() is None:

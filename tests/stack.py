@@ -29,6 +29,7 @@ from shared.runtime import Runtime, running
 from shared.settings import Credentials, PostgresCredentials, Secret, Settings
 
 _numbers = itertools.count(1)
+_TEMPLATE = "template_of_stacks"
 
 
 class Engines:
@@ -40,12 +41,29 @@ class Engines:
         layout = Layout(folder / "engines")
         layout.create()
         self.postgres = EmbeddedPostgres(layout, nursery=self.nursery, fleeting=True)
+        self._has_template = False
+
+    async def create_database(self, name: str) -> None:
+        """Make a database that has the extensions already, in a tenth of the time."""
+        server = await postgres.connect(_maintenance(self.postgres.admin()))
+        try:
+            # Since 15 all pages go through the log unless files are asked for.
+            is_new = server.get_server_version().major >= 15
+            strategy = "strategy file_copy" if is_new else ""
+            if not self._has_template:
+                await server.execute(f"create database {_TEMPLATE} {strategy}")
+                await postgres.provision(self.postgres.admin(_TEMPLATE), ())
+                self._has_template = True
+            await server.execute(f"create database {name} template {_TEMPLATE} {strategy}")
+        finally:
+            await server.close()
 
 
 class Stack:
     """One test's database, nats-server and folders."""
 
     def __init__(self, engines: Engines, number: int) -> None:
+        self._engines = engines
         self.folder = engines.folder / f"stack{number}"
         self.admin: PostgresCredentials = engines.postgres.admin(f"stack{number}")
         self.layout = Layout(self.folder / "data")
@@ -61,11 +79,7 @@ class Stack:
     async def create(self) -> None:
         """Start and provision everything."""
         await self.nats.start()
-        server = await postgres.connect(_maintenance(self.admin))
-        try:
-            await server.execute(f"create database {self.admin.database}")
-        finally:
-            await server.close()
+        await self._engines.create_database(self.admin.database)
         self._passwords = await postgres.provision(self.admin, SERVICES)
         async with self.bus(PROVISIONER) as bus:
             await declare_topology(bus)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 
 _HEADER = b"\x04\x0bstreamtyped\x81\xe8\x03"
 _NEW, _NIL, _END = b"\x84", b"\x85", b"\x86"
@@ -151,8 +152,16 @@ def utf16_length(text: str) -> int:
 
 def attributed_body(text: str, runs: Sequence[Run] | None = None) -> bytes:
     """Return *text* as a typedstream; without *runs* it is one plain part."""
-    if runs is None:
-        runs = [(utf16_length(text), {"__kIMMessagePartAttributeName": 0})]
+    return _plain_body(text) if runs is None else _body(text, runs)
+
+
+# A phone has all its messages in every backup.
+@lru_cache(maxsize=1 << 15)
+def _plain_body(text: str) -> bytes:
+    return _body(text, [(utf16_length(text), {"__kIMMessagePartAttributeName": 0})])
+
+
+def _body(text: str, runs: Sequence[Run]) -> bytes:
     writer = _Writer()
     writer.type("@")
     writer.begin("NSAttributedString")

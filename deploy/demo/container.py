@@ -33,7 +33,8 @@ class PhoneFile:
 
     domain: str
     relative_path: str
-    content: bytes = b""
+    #: Megabytes that nobody wants to see: asyncio spells results of tasks out again and again.
+    content: bytes = field(default=b"", repr=False)
     kind: Literal["file", "directory", "symlink"] = "file"
     modified_at: dt.datetime | None = None
     target: str | None = None
@@ -62,7 +63,7 @@ class MintedBackup:
     path: Path
     udid: str
     passphrase: str | None
-    files: tuple[PhoneFile, ...]
+    files: tuple[PhoneFile, ...] = field(repr=False)
     format: Literal["manifest_db", "mbdb"] = "manifest_db"
 
     def blob_path(self, domain: str, relative_path: str) -> Path:

@@ -46,6 +46,10 @@ def demo_health(*, later: bool, form: Form = "17") -> HealthDatabase:
     database.quantity(2, 1.71, by=phone, at=_FIRST + 9 * _HOUR, entered=(171, "cm"))
     _workouts(database, watch=watch)
     _rare(database, phone=phone, watch=watch)
+    database.award(
+        "NewMoveRecord", at=_FIRST + 9 * _DAY + 19 * _HOUR, value_in_canonical_unit=612.0,
+        value_canonical_unit="kcal",
+    )  # fmt: skip
     if later:
         _four_weeks_later(database, phone=phone, watch=watch, scale=scale)
     return database

@@ -284,6 +284,12 @@ class HealthDatabase:
         """Add a pause, a lap or the like."""
         self.insert("workout_events", owner_id=workout, date=cocoa(at), type=kind, duration=seconds)
 
+    def award(self, name: str, *, at: dt.datetime, **columns: Any) -> int:
+        """Add an award of the Fitness app, by the name of its template."""
+        given = {"created_date": cocoa(at), "earned_date": at.date().isoformat()} | columns
+        table = "ACHAchievementsPlugin_earned_instances"
+        return self.insert(table, template_unique_name=name, **given)
+
     def route(
         self, workout: int, points: Iterable[tuple[float, float, float]], *, by: int,
         at: dt.datetime, step: float = 1,

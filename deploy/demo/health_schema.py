@@ -42,6 +42,9 @@ create table clinical_record_samples (data_id INTEGER PRIMARY KEY, display_name 
 fhir_resource_resource_type TEXT, fhir_resource_identifier TEXT, fhir_resource_data BLOB,
 fhir_resource_source_url TEXT, fhir_resource_last_updated_date REAL);
 create table binary_samples (data_id INTEGER PRIMARY KEY, payload BLOB);
+create table ACHAchievementsPlugin_earned_instances (ROWID INTEGER PRIMARY KEY AUTOINCREMENT,
+template_unique_name TEXT, created_date REAL, earned_date TEXT, value_in_canonical_unit REAL,
+value_canonical_unit TEXT, creator_device INTEGER, sync_provenance INTEGER);
 """
 
 _SOURCES = """

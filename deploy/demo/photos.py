@@ -92,6 +92,7 @@ def _at_the_lake(library: DemoLibrary, at: dt.datetime) -> list[int]:
         "ZLATITUDE": 47.3541, "ZLONGITUDE": 8.5362,
         "additional": {"ZREVERSELOCATIONDATA": pier},
     }  # fmt: skip
+    for_both_eyes: dict[str, Any] = {"ZSPATIALTYPE": 1} if db.form in {"18", "26"} else {}
     boat = library.picture(
         "IMG_0101.HEIC", at=at, caption="The boat before the storm", ZFAVORITE=1, **there
     )
@@ -120,7 +121,7 @@ def _at_the_lake(library: DemoLibrary, at: dt.datetime) -> list[int]:
     ]  # fmt: skip
     film = library.picture(
         "IMG_0120.MOV", at=at + _minutes(30), ZKIND=1, ZPLAYBACKSTYLE=4, ZDURATION=12.4,
-        camera={**_PHONE, "ZFPS": 59.94, "ZCODEC": "hvc1"}, **there,
+        camera={**_PHONE, "ZFPS": 59.94, "ZCODEC": "hvc1"}, **for_both_eyes, **there,
     )  # fmt: skip
     jonas = db.person("Jonas Sandoval")
     yuki = db.person("由紀 田中")

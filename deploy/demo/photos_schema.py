@@ -39,7 +39,7 @@ ZPUBLICGLOBALUUID varchar, ZTIMEZONENAME varchar, ZTITLE varchar, ZREVERSELOCATI
 create table ZEXTENDEDATTRIBUTES (Z_PK integer primary key, Z_ENT integer, Z_OPT integer,
 ZFLASHFIRED integer, ZISO integer, ZASSET integer, ZAPERTURE float, ZBITRATE float,
 ZFOCALLENGTH float, ZFPS float, ZSHUTTERSPEED float, ZCAMERAMAKE varchar, ZCAMERAMODEL varchar,
-ZCODEC varchar, ZLENSMODEL varchar, ZFOCALLENGTHIN35MM integer);
+ZCODEC varchar, ZLENSMODEL varchar, {extended} ZFOCALLENGTHIN35MM integer);
 create table ZASSETDESCRIPTION (Z_PK integer primary key, Z_ENT integer, Z_OPT integer,
 ZASSETATTRIBUTES integer, ZLONGDESCRIPTION varchar);
 create table ZUNMANAGEDADJUSTMENT (Z_PK integer primary key, Z_ENT integer, Z_OPT integer,
@@ -97,8 +97,10 @@ def schema_of(form: Form) -> str:
     if not is_old:
         own += (
             " ZBUNDLESCOPE integer, ZLIBRARYSCOPE integer,"
-            " ZACTIVELIBRARYSCOPEPARTICIPATIONSTATE integer,"
+            " ZACTIVELIBRARYSCOPEPARTICIPATIONSTATE integer, ZHDRTYPE integer,"
         )
+    if is_new:
+        own += " ZSPATIALTYPE integer,"
     additional = (
         "ZCREATORBUNDLEID varchar,"
         if is_old
@@ -108,6 +110,7 @@ def schema_of(form: Form) -> str:
     return _TABLES.format(
         asset=asset_table(form),
         own=own,
+        extended="ZGENERATIVEAITYPE integer, ZCREDIT varchar," if is_new else "",
         additional=additional,
         e_album=e_album,
         e_asset=e_asset,

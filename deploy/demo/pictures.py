@@ -5,20 +5,33 @@ from __future__ import annotations
 import random
 import struct
 import zlib
+from functools import cache
 
 
+@cache
 def png(seed: int, *, width: int = 96, height: int = 96) -> bytes:
     """Return a PNG of soft stripes in three colours of its own."""
     chance = random.Random(seed)  # noqa: S311 -- the same picture every time
     colours = [tuple(chance.randrange(40, 230) for _ in range(3)) for _ in range(3)]
     tilt = chance.randrange(1, 4)
+    # Few colours stand side by side: each of their mixtures is made once, not for every dot.
+    mixtures = [
+        [
+            [
+                bytes(int(a * (1 - share) + b * share) for a, b in zip(one, other, strict=True))
+                for share in (step / width for step in range(width))
+            ]
+            for one in colours
+        ]
+        for other in colours
+    ]
     rows = bytearray()
     for y in range(height):
         rows.append(0)  # no filter
-        for x in range(width):
-            share = ((x * tilt + y) % width) / width
-            one, other = colours[(x * tilt + y) // width % 3], colours[(y // 16) % 3]
-            rows += bytes(int(a * (1 - share) + b * share) for a, b in zip(one, other, strict=True))
+        mixed = mixtures[(y // 16) % 3]
+        for at in range(y, y + width * tilt, tilt):
+            stripe, step = divmod(at, width)
+            rows += mixed[stripe % 3][step]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         _chunk(name, body)
         for name, body in (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,24 +17,23 @@ PASSPHRASE = "demo"  # noqa: S105
 def main() -> None:
     """Make the demo phones once, then become ``keepsake up`` on them."""
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    data = Path(os.environ.get("KEEPSAKE_DATA_DIR") or Path(base) / "keepsake-demo")
+    data = Path(os.environ.get("KEEPSAKE_DATA_DIR") or Path(base) / "keepsake-demo").absolute()
     phones = data / "phones"
     if not phones.is_dir():
-        data.parent.mkdir(parents=True, exist_ok=True)
-        data.mkdir(mode=0o700, exist_ok=True)
-        unfinished = data / "phones.unfinished"
-        unfinished.mkdir(exist_ok=True)
-        sys.stdout.write("Making eight years of a family's phones, which takes some seconds ...\n")
-        sys.stdout.flush()
-        mint_phones(unfinished, passphrase=PASSPHRASE)
-        mint_tablet(unfinished)
-        unfinished.rename(phones)
+        try:
+            _make(data, phones)
+        except KeyboardInterrupt:
+            sys.stdout.write("\nStopped. The next `make demo` begins anew.\n")
+            sys.exit(130)
     # For rules, which index what they find without asking anybody.
     secret = data / "passphrase"
     secret.touch(mode=0o600)
     secret.write_text(PASSPHRASE)
-    sys.stdout.write(f"Demo phones in {phones}; the passphrase is: {PASSPHRASE}\n")
-    sys.stdout.write(f"For the command line: export KEEPSAKE_DATA_DIR={data}\n")
+    sys.stdout.write(f"The passphrase of the demo's phones is: {PASSPHRASE}\n")
+    if not sys.stdout.isatty():  # there, what to type next is said when everything runs
+        sys.stdout.write(
+            f"For the command line: export KEEPSAKE_DATA_DIR={shlex.quote(str(data))}\n"
+        )
     sys.stdout.flush()
     environment = os.environ | {
         "KEEPSAKE_DATA_DIR": str(data),
@@ -40,6 +41,20 @@ def main() -> None:
         "KEEPSAKE_DISCOVERY__QUIET_SECONDS": "1",
     }
     os.execve(sys.executable, [sys.executable, "-m", "deploy.local"], environment)  # noqa: S606
+
+
+def _make(data: Path, phones: Path) -> None:
+    """Make all phones; *phones* appears when they are whole."""
+    data.parent.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, exist_ok=True)
+    unfinished = data / "phones.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    sys.stdout.write("Making eight years of a family's phones, which takes some seconds ...\n")
+    sys.stdout.flush()
+    mint_phones(unfinished, passphrase=PASSPHRASE)
+    mint_tablet(unfinished)
+    unfinished.rename(phones)
 
 
 if __name__ == "__main__":

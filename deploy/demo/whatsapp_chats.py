@@ -310,7 +310,7 @@ def _calls(*, later: bool) -> bytes:
     calls.call([JONAS], at=at + _DAY, is_incoming=True, outcome=1, is_video=True,
                call_id="WACALL02")  # fmt: skip
     calls.call([JONAS, YUKI_LID], at=at + 8 * _DAY, is_incoming=True, seconds=1210.0,
-               is_video=True, group=LAKE, call_id="WACALL03")  # fmt: skip
+               is_video=True, group=LAKE, call_id="WACALL03", ZSCHEDULEDID="3EB0LAKE")  # fmt: skip
     # From before calls had an identity of their own, with somebody who has no chat.
     calls.call([PIER], at=at - 400 * _DAY, is_incoming=True, seconds=33.0)
     if later:

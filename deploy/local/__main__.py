@@ -18,8 +18,13 @@ from shared.telemetry import configure_logging
 
 def main() -> int:
     """Run until stopped; return the exit code."""
+    environ = dict(os.environ)
     try:
-        settings = Settings.load()
+        settings = Settings.load(environ)
+        if sys.stderr.isatty() and "log.level" not in settings.explicit:
+            # What a person reads here is where Keepsake is, and what goes wrong.
+            environ["KEEPSAKE_LOG__LEVEL"] = "warning"
+            settings = Settings.load(environ)
     except SettingsError as error:
         sys.stderr.write(f"keepsake: {error}\n")
         return 2
@@ -27,7 +32,7 @@ def main() -> int:
     voice = Voice()
     voice.starting(settings)
     try:
-        asyncio.run(Supervisor(settings, environ=os.environ, voice=voice).run())
+        asyncio.run(Supervisor(settings, environ=environ, voice=voice).run())
     except StartError as error:
         sys.stderr.write(f"keepsake: {error}\n")
         return error.exit_code

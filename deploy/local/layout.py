@@ -67,8 +67,11 @@ class Layout:
             probe.write_bytes(b"x" * 4096)
             probe.unlink()
         except OSError as error:
+            # "File exists" would not say that a file is where a folder has to be.
+            is_file = isinstance(error, (FileExistsError, NotADirectoryError))
+            why = "not a folder" if is_file else error.strerror
             raise StartError(
-                f"KEEPSAKE_DATA_DIR: cannot write to {self.data_dir} ({error.strerror})"
+                f"KEEPSAKE_DATA_DIR: cannot write to {self.data_dir} ({why})"
             ) from error
 
     def _rotate_logs(self) -> None:

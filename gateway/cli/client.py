@@ -117,6 +117,14 @@ def answer_failure(answer: httpx.Response) -> Failure:
         problem = None
     if not isinstance(problem, dict):
         problem = {"title": f"Keepsake answered with {answer.status_code}."}
+    if problem.get("title") == "There is no such backup." and not problem.get("detail"):
+        # It is in the list, or we would not have its id: its folder is not where it was.
+        problem = {
+            **problem,
+            "title": "The folder of this backup is gone.",
+            "detail": "What was indexed stays. If it was moved, `keepsake backups --refresh` looks"
+            " again.",
+        }
     return failure_of(answer.status_code, problem)
 
 
@@ -126,8 +134,9 @@ def connect(context: click.Context) -> Client:
     url = options.url or os.environ.get("KEEPSAKE_URL") or _running_url()
     if not url:
         raise Failure(
-            "Keepsake is not running.",
-            "Start it with `keepsake up`, or set KEEPSAKE_URL.",
+            f"Keepsake is not running on {data_dir()}.",
+            "Start it with `keepsake up`; if it runs on other data, set KEEPSAKE_DATA_DIR, and on"
+            " another machine KEEPSAKE_URL.",
             exit_code=NOT_RUNNING,
         )
     return Client(url.rstrip("/"), os.environ.get("KEEPSAKE_API_TOKEN") or _kept_token())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,16 @@ from gateway.cli.ambiguity import only_match
 from gateway.cli.client import Client
 from gateway.cli.formats import moment
 from gateway.cli.plain_text import plain
+
+_UDID = re.compile(r"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{8}-[0-9A-Fa-f]{16}")
+
+
+def device_udid(client: Client, wanted: str | None) -> str | None:
+    """Return the UDID of the device that is meant; none of none. Raises ``Failure``."""
+    if wanted is None or _UDID.fullmatch(wanted.strip()):
+        # Also of a device that was not found yet.
+        return wanted and wanted.strip()
+    return str(find_device(client, wanted)["udid"])
 
 
 def find_device(client: Client, wanted: str) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from gateway.cli.plain_text import plain
-
-FAILED, NOT_RUNNING, NOT_FOUND, LOCKED, WRONG_PASSPHRASE, THROTTLED = 1, 3, 4, 5, 6, 7
+FAILED, WRONG_USAGE, NOT_RUNNING, NOT_FOUND = 1, 2, 3, 4
+LOCKED, WRONG_PASSPHRASE, THROTTLED = 5, 6, 7
 
 _BY_TYPE = {
     "/problems/locked": LOCKED,
@@ -20,7 +19,7 @@ _BY_TYPE = {
     "/problems/throttled": THROTTLED,
     "/problems/busy": THROTTLED,
 }
-_BY_STATUS = {404: NOT_FOUND, 423: LOCKED, 429: THROTTLED, 503: NOT_RUNNING}
+_BY_STATUS = {400: WRONG_USAGE, 404: NOT_FOUND, 423: LOCKED, 429: THROTTLED, 503: NOT_RUNNING}
 
 
 class Failure(Exception):  # noqa: N818 -- as click.Abort: an outcome, caught in one place
@@ -46,21 +45,29 @@ class Failure(Exception):  # noqa: N818 -- as click.Abort: an outcome, caught in
             problem = self.problem or {"title": self.title, "detail": self.detail}
             click.echo(json.dumps(problem))
             return
-        click.echo(plain(f"{self.title} {self.detail}".strip()), err=True)
+        from gateway.cli.output import say
+
+        say(f"{self.title} {self.detail}".strip())
 
 
 def failure_of(status: int, problem: Mapping[str, Any]) -> Failure:
     """Return the failure that a problem of the API stands for."""
     code = _BY_TYPE.get(str(problem.get("type"))) or _BY_STATUS.get(status, FAILED)
     detail = str(problem.get("detail") or "")
+    title = str(problem.get("title") or f"The answer was {status}.")
+    if problem.get("type") == "/problems/bad-request" and detail:
+        # That "the request is not valid" is news to programs only.
+        title, detail = detail, ""
     if problem.get("type") == "/problems/locked":
         # The API's advice is about headers.
         detail = "Open it with `keepsake unlock`."
+    if problem.get("type") == "/problems/service-unavailable":
+        detail = f"{detail} `keepsake status` says what is away.".strip()
     seconds = problem.get("retry_after_seconds")
     if code == THROTTLED and seconds:
         detail = f"{detail} Try again in {seconds} seconds.".strip()
     return Failure(
-        str(problem.get("title") or f"The answer was {status}."),
+        title,
         detail,
         exit_code=code,
         problem=problem,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 
 def size(size_bytes: object) -> str:
@@ -32,3 +33,12 @@ def moment(text: object) -> str:
 def count(number: object) -> str:
     """Return ``181,224``; a dash for what is not known."""
     return f"{number:,}" if isinstance(number, int) else "-"
+
+
+def together(said: Iterable[tuple[str | None, str]]) -> list[tuple[str, list[str]]]:
+    """Return each sentence once, with all that it was *said* of, in the order it came."""
+    of: dict[str, list[str]] = {}
+    for sentence, thing in said:
+        if sentence:
+            of.setdefault(sentence, []).append(thing)
+    return list(of.items())

@@ -45,6 +45,20 @@ def json_option(function: F) -> F:
     )(function)
 
 
+def device_option(function: F) -> F:
+    """Add ``--device``; ``device_udid`` says which one is meant."""
+    return click.option(
+        "--device", metavar="DEVICE", help="Only this device: its UDID, or a part of its name."
+    )(function)
+
+
+def kind_option(function: F) -> F:
+    """Add ``--kind``, once."""
+    return click.option("--kind", metavar="KIND", help="Only one kind, such as message or photo.")(
+        function
+    )
+
+
 def lineage_option(function: F) -> F:
     """Add ``--lineage``, which is a query parameter: ``true`` or left out."""
     return click.option(
@@ -63,3 +77,13 @@ class ListingGroup(click.Group):
         if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
             args = ["list", *args]
         return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each command does whole: click would end it with dots."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, (self.commands[name].help or "").split("\n\n")[0])
+                    for name in self.list_commands(ctx)
+                ]
+            )

@@ -25,17 +25,24 @@ from gateway.cli.options import options_of
 
 def find_token(context: click.Context, url: str, backup_id: str) -> str | None:
     """Return the session token for a backup: given, or kept and not expired."""
-    options = options_of(context)
-    if options.session_fd is not None:
-        return read_secret(options.session_fd)
-    if given := os.environ.get("KEEPSAKE_SESSION"):
-        return given.strip()
+    given = given_token(context)
+    if given is not None:
+        return given
     with _open_store(url) as store:
         kept = store.get(backup_id) if store is not None else None
     if not isinstance(kept, dict) or _is_over(kept):
         return None
     token = kept.get("session_token")
     return token if isinstance(token, str) else None
+
+
+def given_token(context: click.Context) -> str | None:
+    """Return what was given for this one command, whatever is kept."""
+    options = options_of(context)
+    if options.session_fd is not None:
+        return read_secret(options.session_fd)
+    given = os.environ.get("KEEPSAKE_SESSION")
+    return given.strip() if given else None
 
 
 def keep_token(url: str, backup_id: str, opened: dict[str, Any]) -> bool:

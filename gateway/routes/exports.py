@@ -14,7 +14,7 @@ from gateway.moments import parse_moment
 from gateway.parameters import (
     CONTENT,
     UDID_PATTERN,
-    SessionHeader,
+    SessionsHeader,
     UuidPath,
     passed_through,
     problems,
@@ -34,7 +34,7 @@ from shared.contracts.exports import (
     RequestExport,
     export_subject,
 )
-from shared.contracts.identifiers import ArtifactId, FileId, JobId, ThreadId, Udid
+from shared.contracts.identifiers import ArtifactId, FileId, JobId, SessionId, ThreadId, Udid
 from shared.contracts.indexer import JobAccepted
 from shared.contracts.jobs import GetJob
 from shared.contracts.problems import ProblemError, export_gone, not_found, problem
@@ -61,6 +61,8 @@ class ExportQueryBody(
     kind: Kind | None = None
     kinds: Annotated[list[Kind], msgspec.Meta(min_length=1, max_length=100)] | None = None
     thread: _Row | None = None
+    #: Devices that follow each other as one history, nothing twice.
+    lineage: bool = False
     person: Annotated[str, msgspec.Meta(max_length=500)] | None = None
     since: _Moment | None = None
     until: _Moment | None = None
@@ -93,7 +95,7 @@ async def request_export(
     request: Request[Caller, Any, Any],
     parts: GivenParts,
     data: JSONBody[ExportBody],
-    session_token: SessionHeader = None,
+    session_token: SessionsHeader = None,
     time_zone: Annotated[
         str | None,
         QueryParameter(
@@ -105,12 +107,13 @@ async def request_export(
 ) -> Response[JobAccepted]:
     """Make an export in the background; watch the job, whose report says where to download it.
 
-    Files out of encrypted backups need a session. What is locked is left out, and said so.
+    Files out of encrypted backups need sessions: of each backup that they are in. What is locked is
+    left out, and said so file by file.
     """
     query = data.query
-    session_id = None
+    session_ids: tuple[SessionId, ...] = ()
     if session_token is not None:
-        session_id = await parts.sessions.check_any(session_token)
+        session_ids = await parts.sessions.check_each(session_token)
     wish = ExportWish(
         query=ExportQuery(
             q=query.q,
@@ -118,6 +121,7 @@ async def request_export(
             kind=query.kind,
             kinds=query.kinds,
             thread=ThreadId(query.thread) if query.thread else None,
+            lineage=query.lineage,
             person=query.person,
             since=parse_moment(query.since, "from"),
             until=parse_moment(query.until, "to", end_of_day=True),
@@ -134,7 +138,7 @@ async def request_export(
     what = f"{wish.format}, with files" if wish.include_media else wish.format
     await parts.audit.record(request.user, "export", what)
     return passed_through(
-        await parts.bus.request_bytes(RequestExport(wish=wish, session_id=session_id))
+        await parts.bus.request_bytes(RequestExport(wish=wish, session_ids=session_ids))
     )
 
 

@@ -9,7 +9,15 @@ from litestar import Response, get, post
 from litestar.params import JSONBody
 
 from gateway.authentication import needs
-from gateway.parameters import INSIDE, PROBLEMS, SessionHeader, UdidQuery, UuidPath, passed_through
+from gateway.parameters import (
+    INSIDE,
+    PROBLEMS,
+    Lineage,
+    SessionHeader,
+    UdidQuery,
+    UuidPath,
+    passed_through,
+)
 from gateway.parts import GivenParts
 from shared.contracts.discovery import GetBackup
 from shared.contracts.identifiers import BackupId, Udid
@@ -58,10 +66,14 @@ async def index_backup(
 
 
 @get("/api/kinds", opt=needs("read"), responses=PROBLEMS, tags=["index"])
-async def list_kinds(*, parts: GivenParts, device: UdidQuery = None) -> Response[Page[KindSummary]]:
+async def list_kinds(
+    *, parts: GivenParts, device: UdidQuery = None, lineage: Lineage = False
+) -> Response[Page[KindSummary]]:
     """List kinds with counts, and what each covers."""
     return passed_through(
-        await parts.bus.request_bytes(ListKinds(device=Udid(device.upper()) if device else None))
+        await parts.bus.request_bytes(
+            ListKinds(device=Udid(device.upper()) if device else None, lineage=lineage)
+        )
     )
 
 

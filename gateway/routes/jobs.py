@@ -15,12 +15,12 @@ from gateway.parameters import (
     Cursor,
     KindQuery,
     Limit,
-    SessionHeader,
+    SessionsHeader,
     UuidPath,
     problems,
 )
 from gateway.parts import GivenParts
-from shared.contracts.identifiers import BackupId, JobId
+from shared.contracts.identifiers import BackupId, JobId, SessionId
 from shared.contracts.jobs import CancelJob, GetJob, Job, JobState, RetryJob
 from shared.contracts.requests import DEFAULT_LIMIT, Page
 
@@ -71,10 +71,11 @@ async def retry_job(
     *,
     parts: GivenParts,
     job_id: UuidPath,
-    session_token: SessionHeader = None,
+    session_token: SessionsHeader = None,
 ) -> Job:
     """Run a job again; send a session when the one it began with is gone."""
-    session_id = None
+    session_id: SessionId | None = None
+    session_ids: tuple[SessionId, ...] = ()
     if session_token is not None:
         job = await ask_owner(parts.bus, GetJob(job_id=JobId(job_id)))
         if job.subject.type == "backup":
@@ -82,8 +83,10 @@ async def retry_job(
                 backup_id=BackupId(job.subject.id), token=session_token
             )
         else:
-            session_id = await parts.sessions.check_any(session_token)
-    return await ask_owner(parts.bus, RetryJob(job_id=JobId(job_id), session_id=session_id))
+            session_ids = await parts.sessions.check_each(session_token)
+    return await ask_owner(
+        parts.bus, RetryJob(job_id=JobId(job_id), session_id=session_id, session_ids=session_ids)
+    )
 
 
 HANDLERS = (list_jobs, get_job, cancel_job, retry_job)

@@ -31,9 +31,6 @@ from shared.contracts.lineage import (
 )
 from shared.contracts.requests import DEFAULT_LIMIT, Page
 
-#: Millions of artifacts are held against each other.
-_DECIDING_SECONDS = 600.0
-
 
 class Earlier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which of the two devices came first; null for what was offered, where that can be told."""
@@ -67,7 +64,7 @@ async def list_lineages(
 
 @post(
     "/api/lineages/{link_id:str}/confirm",
-    status_code=200,
+    status_code=202,
     opt=needs("write"),
     responses=problems(409),
     tags=["devices"],
@@ -81,15 +78,13 @@ async def confirm_lineage(
 ) -> LineageLink:
     """Make one history of the two devices; each keeps its own as well.
 
+    The decision stands at once; lists and searches follow when the job `job_id` is completed. Until
+    then things may be seen twice.
     409 where a device would come to be older than itself, or after a decline that stands.
     """
-    await parts.audit.record(request.user, "confirm", f"lineage {link_id}")
-    return await parts.bus.request(
-        ConfirmLineage(
-            link_id=link_id,
-            earlier=Udid(data.earlier.upper()) if data and data.earlier else None,
-        ),
-        timeout_seconds=_DECIDING_SECONDS,
+    earlier = Udid(data.earlier.upper()) if data and data.earlier else None
+    return await _decide(
+        request, parts, "confirm", ConfirmLineage(link_id=link_id, earlier=earlier)
     )
 
 
@@ -104,13 +99,12 @@ async def decline_lineage(
     *, request: Request[Caller, Any, Any], parts: GivenParts, link_id: UuidPath
 ) -> LineageLink:
     """Say that the two devices do not follow each other; they are not offered again."""
-    await parts.audit.record(request.user, "decline", f"lineage {link_id}")
-    return await parts.bus.request(DeclineLineage(link_id=link_id))
+    return await _decide(request, parts, "decline", DeclineLineage(link_id=link_id))
 
 
 @post(
     "/api/lineages/{link_id:str}/undo",
-    status_code=200,
+    status_code=202,
     opt=needs("write"),
     responses=PROBLEMS,
     tags=["devices"],
@@ -118,9 +112,22 @@ async def decline_lineage(
 async def undo_lineage(
     *, request: Request[Caller, Any, Any], parts: GivenParts, link_id: UuidPath
 ) -> LineageLink:
-    """Take a decision back: it is an offer again, and each device has its own history alone."""
-    await parts.audit.record(request.user, "undo", f"lineage {link_id}")
-    return await parts.bus.request(UndoLineage(link_id=link_id), timeout_seconds=_DECIDING_SECONDS)
+    """Take a decision back: it is an offer again, and each device has its own history alone.
+
+    Of a lineage that was confirmed that is so when the job `job_id` is completed.
+    """
+    return await _decide(request, parts, "undo", UndoLineage(link_id=link_id))
+
+
+async def _decide(
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
+    action: str,
+    decision: ConfirmLineage | DeclineLineage | UndoLineage,
+) -> LineageLink:
+    """Note who decides, and pass it on."""
+    await parts.audit.record(request.user, action, f"lineage {decision.link_id}")
+    return await parts.bus.request(decision)
 
 
 HANDLERS = (list_lineages, confirm_lineage, decline_lineage, undo_lineage)

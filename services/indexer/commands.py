@@ -11,8 +11,10 @@ import asyncpg
 from services.indexer.exports.request import is_held
 from services.indexer.jobs.storage import (
     UNDER_WAY,
+    AnyJob,
     ExportJob,
     IndexJob,
+    LineageJob,
     create_job,
     find_job,
     get_job,
@@ -90,6 +92,15 @@ class Commands:
 
     async def cancel_job(self, request: CancelJob, _context: RequestContext) -> Job:
         """Ask a job to stop; its run notices within a second, in whichever replica it is."""
+        job = await find_job(self._pool, str(_id(request.job_id, "job")))
+        if isinstance(job, LineageJob) and job.state in UNDER_WAY:
+            raise problem(
+                "conflict",
+                "A decision about a lineage is not cancelled.",
+                409,
+                "Take it back instead: undo it, and its job stops where it is and parts the"
+                " devices again.",
+            )
         return await request_cancel(self._pool, request.job_id)
 
     async def retry_job(self, request: RetryJob, context: RequestContext) -> Job:
@@ -97,11 +108,17 @@ class Commands:
         job = await find_job(self._pool, str(_id(request.job_id, "job")))
         if job is None:
             raise not_found("job")
-        session_id = request.session_id or job.session_id
+        session_id = request.session_id
+        if isinstance(job, IndexJob):
+            session_id = session_id or job.session_id
+        for one in request.session_ids:
+            _id(one, "session")
         await self._check_retry(job, session_id)
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                if not await reset_job(connection, job.id, session_id=session_id):
+                if not await reset_job(
+                    connection, job.id, session_id=session_id, session_ids=request.session_ids
+                ):
                     raise _not_retried()
                 await publish(
                     connection,
@@ -113,7 +130,7 @@ class Commands:
             raise _not_retried() from None
         return await get_job(self._pool, job.id)
 
-    async def _check_retry(self, job: IndexJob | ExportJob, session_id: str | None) -> None:
+    async def _check_retry(self, job: AnyJob, session_id: str | None) -> None:
         if isinstance(job, ExportJob):
             # One that is completed passes away with the indexer that made it.
             if job.state in UNDER_WAY or (
@@ -123,6 +140,8 @@ class Commands:
             return
         if job.state not in ("interrupted", "failed", "cancelled"):
             raise _not_retried()
+        if isinstance(job, LineageJob):
+            return
         await self._check_readable(
             job.backup_id, session_id, may_refer=job.origin != "person" and session_id is None
         )

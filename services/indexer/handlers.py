@@ -9,18 +9,11 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from services.indexer.errors import (
-    BackupChangedError,
-    JobIsOverError,
-    RunCancelledError,
-    backup_changed,
-    is_no_space,
-    no_space,
-)
+from services.indexer.errors import no_space
 from services.indexer.history.storage_merge import forget_moment
 from services.indexer.history.storage_shards import drop_empty
 from services.indexer.history.storage_timeline import devices_of, moments_only_of, release_backup
-from services.indexer.jobs.endings import PASSING, broken, can_be_retried, later
+from services.indexer.jobs.endings import Ending, ending_of, later
 from services.indexer.jobs.storage import UNDER_WAY, IndexJob, Report, create_job, finish_job
 from services.indexer.metrics import JOBS
 from services.indexer.people.address_book import rebuild_address_book
@@ -32,7 +25,7 @@ from shared.contracts.events import BackupRemoved, IndexCompleted, IndexFailed, 
 from shared.contracts.identifiers import BackupId, Udid
 from shared.contracts.indexer import KindReport
 from shared.contracts.jobs import JobProgress, JobState
-from shared.contracts.problems import Problem, ProblemError, problem
+from shared.contracts.problems import Problem, problem
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -72,28 +65,9 @@ class EventHandlers:
                 result = await self._runner.run(job)
             finally:
                 self._on_run_over()
-        except RunCancelledError:
-            await self._end(delivery, job, "cancelled", None)
-        except BackupChangedError:
-            await self._end(delivery, job, "interrupted", backup_changed().problem)
-        except JobIsOverError:
-            async with delivery.transaction():
-                return
-        except ProblemError as error:
-            if error.problem.status in PASSING and not delivery.is_last_attempt:
-                raise later(delivery) from error
-            state: JobState = "interrupted" if can_be_retried(error.problem) else "failed"
-            await self._end(delivery, job, state, error.problem)
-        except Exception as error:
-            if is_no_space(error):
-                # Nothing that trying again soon would change, and a person can make room.
-                log.warning("index_without_room", error=type(error).__name__)
-                await self._end(delivery, job, "interrupted", no_space().problem)
-                return
-            if not delivery.is_last_attempt:
-                raise
-            log.error("index_run_broken", error=type(error).__name__)  # noqa: TRY400 -- no content
-            await self._end(delivery, job, "failed", broken())
+        except Exception as error:  # noqa: BLE001 -- judged there, and raised again
+            ending = ending_of(error, delivery, no_room=no_space().problem)
+            await self._end(delivery, job, ending)
         else:
             await self._complete(delivery, job, result)
 
@@ -138,7 +112,8 @@ class EventHandlers:
     async def _complete(self, delivery: Delivery, job: IndexJob, result: RunResult) -> None:
         reports = result.reports
         if not reports or all(report.state == "failed" for report in reports.values()):
-            await self._end(delivery, job, "failed", _nothing_read(), reports=reports)
+            ending = Ending("failed", _nothing_read())
+            await self._end(delivery, job, ending, reports=reports)
             return
         async with delivery.transaction() as connection:
             if not await finish_job(
@@ -168,11 +143,14 @@ class EventHandlers:
         self,
         delivery: Delivery,
         job: IndexJob,
-        state: JobState,
-        error: Problem | None,
+        ending: Ending | None,
         *,
         reports: Mapping[str, KindReport] | None = None,
     ) -> None:
+        if ending is None:
+            async with delivery.transaction():
+                return
+        state, error = ending.state, ending.error
         async with self._pool.acquire() as connection:
             # Kinds that were finished have brought people.
             await refresh_people(connection)

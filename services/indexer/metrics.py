@@ -8,6 +8,9 @@ from shared.contracts.indexer import KindReport
 
 JOBS = Counter("keepsake_index_jobs_total", "Index jobs that ended, by their state.", ("state",))
 EXPORTS = Counter("keepsake_exports_total", "Exports that ended, by their state.", ("state",))
+LINEAGES = Counter(
+    "keepsake_lineages_total", "Jobs of decisions about lineages, by their state.", ("state",)
+)
 _STORED = Counter(
     "keepsake_artifacts_stored_total", "Artifacts that were new or had changed.", ("kind",)
 )

@@ -25,6 +25,7 @@ from services.indexer.history.storage_revisions import (
 )
 from services.indexer.history.storage_substrings import describe_substrings
 from services.indexer.kinds import PARSERS
+from services.indexer.lineage.storage_view import devices_meant
 from services.indexer.search.plan import SCANNED
 from services.indexer.search.storage import search
 from shared.bus import Bus, RequestContext, Serialized
@@ -121,7 +122,8 @@ class Queries:
     async def list_kinds(self, request: ListKinds, _context: RequestContext) -> Page[KindSummary]:
         """Every kind, also those of which there is nothing."""
         async with self._pool.acquire() as connection:
-            totals = await fetch_kind_totals(connection, request.device)
+            devices = await devices_meant(connection, request.device, lineage=request.lineage)
+            totals = await fetch_kind_totals(connection, devices, lineage=request.lineage)
             has_some, has_all = await describe_substrings(connection)
         search_note = "" if has_all else _BUILDING_NOTE if has_some else _SCAN_NOTE
         return Page(

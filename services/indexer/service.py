@@ -15,6 +15,7 @@ from services.indexer.exports.store import ExportStore
 from services.indexer.handlers import EventHandlers
 from services.indexer.history.table_upkeep import TableUpkeep
 from services.indexer.jobs import abandoned
+from services.indexer.lineage.handlers import LineageHandlers
 from services.indexer.lineage.requests import LineageRequests
 from services.indexer.people.requests import PeopleRequests
 from services.indexer.people.storage_seen import read_everything
@@ -32,6 +33,7 @@ from shared.contracts.events import (
     BackupRemoved,
     ExportRequested,
     IndexRequested,
+    LineageRequested,
     SessionOpened,
 )
 from shared.contracts.exports import RequestExport
@@ -39,8 +41,9 @@ from shared.postgres import FAILED
 from shared.runtime import Runtime
 from shared.scratch import Scratch
 
-#: Runs wait for each other's device without holding anything but their place here.
-_CONCURRENCY = 6 + MOST_UNDER_WAY
+#: Runs wait for each other's device without holding anything but their place here. Decisions about
+#: lineages take turns as well; people make a few of them in a year.
+_CONCURRENCY = 7 + MOST_UNDER_WAY
 
 
 async def start(runtime: Runtime) -> None:
@@ -110,6 +113,7 @@ async def start(runtime: Runtime) -> None:
     people = PeopleRequests(pool=runtime.pool, bus=runtime.bus)
     notes = LockedNotes(pool=runtime.pool, bus=runtime.bus, scratch=scratch)
     lineages = LineageRequests(pool=runtime.pool, bus=runtime.bus)
+    arranging = LineageHandlers(pool=runtime.pool, bus=runtime.bus, connect=runtime.connect)
     for part in (commands, queries, people, notes, lineages):
         for request_type, answer in part.answers().items():
             await runtime.serve(request_type, answer)
@@ -117,6 +121,7 @@ async def start(runtime: Runtime) -> None:
         {
             IndexRequested: on_index_requested,
             ExportRequested: exports.on_export_requested,
+            LineageRequested: arranging.on_lineage_requested,
             BackupRemoved: events.on_backup_removed,
             BackupDiscovered: rule_events.on_backup,
             BackupChanged: rule_events.on_backup,

@@ -245,6 +245,37 @@ class RestoreFailed(Event, frozen=True, kw_only=True):
     title: str
 
 
+class LineageRequested(Event, frozen=True, kw_only=True):
+    """A person decided about two devices; what, their link says."""
+
+    subject: ClassVar[str] = "lineage.requested"
+    producers: ClassVar[tuple[str, ...]] = ("indexer",)
+    job_id: JobId
+
+
+class LineageCompleted(Event, frozen=True, kw_only=True):
+    """Histories are as it was decided."""
+
+    subject: ClassVar[str] = "lineage.completed"
+    producers: ClassVar[tuple[str, ...]] = ("indexer",)
+    job_id: JobId
+    link_id: str
+    #: The devices of the lineage, the oldest first; none where the two were parted.
+    devices: list[Udid]
+
+
+class LineageFailed(Event, frozen=True, kw_only=True):
+    """Histories could not be brought to what was decided, which stands."""
+
+    subject: ClassVar[str] = "lineage.failed"
+    producers: ClassVar[tuple[str, ...]] = ("indexer",)
+    job_id: JobId
+    link_id: str
+    #: A problem type such as ``/problems/no-space``.
+    problem_type: str
+    title: str
+
+
 EVENTS: tuple[type[Event], ...] = (
     BackupDiscovered,
     BackupChanged,
@@ -265,4 +296,7 @@ EVENTS: tuple[type[Event], ...] = (
     RestoreRequested,
     RestoreCompleted,
     RestoreFailed,
+    LineageRequested,
+    LineageCompleted,
+    LineageFailed,
 )

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
-from shared.contracts.identifiers import ArtifactId, JobId, SessionId, ThreadId, Udid
+from shared.contracts.identifiers import ArtifactId, BackupId, JobId, SessionId, ThreadId, Udid
 from shared.contracts.indexer import JobAccepted
 from shared.contracts.requests import Done, Request
 
@@ -19,6 +19,8 @@ from shared.contracts.requests import Done, Request
 READ_BYTES = 512 * 1024
 #: Things that may be named one by one.
 MOST_NAMED = 10_000
+#: Backups whose files one export may read through sessions.
+MOST_SESSIONS = 32
 
 Kind = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,40}$")]
 
@@ -41,6 +43,9 @@ class ExportQuery(
     kind: Kind | None = None
     kinds: Annotated[list[Kind], msgspec.Meta(min_length=1, max_length=100)] | None = None
     thread: ThreadId | None = None
+    #: Devices that follow each other as one history, nothing twice; ``device`` is any of them, and
+    #: ``thread`` any of those that are stitched together.
+    lineage: bool = False
     #: The id of a person who sent or took part, or a handle: then whoever has it.
     person: Annotated[str, msgspec.Meta(max_length=500)] | None = None
     since: dt.datetime | None = None
@@ -71,12 +76,12 @@ class ExportWish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestExport(Request[JobAccepted], frozen=True, kw_only=True):
-    """Make an export. Media of encrypted backups come out of the session, if one is named."""
+    """Make an export. Media of encrypted backups come out of sessions, as far as they are named."""
 
     subject: ClassVar[str] = "cmd.indexer.request_export"
     reply: ClassVar[object] = JobAccepted
     wish: ExportWish
-    session_id: SessionId | None = None
+    session_ids: Annotated[tuple[SessionId, ...], msgspec.Meta(max_length=MOST_SESSIONS)] = ()
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,12 +111,22 @@ class KindExported(msgspec.Struct, frozen=True, kw_only=True):
     left_out: list[LeftOut] = []
 
 
+class LockedBackup(msgspec.Struct, frozen=True, kw_only=True):
+    """A backup that was locked, and how many files are missing for that."""
+
+    backup_id: BackupId
+    device: Udid
+    files: int
+
+
 class MediaExported(msgspec.Struct, frozen=True, kw_only=True):
     """What an export made of the files that belong to what it holds."""
 
     written: int = 0
     written_bytes: int = 0
     left_out: list[LeftOut] = []
+    #: What has to be unlocked to get more of them.
+    locked: list[LockedBackup] = []
 
 
 class DescribeExport(Request[Export], frozen=True, kw_only=True):

@@ -253,11 +253,12 @@ class GetIndexStates(Request[dict[str, BackupIndex]], frozen=True, kw_only=True)
 
 
 class ListKinds(Request[Page[KindSummary]], frozen=True, kw_only=True):
-    """Every kind."""
+    """Every kind; with ``lineage`` what several devices of one hold counts once."""
 
     subject: ClassVar[str] = "cmd.indexer.list_kinds"
     reply: ClassVar[object] = Page[KindSummary]
     device: Udid | None = None
+    lineage: bool = False
 
 
 class ListThreads(Request[Page[Thread]], frozen=True, kw_only=True):

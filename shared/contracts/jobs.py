@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from shared.contracts.identifiers import JobId
+from shared.contracts.identifiers import JobId, SessionId
 from shared.contracts.problems import Problem
 from shared.contracts.requests import DEFAULT_LIMIT, Page, Request
 
@@ -93,3 +93,5 @@ class RetryJob(Request[Job], frozen=True, kw_only=True):
     job_id: JobId
     #: A fresh session, when the one the job was started with is gone.
     session_id: str | None = None
+    #: Of an export: fresh ones of the backups that its files are in.
+    session_ids: tuple[SessionId, ...] = ()

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from shared.contracts.identifiers import Udid
+from shared.contracts.identifiers import JobId, Udid
 from shared.contracts.requests import DEFAULT_LIMIT, Page, Request
 
 LinkState = Literal["offered", "confirmed", "declined"]
@@ -37,6 +37,8 @@ class LineageLink(msgspec.Struct, frozen=True, kw_only=True):
     decided_at: dt.datetime | None
     #: All devices of the lineage, the oldest first, where it is confirmed.
     devices: list[Udid]
+    #: The job that carries out what was decided last, or has done so; null where nobody decided.
+    job_id: JobId | None = None
 
 
 class DeviceLineage(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +71,7 @@ class GetDeviceLineage(Request[DeviceLineage], frozen=True, kw_only=True):
 class ConfirmLineage(Request[LineageLink], frozen=True, kw_only=True):
     """Make one history of two devices; ``earlier`` where it cannot be told, or is known better.
 
+    What was decided is stored when this is answered; the job that is named carries it out.
     409 when a device would come to be older than itself, or when it was declined.
     """
 
@@ -87,7 +90,7 @@ class DeclineLineage(Request[LineageLink], frozen=True, kw_only=True):
 
 
 class UndoLineage(Request[LineageLink], frozen=True, kw_only=True):
-    """Take what was decided back: it is an offer again. Idempotent."""
+    """Take what was decided back: it is an offer again, and a job parts the devices. Idempotent."""
 
     subject: ClassVar[str] = "cmd.indexer.undo_lineage"
     reply: ClassVar[object] = LineageLink

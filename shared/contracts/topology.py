@@ -21,6 +21,7 @@ from shared.contracts.events import (
     Event,
     ExportRequested,
     IndexRequested,
+    LineageRequested,
     RestoreRequested,
     SessionOpened,
 )
@@ -40,6 +41,7 @@ CONSUMES: dict[str, tuple[type[Event], ...]] = {
     "indexer": (
         IndexRequested,
         ExportRequested,
+        LineageRequested,
         BackupRemoved,
         BackupDiscovered,
         BackupChanged,

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.bench import (
     curves,
     events,
+    exporting,
     figures,
     huge_file,
     kinds,
@@ -41,6 +42,7 @@ _SIZES = {
     "files": (100_000, 500_000),
     "kinds": (10_000, 100_000),
     "together": (20_000, 100_000),
+    "exports": (20_000, 1_000_000),
     "revisions": (100_000, 1_000_000),
     "stream": (512, 1024),
     "huge": (0, 5 * 1000**3 // 16 * 16),
@@ -56,6 +58,9 @@ def main() -> None:
     parser.add_argument("--kind", action="append", metavar="KIND", help="of part kinds, only this")
     parser.add_argument("--ileapp", metavar="COMMAND", help="what starts iLEAPP, a peer")
     parser.add_argument("--whatsapp-exporter", metavar="COMMAND", help="and its like of WhatsApp")
+    parser.add_argument(
+        "--apple-juicer", metavar="COMMAND", help="its Python and the folder of its checkout"
+    )
     parser.add_argument("--curve", action="store_true", help="how costs grow; part of --full")
     parser.add_argument("--big", action="store_true", help="stream 5 GB; part of --full")
     parser.add_argument("--report", type=Path, default=Path("reports"), metavar="FOLDER")
@@ -67,7 +72,11 @@ def main() -> None:
         size["rows"] = size["kinds"] = options.rows
     if options.big:
         size["huge"] = _SIZES["huge"][1]
-    programs = Programs(ileapp=options.ileapp, whatsapp_exporter=options.whatsapp_exporter)
+    programs = Programs(
+        ileapp=options.ileapp,
+        whatsapp_exporter=options.whatsapp_exporter,
+        apple_juicer=options.apple_juicer,
+    )
     facts = figures.machine()
     measured: dict[str, Section] = {}
     with tempfile.TemporaryDirectory(prefix="ks-bench-") as name:
@@ -132,6 +141,9 @@ def _parts(folder: Path, size: dict[str, int]) -> dict[str, Callable[[], Section
         "search": lambda: Section(
             title=f"A vault of {size['rows']:,} artifacts",
             figures=searching.measure(size["rows"], "messages"),
+        ),
+        "exports": lambda: Section(
+            title="Exports of one long conversation", figures=exporting.measure(size["exports"])
         ),
         "growth": curves.measure,
     }

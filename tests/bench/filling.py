@@ -22,6 +22,12 @@ import asyncpg
 from deploy.local.layout import Layout
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.process import Nursery
+from services.indexer.history.storage_dated import (
+    build_dated_index,
+    build_paired_index,
+    find_without_dated,
+    find_without_paired,
+)
 from services.indexer.history.storage_merge import count_first, fill_stage, merge_stage, open_stage
 from services.indexer.history.storage_shards import (
     SMALL_BYTES,
@@ -60,7 +66,7 @@ _NAMED = (
 _SYLLABLES = "ba co di fu ga he jo ka li mo nu pe qui ra so ta ve wo ya zi bran stel morn"
 _EXTRAS = ("😀", "👍🏽", "東京駅で会いましょう", "Привет", "https://example.org/a/b?c=1", "สวัสดี")
 _FIRST_US = 1_451_606_400_000_000  # 2016
-_SPAN_US = 300_000_000_000_000
+SPAN_US = 300_000_000_000_000
 _TAKEN_AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 _THREADS = 3_000
 _PIECE_BYTES = 256 << 10
@@ -112,7 +118,7 @@ def _artifacts(device: int, count: int) -> Iterator[StagedArtifact]:
             key=f"{device:08X}-0000-4000-8000-{number:012X}",
             payload=payloads[own],
             thread_key=thread,
-            occurred_at_us=_FIRST_US + number * _SPAN_US // count,
+            occurred_at_us=_FIRST_US + number * SPAN_US // count,
             text=text,
             sender_handle=None if own else thread,
             is_me=own,
@@ -159,7 +165,7 @@ async def _fill_device(credentials: PostgresCredentials, device: int, count: int
                 described = mixture.threads_of(patterns)
                 found = mixture.artifacts(
                     kind, patterns.artifacts, device=device, count=number, words=words,
-                    weights=weights, first_us=_FIRST_US, span_us=_SPAN_US,
+                    weights=weights, first_us=_FIRST_US, span_us=SPAN_US,
                 )  # fmt: skip
             await _fill_kind(credentials, connection, at, kind, found, described)
     await connection.close()
@@ -227,6 +233,10 @@ async def _index_parts(credentials: PostgresCredentials) -> None:
             break
     while (number := await find_without_words(connection)) is not None:
         await list_words(connection, number)
+    while (number := await find_without_dated(connection)) is not None:
+        await build_dated_index(connection, number)
+    while (number := await find_without_paired(connection)) is not None:
+        await build_paired_index(connection, number)
     await connection.close()
 
 

@@ -119,6 +119,8 @@ def private_bytes(stack: RunningStack, role: str) -> int:
 
 def _role(pid: int) -> str:
     command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    if "exports.caged_worker" in command:
+        return "export"
     if "caged_worker" in command:
         return "parser"
     for name in ("services.indexer", "services.unlock", "services.discovery", "gateway"):

@@ -186,6 +186,18 @@ def _unchanged() -> Figure:
     )
 
 
+def _size(path: str, size_bytes: float, run: _Run, *, grown: float) -> Figure:
+    """Return how large something is beside the files of the first revision."""
+    return Figure(
+        path=path,
+        value=size_bytes / 1e6,
+        unit="MB",
+        reference=run.size_bytes[0] / 1e6,
+        reference_name="files after the first one, MB",
+        note=f"{grown / sum(run.rows) / 1000:.2f} kB for each changed row",
+    )
+
+
 def measure(messages: int, revisions: int = REVISIONS, turn: Turn = nullcontext) -> Section:
     """Index *revisions* of a phone of *messages*, and two of a phone with everything."""
     with fresh_folder() as folder:
@@ -195,7 +207,6 @@ def measure(messages: int, revisions: int = REVISIONS, turn: Turn = nullcontext)
     share = len(run.seconds) // 5 or 1
     early, late = (median_seconds(some) for some in (run.seconds[:share], run.seconds[-share:]))
     grown = run.size_bytes[1] - run.size_bytes[0]
-    per_row = run.wal_bytes / sum(run.rows)
     figures = [
         Figure(
             path=f"{revisions - 1} further revisions, one after the other",
@@ -228,21 +239,12 @@ def measure(messages: int, revisions: int = REVISIONS, turn: Turn = nullcontext)
             reference_name="s",
             goal="<=1.25",
         ),
-        Figure(
-            path="Postgres' files after all of them",
-            value=run.size_bytes[1] / 1e6,
-            unit="MB",
-            reference=run.size_bytes[0] / 1e6,
-            reference_name="after the first one, MB",
-            note=f"{grown / sum(run.rows) / 1000:.2f} kB for each changed row",
-        ),
-        Figure(
-            path="Postgres' log, written by one of them",
-            value=run.wal_bytes / len(run.seconds) / 1e6,
-            unit="MB",
-            reference=run.size_bytes[0] / 1e6,
-            reference_name="files after the first one, MB",
-            note=f"{per_row / 1000:.2f} kB for each changed row",
+        _size("Postgres' files after all of them", run.size_bytes[1], run, grown=grown),
+        _size(
+            "Postgres' log, written by one of them",
+            run.wal_bytes / len(run.seconds),
+            run,
+            grown=run.wal_bytes,
         ),
     ]
     with turn():

@@ -25,6 +25,8 @@ _PASSING_ENDS = frozenset(
         "/problems/incomplete-backup",
         "/problems/service-unavailable",
         "/problems/timeout",
+        # The process that wrote the export was killed; nothing of it is left.
+        "/problems/export-failed",
         # Its parser was killed under it.
         "/problems/nothing-indexed",
     }

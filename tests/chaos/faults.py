@@ -68,7 +68,7 @@ class Striker:
 
     def _find(self, fault: Fault) -> int | None:
         if fault.target == "worker":
-            return self._await_worker()
+            return self._await_worker(fault.number)
         if fault.target == "supervisor":
             return self._vault.supervisor
         deadline = time.monotonic() + 5
@@ -80,14 +80,15 @@ class Striker:
             time.sleep(0.05)
         return None
 
-    def _await_worker(self) -> int | None:
+    def _await_worker(self, number: int) -> int | None:
         deadline = time.monotonic() + _WAIT_FOR_WORKER_SECONDS
         indexer: list[int] = []
         while time.monotonic() < deadline and not self._stopping.is_set():
             indexer = indexer or self._vault.find("indexer")
             for pid in indexer:
                 if found := children(pid):
-                    return found[0]
+                    # Parsers and exports are children of one indexer.
+                    return found[number % len(found)]
             time.sleep(0.01)
         return None
 

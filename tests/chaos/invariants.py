@@ -24,7 +24,10 @@ MOST_MEMORY_BYTES = 512 << 20
 _QUIET_SECONDS = 420.0
 _REPLAY_SECONDS = 60.0
 #: Every kind of job says by an event of its own how it ended.
-_JOB_KINDS = ("index", "export")
+_JOB_KINDS = ("index", "export", "lineage")
+
+#: What every zip of an export has in it.
+_PLAIN = (b"manifest.json", b"SHA256SUMS")
 
 Outbox = dict[str, dict[str, str]]
 
@@ -188,6 +191,28 @@ def check_end(vault: Vault, record: Record, exit_code: int) -> None:
         time.sleep(0.1)
     record.checked("no process is left", left)
     record.checked("no plaintext is left", _plaintext(vault))
+    record.checked("no export is left", [str(path) for path in _sealed(vault)])
+
+
+def check_exports(vault: Vault, record: Record, *, seconds: float) -> None:
+    """What was exported is sealed, and gone when its time is over."""
+    open_ones = [str(path) for path in _sealed(vault) if any(one in _read(path) for one in _PLAIN)]
+    record.checked("exports are sealed", open_ones)
+    deadline = time.monotonic() + seconds + 30
+    while (left := _sealed(vault)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    record.checked("no export outlives its time", [str(path) for path in left])
+
+
+def _sealed(vault: Vault) -> list[Path]:
+    return [path for path in _files(vault.data_dir / "exports") if path.suffix != ".lock"]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def check_memory(record: Record) -> None:

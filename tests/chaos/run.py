@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos import invariants, shifted, snapshot
+from tests.chaos import invariants, shifted, snapshot, takers
 from tests.chaos.actors import Owner, Visitor
 from tests.chaos.client import Client
 from tests.chaos.cluster import Cluster, roll
@@ -121,10 +121,10 @@ def _disturbed(
     for phone in phones:
         phone.next_run()
     cluster = Cluster(folder / "cluster") if options.cluster_rounds else None
-    settings = cluster.settings if cluster else {}
+    settings = {**takers.SETTINGS, **(cluster.settings if cluster else {})}
     clock = folder / "clock"
     if options.scenario == "clock":
-        settings = shifted.settings(clock)
+        settings = {**takers.SETTINGS, **shifted.settings(clock)}
     vault = Vault(
         folder / "data",
         root,
@@ -191,8 +191,8 @@ def _people(
     record: Record,
 ) -> None:
     for phone in phones:
-        for role, person in (("owner", Owner), ("visitor", Visitor)):
-            client = Client(urls[role], token, record, crew.stopping)
+        for role, person in (("owner", Owner), ("visitor", Visitor), ("taker", takers.Taker)):
+            client = Client(urls.get(role, urls["visitor"]), token, record, crew.stopping)
             one = person(client, phone, seed=f"{options.seed} {role} {phone.udid}")
             crew.start(f"{role} of {phone.name}", one.run)
 
@@ -206,9 +206,18 @@ def peace(
     invariants.check_jobs(client, record)
     owners = [Owner(client, phone, seed="peace") for phone in phones]
     invariants.settle(owners, record)
+    record.checked(
+        "an export of everything holds what the lists show",
+        [
+            problem
+            for phone in phones
+            for problem in takers.Taker(client, phone, seed="peace").settle()
+        ],
+    )
     jobs = invariants.check_jobs(client, record)
     for owner in owners:
         owner.lock()
+    invariants.check_exports(vault, record, seconds=takers.TTL_SECONDS)
     invariants.check_letters(client, record)
     outbox = invariants.read_tables(vault, record)
     events = invariants.replay(

@@ -16,6 +16,8 @@ _BACKUP = BackupId("7a2c9a52-9f25-4b68-a0c4-0f6f5b3f7f11")
 _JOB = JobId("c0f1d1b4-2a61-4b1e-8f58-5b6f1b1f2a22")
 _SESSION = SessionId("5d0c3a0e-66d5-4d2c-9a55-0f1c2d3e4f33")
 _UDID = Udid("00008110-000A1B2C3D4E5F60")
+_OLDER_UDID = Udid("00008030-000A1B2C3D4E5F60")
+_LINK = "3d2c1b0a-5f4e-4d3c-8b2a-190f8e7d6c5b"
 _TAKEN_AT = dt.datetime(2026, 11, 19, 22, 0, 5, tzinfo=dt.UTC)
 
 EXAMPLES: tuple[events.Event, ...] = (
@@ -111,5 +113,13 @@ EXAMPLES: tuple[events.Event, ...] = (
         archive_id="0b9f6c1e-5a3d-4f5e-9c37-3f9a4f5b6c44",
         problem_type="/problems/no-space",
         title="The disk has no room.",
+    ),
+    events.LineageRequested(job_id=_JOB),
+    events.LineageCompleted(job_id=_JOB, link_id=_LINK, devices=[_OLDER_UDID, _UDID]),
+    events.LineageFailed(
+        job_id=_JOB,
+        link_id=_LINK,
+        problem_type="/problems/no-space",
+        title="There is no room for the lineage.",
     ),
 )

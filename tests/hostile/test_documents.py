@@ -95,15 +95,19 @@ def test_every_problem_has_its_line() -> None:
     assert explained - types == set()
 
 
-@pytest.mark.parametrize("note", sorted(notes()))
-def test_every_note_of_an_index_report_is_explained(note: str) -> None:
-    assert note.strip() in DOCUMENT
+# Not a case each: whoever collects the tests would have to read the whole product for their names.
+def test_every_note_of_an_index_report_is_explained() -> None:
+    found = notes()
+    assert len(found) > 100
+    assert {note for note in found if note.strip() not in DOCUMENT} == set()
 
 
-@pytest.mark.parametrize("code", sorted(codes()))
-def test_everything_that_is_said_of_a_backup_is_explained(code: str) -> None:
+def test_everything_that_is_said_of_a_backup_is_explained() -> None:
+    found = codes()
+    assert len(found) > 15
     # Some codes are put together: info_missing, info_damaged.
-    assert f"`{code}{'' if code.endswith('_') else '`'}" in DOCUMENT
+    said = {code: f"`{code}{'' if code.endswith('_') else '`'}" for code in found}
+    assert {code for code, words in said.items() if words not in DOCUMENT} == set()
 
 
 @pytest.mark.parametrize(

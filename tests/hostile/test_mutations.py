@@ -14,9 +14,14 @@ SLOW = {"Manifest.db": 80, "Manifest.db, encrypted": 80, "Manifest.mbdb": 120, "
 _WORKERS = 40
 
 
+#: Its processes are copies of one that has done the imports and nothing else.
+_FRESH = multiprocessing.get_context("forkserver")
+_FRESH.set_forkserver_preload(["tests.hostile.trial"])
+
+
 def trial(name: str, count: int) -> Outcome:
     """Run in a fresh process: pytest's own has threads, connections and patched imports."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    with _FRESH.Pool(1) as pool:
         return pool.apply(run_reader, (name,), {"seed": 3, "first": 0, "count": count})
 
 

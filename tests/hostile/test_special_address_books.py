@@ -14,7 +14,7 @@ from tests.hostile.bombs import spared
 from tests.hostile.seeds import address_books
 from tests.hostile.test_special_stores import changed
 from tests.hostile.test_special_stores import read as read_messages
-from tests.hostile.workers import BOOK, IMAGES, AddressBooks, KindFailed
+from tests.hostile.workers import BOOK, FORKED, IMAGES, AddressBooks, KindFailed
 
 
 def changed_book(script: str, *, encoding: str | None = None) -> bytes:
@@ -32,7 +32,7 @@ def changed_book(script: str, *, encoding: str | None = None) -> bytes:
 def read_book(book: bytes, images: bytes, scratch: Path) -> str | None:
     """Return why the kind failed, or None when it was read."""
     reader = AddressBooks()
-    reader._count = 1  # forked, not started
+    reader._count = FORKED
     try:
         reader.read({BOOK: book, IMAGES: images}, scratch)
     except KindFailed as failed:

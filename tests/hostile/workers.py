@@ -39,6 +39,8 @@ MEMORY_BYTES = 512 << 20
 CPU_SECONDS = 6
 #: Address space of a worker that has just started.
 _FRESH_BYTES = 24 << 20
+#: Reads so far of a reader whose next one is forked, neither started nor parsed twice.
+FORKED = 2
 
 _MESSAGE_TABLES = (
     "message", "message", "message", "chat", "handle", "attachment", "chat_message_join",
@@ -90,7 +92,7 @@ class Stores(Reader):
                 memory_bytes=MEMORY_BYTES,
                 cpu_seconds=CPU_SECONDS,
             )
-            if self._count == 2:
+            if self._count == FORKED:
                 _import_what_is_used(request)
             output = _started(request) if self._count % 64 == 1 else _forked(request)
             self.check(output)

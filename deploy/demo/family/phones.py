@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from deploy.demo import bookmarks, calendar_events, open_tabs, places, reminders
@@ -47,8 +47,13 @@ def mint_phones(
     # The large ones first, so that the processes end together.
     largest = sorted(revisions, key=lambda one: one.at, reverse=True)
     with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as processes:
-        done = processes.map(partial(_mint, root, passphrase), largest)
-        return sorted(done)
+        try:
+            return sorted(processes.map(partial(_mint, root, passphrase), largest))
+        except KeyboardInterrupt:
+            # Nobody waits for phones that nobody wants any more.
+            for process in active_children():
+                process.terminate()
+            raise
 
 
 def mint_tablet(root: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gateway.cli.client import LONG_SECONDS, connect
-from gateway.cli.formats import moment, size
+from gateway.cli.formats import moment, size, together
 from gateway.cli.options import json_option
 from gateway.cli.output import print_json, print_table, say
 
@@ -36,7 +36,8 @@ def backups(context: click.Context, *, refresh: bool, as_json: bool) -> None:
         return
     if report is not None:
         for root in report["unreadable_roots"]:
-            say(f"A folder cannot be read: {root.get('path')} ({root.get('reason')})")
+            reason = str(root.get("reason")).replace("-", " ")
+            say(f"A folder cannot be read: {root.get('path')} ({reason})")
     if not items:
         say("No backup was found. KEEPSAKE_BACKUP_PATHS names the folders to look in.")
         return
@@ -55,6 +56,12 @@ def backups(context: click.Context, *, refresh: bool, as_json: bool) -> None:
             for one in items
         ],
     )
+    for problem, ids in together(
+        (f"{problem['code']}: {problem['detail']}", one["id"][:8])
+        for one in items
+        for problem in one["problems"]
+    ):
+        say(f"{', '.join(ids)}: {problem}")
 
 
 def _changes(report: dict[str, object]) -> dict[str, object]:

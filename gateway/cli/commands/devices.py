@@ -10,7 +10,7 @@ from gateway.cli.client import Client, connect
 from gateway.cli.device_names import choose_revision, find_device
 from gateway.cli.failure import Failure
 from gateway.cli.formats import count, moment
-from gateway.cli.options import ListingGroup, json_option
+from gateway.cli.options import ListingGroup, json_option, kind_option
 from gateway.cli.output import print_json, print_table, say
 
 _REASONS = {
@@ -41,7 +41,7 @@ def list_devices(context: click.Context, *, as_json: bool) -> None:
         [
             ("UDID", "left", "whole"),
             ("NAME", "left", "cut"),
-            ("MODEL", "left", "cut"),
+            ("MODEL", "left", "spare"),
             ("IOS", "left", "whole"),
             ("LAST BACKUP", "left", "whole"),
         ],
@@ -55,6 +55,7 @@ def list_devices(context: click.Context, *, as_json: bool) -> None:
             )
             for one in page["items"]
         ],
+        empty="No device is known yet; `keepsake backups` says what was found.",
     )
 
 
@@ -87,6 +88,7 @@ def list_revisions(context: click.Context, *, device: str, as_json: bool) -> Non
             )
             for one in found
         ],
+        empty="No backup of this device is indexed yet; `keepsake index` does it.",
     )
 
 
@@ -145,7 +147,7 @@ def compare(
 
 @devices.command("gaps")
 @click.argument("device")
-@click.option("--kind")
+@kind_option
 @click.option("--survivors", is_flag=True, help="Also times of which only what stayed is known.")
 @click.option("--lineage", is_flag=True, help="Over all devices that follow each other.")
 @json_option

@@ -14,17 +14,20 @@ import click
 from gateway.cli.backup_names import find_backup
 from gateway.cli.client import Client, connect
 from gateway.cli.commands.download import Source, fetch, put_in_place, target_of
-from gateway.cli.commands.indexing import print_job_report, watch_job
+from gateway.cli.commands.indexing import watch_job
 from gateway.cli.failure import FAILED, Failure
 from gateway.cli.formats import size
+from gateway.cli.job_reports import print_job_report
 from gateway.cli.options import json_option
 from gateway.cli.output import print_json, say
 from gateway.cli.person_names import find_person_id
-from gateway.cli.session_tokens import find_token
+from gateway.cli.session_tokens import find_token, given_token
 from gateway.cli.short_ids import complete_id
 from gateway.cli.thread_names import find_thread_id
 
 _READ_BYTES = 1 << 20
+#: What the gateway takes.
+MOST_SESSIONS = 32
 _ZONES = "/zoneinfo/"
 
 
@@ -33,9 +36,14 @@ _ZONES = "/zoneinfo/"
 @click.option("--thread", metavar="THREAD", help="Only this conversation: its id, or a title.")
 @click.option("--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
 @click.option("--device", metavar="DEVICE", help="Only this phone: its UDID or name.")
+@click.option(
+    "--lineage",
+    is_flag=True,
+    help="Phones that follow each other as one history, nothing twice; --device is any of them.",
+)
 @click.option("--person", metavar="PERSON", help="Only with this id, number, address or name.")
-@click.option("--from", "since", metavar="TIME", help="RFC 3339, or a date.")
-@click.option("--to", "until", metavar="TIME")
+@click.option("--from", "since", metavar="TIME", help="From then on: a date, or RFC 3339.")
+@click.option("--to", "until", metavar="TIME", help="Until then; a date with its whole day.")
 @click.option("-q", "--query", "q", metavar="QUERY", help="Only what a search finds.")
 @click.option("--removed", type=click.Choice(["exclude", "include", "only"]), default="exclude")
 @click.option("--as-of", metavar="TIME", help="As it was then.")
@@ -59,10 +67,14 @@ def export(
     as_json: bool,
     **wish: Any,
 ) -> None:
-    """Take things out as one zip: html, json, csv, txt and other formats.
+    """Take things out as one zip.
+
+    FORMAT is html, pdf, txt, json, csv, mbox, vcf, ics, gpx or photos. Without options, everything
+    is taken that the format holds.
 
     The zip holds SHA256SUMS (for `sha256sum -c`) and manifest.json, which says what was left out
-    and why. Files of an encrypted backup need it unlocked. Ctrl-C cancels.
+    and why. Files of encrypted backups need those unlocked; all that are open are used. Ctrl-C
+    cancels.
     """
     if (format_name is None) == (job is None):
         raise click.UsageError("Give a FORMAT, or the --job to download from.", context)
@@ -100,7 +112,8 @@ def _make(
         "q": wish["q"],
         "device": device,
         "kinds": list(wish["kinds"]) or None,
-        "thread": _thread(client, wish),
+        "thread": _thread(client, wish, device),
+        "lineage": wish["lineage"] or None,
         "person": None if wish["person"] is None else find_person_id(client, wish["person"]),
         "from": wish["since"],
         "to": wish["until"],
@@ -116,17 +129,20 @@ def _make(
             "include_media": wish["media"],
             "time_zone": wish["time_zone"] or local_zone(),
         },
-        session=open_token(context, client, device) if wish["media"] else None,
+        session=open_tokens(context, client, _phones(client, device, wish))
+        if wish["media"]
+        else None,
     )
     with _cancelled_with_us(client, accepted["job_id"]):
         return watch_job(client, accepted["job_id"], quiet=quiet)
 
 
-def _thread(client: Client, wish: dict[str, Any]) -> str | None:
+def _thread(client: Client, wish: dict[str, Any], device: str | None) -> str | None:
     if wish["thread"] is None:
         return None
     kind = wish["kinds"][0] if len(wish["kinds"]) == 1 else None
-    return find_thread_id(client, wish["thread"], kind=kind)
+    lineage = "true" if wish["lineage"] else None
+    return find_thread_id(client, wish["thread"], kind=kind, device=device, lineage=lineage)
 
 
 def _device(client: Client, wanted: str | None) -> str | None:
@@ -139,15 +155,26 @@ def _device(client: Client, wanted: str | None) -> str | None:
     return udid
 
 
-def open_token(context: click.Context, client: Client, device: str | None) -> str | None:
-    """Return the token of an open backup, of *device* if one is named: the newest there is."""
+def _phones(client: Client, device: str | None, wish: dict[str, Any]) -> list[str] | None:
+    """Return the phones whose files may be needed; None for all."""
+    if device is None or not wish["lineage"]:
+        return None if device is None else [device]
+    lineage = client.get(f"/api/devices/{device}")["lineage"]
+    return lineage["devices"] if lineage else [device]
+
+
+def open_tokens(context: click.Context, client: Client, phones: list[str] | None) -> str | None:
+    """Return the tokens of all open backups, or of those of *phones*, as one header."""
+    if (given := given_token(context)) is not None:
+        return given
+    tokens: list[str] = []
     for page in client.pages("/api/backups", params={"limit": 1000}):
         for backup in page["items"]:
-            if backup["encrypted"] and device in (None, backup["udid"]):
+            if backup["encrypted"] and (phones is None or backup["udid"] in phones):
                 token = find_token(context, client.url, backup["id"])
                 if token is not None:
-                    return token
-    return None
+                    tokens.append(token)
+    return ", ".join(tokens[:MOST_SESSIONS]) or None
 
 
 @contextmanager

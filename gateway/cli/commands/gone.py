@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from gateway.cli.client import connect
-from gateway.cli.device_names import find_device
+from gateway.cli.commands.search import refuse_unknown_kind
+from gateway.cli.device_names import device_udid
 from gateway.cli.formats import moment
-from gateway.cli.options import json_option
+from gateway.cli.options import device_option, json_option, kind_option
 from gateway.cli.output import console, print_json, say
 from gateway.cli.plain_text import plain
 
@@ -18,15 +19,15 @@ _LONGEST = 200
 
 
 @click.command()
-@click.option("--device", metavar="DEVICE", help="A UDID, or a part of the device's name.")
-@click.option("--kind")
+@device_option
+@kind_option
 @click.option(
     "--reason",
     type=click.Choice(_REASONS),
     help="Only what went for it; offloaded: what is there, but whose file only old backups hold.",
 )
-@click.option("--from", "since", metavar="TIME", help="Made since then: RFC 3339, or a date.")
-@click.option("--to", "until", metavar="TIME")
+@click.option("--from", "since", metavar="TIME", help="Made since then: a date, or RFC 3339.")
+@click.option("--to", "until", metavar="TIME", help="Made until then.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @json_option
 @click.pass_context
@@ -46,7 +47,7 @@ def gone(
     page = client.get(
         "/api/artifacts",
         params={
-            "device": find_device(client, device)["udid"] if device else None,
+            "device": device_udid(client, device),
             "kind": kind,
             "reason": reason,
             "removed": "exclude" if reason == "offloaded" else "only",
@@ -55,6 +56,8 @@ def gone(
             "limit": limit,
         },
     )
+    if not page["items"]:
+        refuse_unknown_kind(client, kind)
     if as_json:
         print_json(page)
         return

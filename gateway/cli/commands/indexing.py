@@ -11,9 +11,10 @@ import click
 from gateway.cli.backup_names import find_backup
 from gateway.cli.client import Client, connect
 from gateway.cli.failure import FAILED
-from gateway.cli.formats import count, size
+from gateway.cli.formats import count
+from gateway.cli.job_reports import print_job_report
 from gateway.cli.options import json_option
-from gateway.cli.output import console, print_json, print_table, say
+from gateway.cli.output import console, print_json, say
 from gateway.cli.session_tokens import find_token
 
 _OVER = frozenset({"completed", "failed", "cancelled", "interrupted"})
@@ -45,13 +46,19 @@ def index(
         else:
             say(f"Job {accepted['job_id']} is under way; `keepsake jobs` shows it.")
         return
-    job = watch_job(client, accepted["job_id"], quiet=as_json)
+    try:
+        job = watch_job(client, accepted["job_id"], quiet=as_json)
+    except KeyboardInterrupt:
+        say(f"Job {accepted['job_id']} goes on; `keepsake jobs` shows it.")
+        raise
     if as_json:
         print_json(job)
     else:
         print_job_report(job)
     if job["state"] != "completed":
         context.exit(FAILED)
+    if not as_json:
+        say("`keepsake threads` and `keepsake search` show what is there now.")
 
 
 def watch_job(client: Client, job_id: str, *, quiet: bool) -> dict[str, Any]:
@@ -86,62 +93,3 @@ def watch_job(client: Client, job_id: str, *, quiet: bool) -> dict[str, Any]:
                     amount=f"{amount} {now['unit']}",
                 )
             time.sleep(_POLL_SECONDS)
-
-
-def print_job_report(job: dict[str, Any]) -> None:
-    """Print how a job ended, and per kind what it made."""
-    error = job["error"]
-    say(
-        f"Job {job['id']}: {job['state']}."
-        + (f" {error['title']} {error.get('detail', '')}" if error else "")
-    )
-    if job["kind"] == "export":
-        print_export_report(job["report"])
-        return
-    reports = job["report"].get("kinds")
-    if not reports:
-        return
-    names = ("read", "kept", "skipped", "undecodable", "missing_files")
-    print_table(
-        [
-            ("KIND", "left", "whole"),
-            ("STATE", "left", "whole"),
-            *((name.replace("_", " ").upper(), "right", "whole") for name in names),
-        ],
-        [
-            (
-                one.get("kind", "-"),
-                one.get("state", "-"),
-                *(count(one.get(name)) for name in names),
-            )
-            for one in reports
-        ],
-    )
-    for one in reports:
-        if one.get("note"):
-            say(f"{one.get('kind')}: {one['note']}")
-
-
-def print_export_report(report: dict[str, Any]) -> None:
-    """Print what an export holds, what it does not, and why."""
-    kinds, media = report.get("kinds"), report.get("media")
-    if not kinds and not media:
-        return
-    print_table(
-        [
-            ("KIND", "left", "whole"),
-            ("WRITTEN", "right", "whole"),
-            ("LEFT OUT", "right", "whole"),
-        ],
-        [
-            (one["kind"], count(one["written"]), count(one["read"] - one["written"]))
-            for one in kinds or []
-        ],
-    )
-    for one in kinds or []:
-        for left in one["left_out"]:
-            say(f"{one['kind']}: {count(left['count'])} left out. {left['reason']}")
-    if media:
-        say(f"Files: {count(media['written'])} written, {size(media['written_bytes'])}.")
-        for left in media["left_out"]:
-            say(f"Files: {count(left['count'])} left out. {left['reason']}")

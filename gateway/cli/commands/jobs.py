@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from gateway.cli.client import Client, connect
-from gateway.cli.commands.export import open_token
-from gateway.cli.commands.indexing import print_job_report
+from gateway.cli.commands.export import open_tokens
 from gateway.cli.formats import count, moment
+from gateway.cli.job_reports import print_job_report
 from gateway.cli.options import ListingGroup, json_option
 from gateway.cli.output import print_json, print_table, say
 from gateway.cli.session_tokens import find_token
@@ -54,6 +54,7 @@ def list_jobs(context: click.Context, *, state: str | None, limit: int, as_json:
             )
             for one in page["items"]
         ],
+        empty="There are no jobs" + (" like that." if state else "; `keepsake index` makes one."),
     )
 
 
@@ -105,7 +106,7 @@ def _session(context: click.Context, client: Client, job: str) -> str | None:
     subject = client.get(f"/api/jobs/{job}")["subject"]
     if subject["type"] == "backup":
         return find_token(context, client.url, subject["id"])
-    return open_token(context, client, None)
+    return open_tokens(context, client, None)
 
 
 def _tell(job: dict[str, Any], *, as_json: bool) -> None:

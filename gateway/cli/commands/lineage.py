@@ -7,16 +7,19 @@ from typing import Any
 import click
 
 from gateway.cli.client import Client, connect
+from gateway.cli.commands.indexing import watch_job
 from gateway.cli.device_names import find_device
-from gateway.cli.failure import NOT_FOUND, Failure
+from gateway.cli.failure import FAILED, NOT_FOUND, Failure
+from gateway.cli.job_reports import print_job_report
 from gateway.cli.options import ListingGroup, json_option
 from gateway.cli.output import print_json, print_table, say
 from gateway.cli.plain_text import plain
 from gateway.cli.short_ids import SHOWN, complete_id
 
 _ADDRESS = "/api/lineages"
-#: Everything that two phones hold is held against each other.
-_DECIDING_SECONDS = 600.0
+_wait_option = click.option(
+    "--wait/--no-wait", default=True, help="Wait and show progress.  [default: wait]"
+)
 
 
 @click.group(cls=ListingGroup)
@@ -51,23 +54,33 @@ def list_lineages(
             (one["id"][:SHOWN], one["state"], _in_order(one, names), one["reason"])
             for one in page["items"]
         ],
+        empty="There is none like that."
+        if state or device
+        else "Nothing is offered: no two indexed devices hold enough of the same things.",
     )
+    for one in page["items"]:
+        if one["state"] == "offered":
+            which = "" if one["is_directed"] else " --earlier DEVICE"
+            say(f"`keepsake lineage confirm {one['id'][:SHOWN]}{which}` makes one history of them.")
 
 
 @lineage.command("confirm")
 @click.argument("link")
 @click.option("--earlier", metavar="DEVICE", help="Which of the two came first.")
+@_wait_option
 @json_option
 @click.pass_context
 def confirm_lineage(
-    context: click.Context, *, link: str, earlier: str | None, as_json: bool
+    context: click.Context, *, link: str, earlier: str | None, wait: bool, as_json: bool
 ) -> None:
-    """Make one history of the two devices of LINK (the beginning of its id)."""
+    """Make one history of the two devices of LINK (the beginning of its id).
+
+    Ctrl-C stops the waiting, not the work.
+    """
     client = connect(context)
     body = {} if earlier is None else {"earlier": find_device(client, earlier)["udid"]}
     done = _decide(client, link, "confirm", body=body)
-    if as_json:
-        print_json(done)
+    if not _is_carried_out(context, client, done, wait=wait, as_json=as_json):
         return
     chain = " → ".join(_named(udid, _names(client)) for udid in done["devices"])
     say(f"One history now: {chain}. Read it with --lineage; `keepsake lineage undo` takes it back.")
@@ -88,25 +101,43 @@ def decline_lineage(context: click.Context, *, link: str, as_json: bool) -> None
 
 @lineage.command("undo")
 @click.argument("link", required=False)
+@_wait_option
 @json_option
 @click.pass_context
-def undo_lineage(context: click.Context, *, link: str | None, as_json: bool) -> None:
+def undo_lineage(context: click.Context, *, link: str | None, wait: bool, as_json: bool) -> None:
     """Take a decision back: the last, or that about LINK. It is an offer again."""
     client = connect(context)
     done = _decide(client, _last(client) if link is None else link, "undo")
+    if _is_carried_out(context, client, done, wait=wait, as_json=as_json):
+        say(f"Undone: {_in_order(done, _names(client))}. Each has its own history alone.")
+
+
+def _is_carried_out(
+    context: click.Context, client: Client, done: dict[str, Any], *, wait: bool, as_json: bool
+) -> bool:
+    """Wait for the job of a decision; False where there is nothing left to say."""
+    if wait and done["job_id"] is not None:
+        job = watch_job(client, done["job_id"], quiet=as_json)
+        if job["state"] != "completed":
+            if as_json:
+                print_json(job)
+            else:
+                print_job_report(job)
+                say("The decision stands; `keepsake jobs retry` goes on with it.")
+            context.exit(FAILED)
+    elif not as_json and done["job_id"] is not None:
+        say(f"Decided. Job {done['job_id']} is under way; `keepsake jobs` shows it.")
+        return False
     if as_json:
         print_json(done)
-    else:
-        say(f"Undone: {_in_order(done, _names(client))}. Each has its own history alone.")
+    return not as_json
 
 
 def _decide(
     client: Client, link: str, decision: str, *, body: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     link_id = complete_id(client, _ADDRESS, link, what="lineage")
-    done: dict[str, Any] = client.request(
-        "POST", f"{_ADDRESS}/{link_id}/{decision}", body=body, timeout_seconds=_DECIDING_SECONDS
-    )
+    done: dict[str, Any] = client.request("POST", f"{_ADDRESS}/{link_id}/{decision}", body=body)
     return done
 
 

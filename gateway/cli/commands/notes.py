@@ -7,35 +7,47 @@ from typing import Any
 
 import click
 
+from gateway.cli.ambiguity import only_match
 from gateway.cli.client import LONG_SECONDS, Client, connect
 from gateway.cli.commands.sessions import ask_passphrase
+from gateway.cli.device_names import device_udid
 from gateway.cli.failure import LOCKED, Failure
 from gateway.cli.formats import moment
-from gateway.cli.options import json_option, options_of
+from gateway.cli.options import device_option, json_option, options_of
 from gateway.cli.output import console, print_json
 from gateway.cli.plain_text import plain, plain_lines
 from gateway.cli.session_tokens import find_token, read_secret
 
+#: More notes of one title than a person chooses from.
+_MOST = 50
+
 
 @click.command()
-@click.argument("artifact")
+@click.argument("note_name", metavar="NOTE")
 @click.option(
     "--passphrase-fd",
     type=click.IntRange(min=0),
     metavar="N",
     help="Read the note's passphrase from this file descriptor instead of asking.",
 )
+@device_option
 @json_option
 @click.pass_context
 def note(
-    context: click.Context, *, artifact: str, passphrase_fd: int | None, as_json: bool
+    context: click.Context,
+    *,
+    note_name: str,
+    passphrase_fd: int | None,
+    device: str | None,
+    as_json: bool,
 ) -> None:
-    """Read the note ARTIFACT (an id that search and threads show).
+    """Read NOTE (a part of its title, or the id that search and threads show).
 
     A locked note asks for the passphrase that it was locked with; its backup must be open. What it
     says is shown and kept nowhere.
     """
     client = connect(context)
+    artifact = _find_id(client, note_name, device_udid(client, device))
     found = client.get(f"/api/artifacts/{artifact}")
     if found["payload"].get("content") != "locked":
         _show(found, found, as_json=as_json)
@@ -61,6 +73,38 @@ def note(
             continue
         _show(found, opened, as_json=as_json)
         return
+
+
+def _find_id(client: Client, wanted: str, device: str | None) -> str:
+    """Return the id of the note that is meant; numbers are ids already. Raises ``Failure``."""
+    if wanted.isascii() and wanted.isdigit():
+        return wanted
+    words = '"' + wanted.replace('"', " ") + '"'
+    folded = wanted.strip().casefold()
+    found = [
+        hit["artifact"]
+        for hit in client.get(
+            "/api/search",
+            params={
+                "q": words,
+                "kind": "note",
+                "device": device,
+                "sort": "newest",
+                "limit": _MOST,
+            },
+        )["items"]
+    ]
+    titled = [one for one in found if folded in (one["title"] or "").casefold()]
+    meant = only_match(
+        ([one for one in titled if one["title"].casefold() == folded], titled),
+        several="Several notes match; give a --device, or use one of these ids:",
+        line=lambda one: (
+            f"{one['id']}  {plain(one['title'])}  {moment(one['occurred_at'])}  {one['device']}"
+        ),
+        none="There is no such note.",
+        listed_by="keepsake search kind:note",
+    )
+    return str(meant["id"])
 
 
 def _tokens(context: click.Context, client: Client, device: str) -> Iterator[str | None]:

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from gateway.cli.client import Client, connect
+from gateway.cli.device_names import device_udid
 from gateway.cli.failure import NOT_FOUND, Failure
 from gateway.cli.formats import count, moment
-from gateway.cli.options import ListingGroup, json_option, lineage_option
+from gateway.cli.options import ListingGroup, device_option, json_option, lineage_option
 from gateway.cli.output import print_json, print_table, say
 from gateway.cli.person_names import find_person_id
 from gateway.cli.short_ids import SHOWN, complete_id
@@ -27,7 +28,7 @@ def people() -> None:
 
 @people.command("list")
 @click.argument("query", required=False)
-@click.option("--device", metavar="UDID")
+@device_option
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @json_option
 @click.pass_context
@@ -35,8 +36,10 @@ def list_people(
     context: click.Context, *, query: str | None, device: str | None, limit: int, as_json: bool
 ) -> None:
     """List people by name; QUERY matches names, numbers and addresses."""
-    page = connect(context).get(
-        "/api/people", params={"q": query, "device": device, "limit": limit}
+    client = connect(context)
+    page = client.get(
+        "/api/people",
+        params={"q": query, "device": device_udid(client, device), "limit": limit},
     )
     if as_json:
         print_json(page)
@@ -57,6 +60,7 @@ def list_people(
             )
             for one in page["items"]
         ],
+        empty="There is nobody like that." if query or device else "Nobody is known yet.",
     )
     if page["next_cursor"]:
         say("There are more; give a QUERY or a larger --limit.")

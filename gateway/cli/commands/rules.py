@@ -8,9 +8,10 @@ from urllib.parse import quote
 import click
 
 from gateway.cli.client import Client, connect
+from gateway.cli.device_names import device_udid
 from gateway.cli.failure import NOT_FOUND, Failure
 from gateway.cli.formats import moment
-from gateway.cli.options import ListingGroup, json_option
+from gateway.cli.options import ListingGroup, device_option, json_option
 from gateway.cli.output import print_json, print_table, say
 from gateway.cli.short_ids import SHOWN
 
@@ -49,11 +50,12 @@ def list_rules(context: click.Context, *, as_json: bool) -> None:
             )
             for one in page["items"]
         ],
+        empty="There are no rules; `keepsake rules add` makes one.",
     )
 
 
 @rules.command("add")
-@click.option("--device", metavar="UDID", help="Only this device.")
+@device_option
 @click.option("--kind", "kinds", multiple=True, help="Only this kind; may be repeated.")
 @json_option
 @click.pass_context
@@ -61,8 +63,11 @@ def add_rule(
     context: click.Context, *, device: str | None, kinds: tuple[str, ...], as_json: bool
 ) -> None:
     """Index backups as they come: of every device and every kind, unless you say which."""
-    made = connect(context).request(
-        "POST", _ADDRESS, body={"device": device, "kinds": list(kinds) or None}
+    client = connect(context)
+    made = client.request(
+        "POST",
+        _ADDRESS,
+        body={"device": device_udid(client, device), "kinds": list(kinds) or None},
     )
     if as_json:
         print_json(made)
@@ -103,7 +108,7 @@ def remove_rule(context: click.Context, *, rule: str, as_json: bool) -> None:
 
 
 @rules.command("passphrase")
-@click.argument("device", metavar="UDID")
+@click.argument("device")
 @click.argument("reference", required=False)
 @click.option("--remove", is_flag=True, help="Forget the reference.")
 @json_option
@@ -111,14 +116,16 @@ def remove_rule(context: click.Context, *, rule: str, as_json: bool) -> None:
 def passphrase(
     context: click.Context, *, device: str, reference: str | None, remove: bool, as_json: bool
 ) -> None:
-    """Say where the passphrase of a device lies, for rules: file:/path, op://vault/item/field.
+    """Say where the passphrase of DEVICE lies, for rules: file:/path, op://vault/item/field.
 
-    Never the passphrase itself. Without REFERENCE, tell of which sort the device's is.
+    Never the passphrase itself. DEVICE is a UDID, or a part of its name. Without REFERENCE, tell of
+    which sort the device's is.
     """
     if reference and remove:
         raise click.UsageError("Give a reference, or --remove.")
     client = connect(context)
-    address = f"/api/devices/{quote(device, safe='')}/passphrase-reference"
+    udid = device_udid(client, device) or ""
+    address = f"/api/devices/{quote(udid, safe='')}/passphrase-reference"
     if reference or remove:
         done: dict[str, Any] = client.request("PUT", address, body={"reference": reference})
         words = "Removed." if remove else "Kept. It is asked when a backup is to be indexed."

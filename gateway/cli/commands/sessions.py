@@ -23,7 +23,13 @@ from gateway.cli.session_tokens import drop_token, keep_token, read_secret
     metavar="N",
     help="Read the passphrase from this file descriptor instead of asking.",
 )
-@click.option("--ttl", "ttl_seconds", type=click.IntRange(min=1), metavar="SECONDS")
+@click.option(
+    "--ttl",
+    "ttl_seconds",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    help="How long it holds.",
+)
 @json_option
 @click.pass_context
 def unlock(

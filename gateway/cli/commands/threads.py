@@ -7,8 +7,16 @@ from typing import Any
 import click
 
 from gateway.cli.client import connect
+from gateway.cli.commands.search import refuse_unknown_kind
+from gateway.cli.device_names import device_udid
 from gateway.cli.formats import count, moment
-from gateway.cli.options import ListingGroup, json_option, lineage_option
+from gateway.cli.options import (
+    ListingGroup,
+    device_option,
+    json_option,
+    kind_option,
+    lineage_option,
+)
 from gateway.cli.output import console, print_json, print_table, say
 from gateway.cli.plain_text import plain, plain_lines
 from gateway.cli.thread_names import find_thread_id
@@ -23,9 +31,9 @@ def threads() -> None:
 
 @threads.command("list")
 @click.argument("query", required=False)
-@click.option("--device", metavar="UDID")
+@device_option
 @lineage_option
-@click.option("--kind")
+@kind_option
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @json_option
 @click.pass_context
@@ -40,10 +48,19 @@ def list_threads(
     as_json: bool,
 ) -> None:
     """List threads, newest first; QUERY matches titles, names and numbers."""
-    page = connect(context).get(
+    client = connect(context)
+    page = client.get(
         "/api/threads",
-        params={"q": query, "device": device, "lineage": lineage, "kind": kind, "limit": limit},
+        params={
+            "q": query,
+            "device": device_udid(client, device),
+            "lineage": lineage,
+            "kind": kind,
+            "limit": limit,
+        },
     )
+    if not page["items"]:
+        refuse_unknown_kind(client, kind)
     if as_json:
         print_json(page)
         return
@@ -54,7 +71,7 @@ def list_threads(
             ("TITLE", "left", "cut"),
             ("COUNT", "right", "whole"),
             ("LAST", "left", "whole"),
-            ("TEXT", "left", "cut"),
+            ("TEXT", "left", "spare"),
         ],
         [
             (
@@ -67,14 +84,22 @@ def list_threads(
             )
             for one in page["items"]
         ],
+        empty="There is none like that."
+        if query or device or kind
+        else "Nothing is indexed yet; `keepsake index BACKUP` does it.",
     )
+    if page["next_cursor"]:
+        say("There are more; give a QUERY or a larger --limit.")
 
 
 @threads.command("show")
 @click.argument("thread")
 @click.option("--kind", help="Of which kind, where several have that name.")
-@click.option("--at", metavar="TIME", help="From this moment on (default: the newest).")
+@click.option(
+    "--at", metavar="TIME", help="From this moment on: a date, or RFC 3339. Default: the newest."
+)
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@device_option
 @click.option("--include-removed", is_flag=True, help="Also what was deleted on the phone.")
 @lineage_option
 @json_option
@@ -86,14 +111,18 @@ def show_thread(
     kind: str | None,
     at: str | None,
     limit: int,
+    device: str | None,
     include_removed: bool,
     lineage: str | None,
     as_json: bool,
 ) -> None:
     """Read THREAD (an id, or a part of its title), oldest line first."""
     client = connect(context)
+    thread_id = find_thread_id(
+        client, thread, kind=kind, device=device_udid(client, device), lineage=lineage
+    )
     page = client.get(
-        f"/api/threads/{find_thread_id(client, thread, kind=kind, lineage=lineage)}/artifacts",
+        f"/api/threads/{thread_id}/artifacts",
         params={
             "at": at,
             "direction": "forward" if at else "backward",
@@ -108,6 +137,10 @@ def show_thread(
     if not page["items"]:
         say("There is nothing at that time.")
     _print_artifacts(page["items"])
+    if page["items"] and not at and page["previous_cursor"]:
+        say("There is more before these: --at, or a larger --limit, shows it.")
+    elif page["items"] and at and page["next_cursor"]:
+        say("There is more after these: a later --at, or a larger --limit, shows it.")
 
 
 def _print_artifacts(items: list[dict[str, Any]]) -> None:
@@ -123,6 +156,9 @@ def _print_artifacts(items: list[dict[str, Any]]) -> None:
         head.append(f"  {plain(who)}", style="bold green" if sender.get("is_me") else "bold")
         if one["title"] and one["kind"] != "message":
             head.append(f"  {plain(one['title'])}")
+        if one["kind"] == "note":
+            # `keepsake note` takes it.
+            head.append(f"  note {one['id']}", style="dim")
         if one["removed_at"]:
             why = (one.get("removal") or {}).get("reason", "gone").replace("_", " ")
             head.append(f"  {why if why != 'unknown' else 'gone'}", style="red")

@@ -57,7 +57,13 @@ def list_tokens(context: click.Context, *, as_json: bool) -> None:
     show_default=True,
     help="May be repeated.",
 )
-@click.option("--ttl", "ttl_seconds", type=click.IntRange(min=1), metavar="SECONDS")
+@click.option(
+    "--ttl",
+    "ttl_seconds",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    help="How long it holds.",
+)
 @json_option
 @click.pass_context
 def create_token(

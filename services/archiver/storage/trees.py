@@ -31,12 +31,12 @@ _SAME = "t.path = s.path and " + " and ".join(
     if column not in ("path", "shown")
 )
 _ALL = ", ".join(_COLUMNS)
-_CLOSE = (  # nothing but columns of ours
-    "update tree_entry t set until = $3 where source_id = $1 and destination_id = $2"
+_CLOSE = (
+    "update tree_entry t set until = $3 where source_id = $1 and destination_id = $2"  # noqa: S608 -- ours
     f" and until is null and not exists (select from seen s where {_SAME})"
 )
 _OPEN = (
-    f"insert into tree_entry (source_id, destination_id, since, {_ALL})"
+    f"insert into tree_entry (source_id, destination_id, since, {_ALL})"  # noqa: S608 -- ours
     f" select $1, $2, $3, {_ALL} from seen s where not exists (select from tree_entry t"
     f" where t.source_id = $1 and t.destination_id = $2 and t.until is null and {_SAME})"
 )

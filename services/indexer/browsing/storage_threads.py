@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from services.indexer.folding import fold
 from services.indexer.history.storage_gaps import gaps_of_kind
-from services.indexer.history.storage_members import MEMBER_KINDS
+from services.indexer.history.storage_positions import PLAIN, count_before, order_of
 from services.indexer.history.storage_rows import (
     ARTIFACT_COLUMNS,
     THREAD_COLUMNS,
@@ -97,9 +97,7 @@ async def list_thread_artifacts(
     limit = read_limit(request.limit)
     stitched = await find_stitched(connection, thread_id) if request.lineage else None
     view: _View | StitchedView = (
-        (_MembersView if place.kind in MEMBER_KINDS else _View)(
-            connection, thread_id, place.shards, request
-        )
+        _View(connection, thread_id, place, request)
         if stitched is None
         else StitchedView(connection, stitched, request)
     )
@@ -210,87 +208,66 @@ _LAST = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 class _View:
     """A thread as it is looked at: now or as of a moment, with or without removed artifacts."""
 
-    _from = "artifact a"
-    #: The thread, and the columns that order it.
-    _thread, _at, _id = "a.thread_id", "a.sort_at", "a.id"
-
     def __init__(
         self,
         connection: Connection,
         thread_id: int,
-        shards: list[int],
+        place: _Place,
         request: ListThreadArtifacts,
     ) -> None:
         self._connection = connection
         self._thread_id = thread_id
-        self._shards = shards
+        self._shards = place.shards
+        self._order = order_of(place.kind)
         self._removed = "include" if request.include_removed else "exclude"
         self._as_of = request.as_of
 
-    def _where(self, compare: str, at: dt.datetime, artifact_id: int) -> Conditions:
+    def _inside(self) -> Conditions:
         where = Conditions()
         where.add("a.shard = any({shards})", shards=self._shards)
-        where.add(f"{self._thread} = {{thread}}", thread=self._thread_id)
-        where.add(f"({self._at}, {self._id}) {compare} ({{at}}, {{id}})", at=at, id=artifact_id)
         where.see(self._removed, self._as_of)
+        return where
+
+    def _beyond(self, compare: str, at: dt.datetime, artifact_id: int) -> Conditions:
+        where = self._inside()
+        self._order.require_beyond(
+            where, compare, thread=self._thread_id, at=at, artifact_id=artifact_id
+        )
         return where
 
     async def fetch(self, start: TimePlace, *, backward: bool, limit: int) -> list[Row]:
         """Return up to *limit* rows before *start*, or from it on, ascending in time."""
-        where = self._where("<" if backward else ">=", start.at, start.id)
-        way = "desc" if backward else "asc"
+        where = self._beyond("<" if backward else ">=", start.at, start.id)
         rows: list[Any] = await self._connection.fetch(
-            f"select {ARTIFACT_COLUMNS} from {self._from} where {where}"  # noqa: S608 -- parameters only
-            f" order by {self._at} {way}, {self._id} {way} limit {limit}",
+            f"select {ARTIFACT_COLUMNS} from {self._order.source} where {where}"  # noqa: S608 -- parameters only
+            f" order by {self._order.sorted('desc' if backward else 'asc')} limit {limit}",
             *where.parameters,
         )
         return rows[::-1] if backward else rows
 
     async def has_after(self, row: Row) -> bool:
         """Return whether anything comes after *row*."""
-        where = self._where(">", row["sort_at"], row["id"])
+        where = self._beyond(">", row["sort_at"], row["id"])
         found: int | None = await self._connection.fetchval(
-            f"select 1 from {self._from} where {where}"  # noqa: S608 -- as above
-            f" order by {self._at}, {self._id} limit 1",
+            f"select 1 from {self._order.source} where {where}"  # noqa: S608 -- as above
+            f" order by {self._order.sorted('asc')} limit 1",
             *where.parameters,
         )
         return found is not None
 
     async def position(self, row: Row) -> int:
         """Return how much comes before *row*."""
-        skipped = 0
-        where = self._where("<", row["sort_at"], row["id"])
-        if self._removed == "exclude" and self._as_of is None:
-            anchor = await self._connection.fetchrow(
-                "select position, sort_at, artifact_id from thread_anchor where thread_id = $1"
-                " and (sort_at, artifact_id) <= ($2, $3)"
-                " order by sort_at desc, artifact_id desc limit 1",
-                self._thread_id,
-                row["sort_at"],
-                row["id"],
-            )
-            if anchor is not None:
-                skipped = anchor["position"]
-                # The times alone say the same once more, to those who estimate how much it is.
-                where.add(
-                    f"({self._at}, {self._id}) >= ({{from_at}}, {{id}})"
-                    f" and {self._at} >= {{from_at}} and {self._at} <= {{at}}",
-                    from_at=anchor["sort_at"],
-                    id=anchor["artifact_id"],
-                    at=row["sort_at"],
-                )
-        counted: int = await self._connection.fetchval(
-            f"select count(*) from {self._from} where {where}",  # noqa: S608 -- as above
-            *where.parameters,
+        where = self._inside()
+        where.add(f"{self._order.thread} = {{thread}}", thread=self._thread_id)
+        is_now = self._removed == "exclude" and self._as_of is None
+        return await count_before(
+            self._connection,
+            where,
+            row,
+            order=self._order,
+            anchors=PLAIN if is_now else None,
+            thread=self._thread_id,
         )
-        return skipped + counted
-
-
-class _MembersView(_View):
-    """A thread whose artifacts may lie in others as well: an album."""
-
-    _from = "thread_member m join artifact a on a.id = m.artifact_id"
-    _thread, _at, _id = "m.thread_id", "m.sort_at", "m.artifact_id"
 
 
 async def _start(connection: Connection, threads: list[int], at: str | None) -> TimePlace | None:

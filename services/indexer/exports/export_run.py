@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,15 +14,16 @@ from services.indexer.errors import JobIsOverError, WorkerError
 from services.indexer.exports.feeding import Feed
 from services.indexer.exports.formats import find_format
 from services.indexer.exports.formats.protocol import About, Device, Format
+from services.indexer.exports.groups import Part
 from services.indexer.exports.media import MediaSource
 from services.indexer.exports.rendering import COMMAND, rendering
-from services.indexer.exports.selection import Part, Selection
+from services.indexer.exports.selection import Selection
 from services.indexer.exports.store import ExportStore
 from services.indexer.exports.wire import ExportReport, Task
-from services.indexer.history.storage_shards import DEVICE_LOCK
 from services.indexer.jobs.cancelling import until_cancelled
 from services.indexer.jobs.progress import ProgressReporter
 from services.indexer.jobs.storage import ExportJob, export_lock, start_job
+from services.indexer.jobs.turns import turn
 from services.indexer.kinds import PARSERS
 from shared.bus import Bus
 from shared.contracts.discovery import ListBackups
@@ -35,11 +35,10 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     import asyncpg
 
-    from services.indexer.history.storage_shards import Connect
+    from services.indexer.jobs.turns import Connect
 
 #: Exports that are written at the same time; more wait.
 _RUNS = 2
-_TURN_POLL_SECONDS = 0.5
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +60,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
             },
             "kinds": self.report.kinds,
             "media": self.report.media,
+            "notes": self.report.notes,
         }
 
 
@@ -94,7 +94,10 @@ class ExportRunner:
         return await until_cancelled(self._pool, job.id, self._run(job))
 
     async def _run(self, job: ExportJob) -> Finished:
-        async with self._room, self._turn(job) as connection:
+        # An event that is delivered twice makes one export after the other.
+        async with self._room, turn(self._connect, export_lock(job.id)) as connection:
+            # What fits one conversation is wrong for another.
+            await connection.execute("set plan_cache_mode = force_custom_plan")
             if not await start_job(connection, job.id, device=None):
                 raise JobIsOverError
             made_at = dt.datetime.now(dt.UTC).replace(microsecond=0)
@@ -107,7 +110,12 @@ class ExportRunner:
                 selection = Selection(connection, wish.query)
                 parts, left_out = _held(await selection.plan(), wanted)
                 about = await self._about(wish, selection, parts, made_at)
-                media = MediaSource(self._bus, connection, job.session_id)
+                media = MediaSource(
+                    self._bus,
+                    connection,
+                    job.session_ids,
+                    devices_of=selection.viewpoint.devices_of,
+                )
                 feed = Feed(
                     connection,
                     selection,
@@ -148,27 +156,10 @@ class ExportRunner:
         """Remove what came of a run whose job was ended meanwhile."""
         await self._store.remove(job.id)
 
-    @asynccontextmanager
-    async def _turn(self, job: ExportJob) -> AsyncIterator[asyncpg.Connection[Any]]:
-        """Hold this job: an event that is delivered twice makes one export after the other.
-
-        The connection is none of the pool's: an export may take as long as a person has patience.
-        """
-        connection = await self._connect()
-        try:
-            lock = f"indexer:{export_lock(job.id)}"
-            while not await connection.fetchval(DEVICE_LOCK, lock):  # noqa: ASYNC110 -- a table's
-                await asyncio.sleep(_TURN_POLL_SECONDS)
-            # What fits one conversation is wrong for another.
-            await connection.execute("set plan_cache_mode = force_custom_plan")
-            yield connection
-        finally:
-            await asyncio.shield(_close(connection))
-
     async def _about(
         self, wish: ExportWish, selection: Selection, parts: list[Part], made_at: dt.datetime
     ) -> About:
-        names = list(dict.fromkeys(part.device for part in parts))
+        names = list(dict.fromkeys(source.device for part in parts for source in part.sources))
         devices = [await self._device(udid, selection) for udid in names]
         return About(
             query=msgspec.to_builtins(wish.query),
@@ -212,13 +203,6 @@ async def _while_feeding(
     finally:
         take.cancel()
         await asyncio.gather(take, return_exceptions=True)
-
-
-async def _close(connection: asyncpg.Connection[Any]) -> None:
-    try:
-        await connection.close(timeout=2.0)
-    except (OSError, TimeoutError):
-        connection.terminate()
 
 
 def _held(parts: list[Part], wanted: type[Format]) -> tuple[list[Part], dict[str, list[LeftOut]]]:

@@ -12,13 +12,21 @@ from services.indexer.exports.formats.protocol import (
     Format,
     Group,
 )
-from services.indexer.exports.media import BROKEN_OFF, BrokenOffError, MediaSource, OpenedFile
+from services.indexer.exports.groups import Part
+from services.indexer.exports.media import (
+    BROKEN_OFF,
+    BrokenOffError,
+    MediaSource,
+    OpenedFile,
+    Unread,
+)
 from services.indexer.exports.rendering import Rendering
-from services.indexer.exports.selection import Part, Selection
+from services.indexer.exports.selection import Selection
 from services.indexer.exports.wire import Ending, FileEnd, FileHead, MissingFile, SentItem
 from services.indexer.history.storage_rows import staged_attachments, to_artifacts
 from services.indexer.jobs.progress import ProgressReporter
-from shared.contracts.exports import LeftOut
+from shared.contracts.exports import LeftOut, LockedBackup
+from shared.contracts.identifiers import BackupId, Udid
 from shared.contracts.indexer import Artifact, Attachment
 
 if TYPE_CHECKING:
@@ -60,6 +68,8 @@ class Feed:
         self._written = self._looked_at = 0
         self._missing: list[MissingFile] = []
         self._missing_reasons: Counter[str] = Counter()
+        #: Files that are missing for it, by the backup that is locked and its device.
+        self._locked: Counter[tuple[str, str]] = Counter()
         #: Why files of this group are not in the zip, by artifact and number, in one number.
         self._reasons: dict[int, str] = {}
 
@@ -74,6 +84,8 @@ class Feed:
             group = Group(
                 kind=part.kind,
                 device=devices[part.device],
+                devices=[devices[one] for one in dict.fromkeys(s.device for s in part.sources)],
+                lineage=self._selection.viewpoint.devices_of(part.device)[0],
                 thread=thread,
                 title=thread.title if thread else titles.get(part.kind, part.kind),
                 total=part.total,
@@ -104,35 +116,38 @@ class Feed:
     async def _send_files(self, work: Rendering, part: Part, media: MediaSource) -> None:
         async for rows in self._selection.pieces(part, with_files=True):
             artifacts = await to_artifacts(self._connection, rows)
+            await media.look_around(rows)
             for row, artifact in zip(rows, artifacts, strict=True):
                 for n, staged in enumerate(staged_attachments(row)):
                     opened = await media.open(row, staged)
-                    reason = (
+                    unread = (
                         opened
-                        if isinstance(opened, str)
+                        if isinstance(opened, Unread)
                         else await self._send_file(work, media, artifact, n, opened)
                     )
-                    if reason is not None:
-                        self._reasons[_number(row, n)] = reason
-                        self._note_missing(artifact, n, reason)
+                    if unread is not None:
+                        self._reasons[_number(row, n)] = unread.reason
+                        self._note_missing(artifact, n, unread)
                 self._looked_at += 1
                 await self._tell()
 
     async def _send_file(
         self, work: Rendering, media: MediaSource, artifact: Artifact, n: int, file: OpenedFile
-    ) -> str | None:
+    ) -> Unread | None:
         head = FileHead(artifact=artifact, n=n, size_bytes=file.size_bytes)
         try:
             await work.send_file(head, media.pieces(file))
         except BrokenOffError:
             await work.end_file(FileEnd(reason=BROKEN_OFF))
-            return BROKEN_OFF
+            return Unread(BROKEN_OFF)
         await work.end_file(FileEnd())
         return None
 
     async def _send_items(self, work: Rendering, rows: Sequence[Row]) -> None:
         artifacts = await to_artifacts(self._connection, rows)
         waiting: list[SentItem] = []
+        if self._media is not None and any(map(self._wants_contents, artifacts)):
+            await self._media.look_around(rows)
         for row, artifact in zip(rows, artifacts, strict=True):
             item = SentItem(artifact=artifact, reasons=self._reasons_of(row, artifact))
             if self._wants_contents(artifact):
@@ -177,7 +192,7 @@ class Feed:
             if not self._is_embedded(attachment):
                 continue
             opened = await self._media.open(row, staged)
-            if isinstance(opened, str) or opened.size_bytes > room:
+            if isinstance(opened, Unread) or opened.size_bytes > room:
                 continue
             try:
                 content = b"".join([piece async for piece in self._media.pieces(opened)])
@@ -186,17 +201,31 @@ class Feed:
             room -= len(content)
             await work.send_content(attachment.n, content)
 
-    def _note_missing(self, artifact: Artifact, n: int, reason: str) -> None:
-        self._missing_reasons[reason] += 1
+    def _note_missing(self, artifact: Artifact, n: int, unread: Unread) -> None:
+        self._missing_reasons[unread.reason] += 1
+        if unread.backup_id is not None and unread.device is not None:
+            self._locked[unread.backup_id, unread.device] += 1
         if len(self._missing) < _MOST_NAMED:
             name = artifact.attachments[n].name
-            self._missing.append(MissingFile(artifact=artifact.id, n=n, name=name, reason=reason))
+            self._missing.append(
+                MissingFile(
+                    artifact=artifact.id,
+                    n=n,
+                    name=name,
+                    reason=unread.reason,
+                    backup_id=unread.backup_id,
+                )
+            )
 
     def _ending(self) -> Ending:
         return Ending(
             left_out=self._left_out,
             missing=self._missing,
             media_left_out=_counted(self._missing_reasons),
+            locked=[
+                LockedBackup(backup_id=BackupId(backup_id), device=Udid(device), files=files)
+                for (backup_id, device), files in self._locked.most_common()
+            ],
             notes=[] if self._media is not None else [NOT_ASKED_FOR],
         )
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import structlog
 
-from services.indexer.errors import JobIsOverError, RunCancelledError, WorkerError, is_no_space
+from services.indexer.errors import WorkerError
 from services.indexer.exports.export_run import ExportRunner, Finished
 from services.indexer.exports.store import no_room
-from services.indexer.jobs.endings import PASSING, broken, can_be_retried, later
-from services.indexer.jobs.storage import UNDER_WAY, ExportJob, find_job, finish_job
+from services.indexer.jobs.endings import Ending, ending_of
+from services.indexer.jobs.storage import ExportJob, finish_job
+from services.indexer.jobs.taking import take
 from services.indexer.metrics import EXPORTS
-from shared.bus import Bus, Delivery, Reject
+from shared.bus import Bus, Delivery
 from shared.contracts.events import ExportCompleted, ExportFailed, ExportRequested
 from shared.contracts.jobs import JobProgress, JobState
-from shared.contracts.problems import Problem, ProblemError, problem
+from shared.contracts.problems import Problem, problem
 
 if TYPE_CHECKING:
     import asyncpg
@@ -34,43 +34,18 @@ class ExportHandlers:
 
     async def on_export_requested(self, event: ExportRequested, delivery: Delivery) -> None:
         """Make the export, unless its job is over. Made again after a crash in the midst."""
-        if await delivery.is_done():
+        job = await take(self._pool, delivery, event.job_id, ExportJob)
+        if job is None:
             return
-        try:
-            UUID(event.job_id)
-        except ValueError:
-            raise Reject("the id is not an id") from None
-        job = await find_job(self._pool, event.job_id)
-        if not isinstance(job, ExportJob) or job.state not in UNDER_WAY:
-            async with delivery.transaction():
-                return
-        structlog.contextvars.bind_contextvars(job_id=job.id)
         await self._run(job, delivery)
 
     async def _run(self, job: ExportJob, delivery: Delivery) -> None:
         try:
             finished = await self._runner.run(job)
-        except RunCancelledError:
-            await self._end(delivery, job, "cancelled", None)
-        except JobIsOverError:
-            async with delivery.transaction():
-                return
-        except ProblemError as error:
-            if error.problem.status in PASSING and not delivery.is_last_attempt:
-                raise later(delivery) from error
-            state: JobState = "interrupted" if can_be_retried(error.problem) else "failed"
-            await self._end(delivery, job, state, error.problem)
         except WorkerError as error:
-            await self._end(delivery, job, "failed", _not_written(error))
-        except Exception as error:
-            if is_no_space(error):
-                log.warning("export_without_room", error=type(error).__name__)
-                await self._end(delivery, job, "interrupted", no_room().problem)
-                return
-            if not delivery.is_last_attempt:
-                raise
-            log.error("export_broken", error=type(error).__name__)  # noqa: TRY400 -- no content
-            await self._end(delivery, job, "failed", broken())
+            await self._end(delivery, job, Ending("failed", _not_written(error)))
+        except Exception as error:  # noqa: BLE001 -- judged there, and raised again
+            await self._end(delivery, job, ending_of(error, delivery, no_room=no_room().problem))
         else:
             await self._complete(delivery, job, finished)
 
@@ -101,9 +76,11 @@ class ExportHandlers:
         log.info("export_completed", format=job.wish.format, size_bytes=export.size_bytes)
         await self._tell(job, "completed")
 
-    async def _end(
-        self, delivery: Delivery, job: ExportJob, state: JobState, error: Problem | None
-    ) -> None:
+    async def _end(self, delivery: Delivery, job: ExportJob, ending: Ending | None) -> None:
+        if ending is None:
+            async with delivery.transaction():
+                return
+        state, error = ending.state, ending.error
         async with delivery.transaction() as connection:
             if not await finish_job(connection, job.id, state=state, error=error):
                 return

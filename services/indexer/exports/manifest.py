@@ -36,7 +36,7 @@ def write_manifest(
         "kinds": report.kinds,
         "media": report.media,
         "media_left_out": ending.missing,
-        "notes": ending.notes,
+        "notes": report.notes,
     }
     members = list(output.members)
     with output.member(MANIFEST_NAME) as sink:

@@ -45,14 +45,14 @@ class ExportRequests:
         # Beside the loop: the first of a format imports it.
         await asyncio.to_thread(check_wish, request.wish)
         job_id = JobId(str(uuid4()))
-        if request.session_id is not None:
-            _check_session(request.session_id)
+        for session_id in request.session_ids:
+            _check_session(session_id)
         async with self._pool.acquire() as connection, connection.transaction():
             await _check_thread(connection, request.wish.query)
             if not await create_export(
                 connection,
                 job_id=job_id,
-                session_id=request.session_id,
+                session_ids=request.session_ids,
                 wish=request.wish,
                 at_most=MOST_UNDER_WAY,
             ):
@@ -115,7 +115,9 @@ def _check_query(query: ExportQuery) -> None:
         raise bad_request("q names nothing to find. Leave it out to export everything.")
     if query.q is not None and query.as_of is not None:
         raise bad_request("q searches what is there now: it cannot be had as_of a moment.")
-    if query.artifact_ids is not None and query != ExportQuery(artifact_ids=query.artifact_ids):
+    if query.artifact_ids is not None and query != ExportQuery(
+        artifact_ids=query.artifact_ids, lineage=query.lineage
+    ):
         raise bad_request("artifact_ids names what is wanted: nothing else narrows it down.")
     if query.since is not None and query.until is not None and query.since >= query.until:
         raise bad_request("from must be before to.")

@@ -12,7 +12,7 @@ import struct
 import msgspec
 
 from services.indexer.exports.formats.protocol import About
-from shared.contracts.exports import KindExported, LeftOut, MediaExported
+from shared.contracts.exports import KindExported, LeftOut, LockedBackup, MediaExported
 from shared.contracts.indexer import Artifact
 
 #: The letter and the number of bytes that follow.
@@ -73,6 +73,8 @@ class MissingFile(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     name: str | None
     reason: str
+    #: The locked backup that has it.
+    backup_id: str | None = None
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +84,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     #: The files that were not had, one by one, as far as they are listed.
     missing: list[MissingFile] = []
     media_left_out: list[LeftOut] = []
+    locked: list[LockedBackup] = []
     notes: list[str] = []
 
 
@@ -91,3 +94,4 @@ class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
     kinds: list[KindExported]
     media: MediaExported
     members: int
+    notes: list[str] = []

@@ -180,8 +180,10 @@ class Export:
                 written=self._media_written,
                 written_bytes=self._media_bytes,
                 left_out=ending.media_left_out,
+                locked=ending.locked,
             ),
             members=len(self._zip.members),
+            notes=[*ending.notes, *self._format.notes()],
         )
         write_manifest(self._zip, self._about, report, ending, self._format.name)
         write_sums(self._zip)

@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 MEMBER_KINDS = frozenset({"photo"})
 
 
+async def albums_among(connection: Connection, threads: Sequence[int]) -> list[int]:
+    """Return those of *threads* whose artifacts may lie in several."""
+    rows = await connection.fetch(
+        "select id from thread where id = any($1::bigint[]) and kind = any($2::text[])",
+        list(threads),
+        sorted(MEMBER_KINDS),
+    )
+    return [row["id"] for row in rows]
+
+
 async def keep_members(
     connection: Connection, device: str, kind: str, moments: Sequence[dt.datetime | None]
 ) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.indexer.memory import timeline_number
 from services.indexer.pages import Cut, assemble
 from services.indexer.sql import statement
 from shared.contracts.discovery import IndexState
@@ -54,16 +55,32 @@ async def list_revisions(
 
 
 async def fetch_kind_totals(
-    connection: Connection, device: str | None
+    connection: Connection, devices: Sequence[str] | None, *, lineage: bool = False
 ) -> dict[str, tuple[int, int]]:
-    """Return per kind how many artifacts there are, and how many were removed."""
+    """Return per kind how many artifacts *devices* have (None: all), and how many were removed.
+
+    With *lineage* what newer devices have as well does not count.
+    """
     rows = await connection.fetch(
-        "select kind, sum(artifact_count)::bigint as artifact_count,"
-        " sum(removed_count)::bigint as removed_count from kind_total"
-        " where $1::text is null or device = $1 group by kind",
-        device,
+        "select device, kind, artifact_count, removed_count from kind_total"
+        " where $1::text[] is null or device = any($1)",
+        devices,
     )
-    return {row["kind"]: (row["artifact_count"], row["removed_count"]) for row in rows}
+    twice: dict[int, tuple[int, int]] = {}
+    if lineage:
+        marked = await connection.fetch(
+            "select timeline, artifact_count, removed_count from superseded_total"
+        )
+        twice = {row["timeline"]: (row["artifact_count"], row["removed_count"]) for row in marked}
+    totals: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        count, removed = totals.get(row["kind"], (0, 0))
+        less, less_removed = twice.get(timeline_number(row["device"], row["kind"]), (0, 0))
+        totals[row["kind"]] = (
+            count + row["artifact_count"] - less,
+            removed + row["removed_count"] - less_removed,
+        )
+    return totals
 
 
 async def fetch_index_states(

@@ -64,6 +64,10 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     has_substring: bool
     #: Whether its words are listed, see storage_words.
     has_words: bool
+    #: Whether words are found within a time by index, see storage_dated.
+    has_dated: bool = False
+    #: Whether it is known by index which word follows which.
+    has_paired: bool = False
 
 
 class Pieces:
@@ -330,8 +334,8 @@ async def fetch_shards(
 ) -> list[Shard]:
     """Return the tables that may hold rows of a device and kind, the newest rows' first."""
     rows = await connection.fetch(
-        "select shard, device, kind, row_count, first_at, last_at, has_substring, has_words"
-        " from artifact_shard"
+        "select shard, device, kind, row_count, first_at, last_at, has_substring, has_words,"
+        " has_dated, has_paired from artifact_shard"
         " where state = 'attached' and ($1::text is null or coalesce(device, $1) = $1)"
         " and ($2::text is null or coalesce(kind, $2) = $2)"
         " order by last_at desc nulls first, shard",
@@ -352,4 +356,6 @@ def to_shard(row: asyncpg.Record) -> Shard:
         last_at=row["last_at"],
         has_substring=row["has_substring"],
         has_words=row["has_words"],
+        has_dated=row["has_dated"],
+        has_paired=row["has_paired"],
     )

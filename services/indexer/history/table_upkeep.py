@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import structlog
 
+from services.indexer.history.storage_dated import (
+    build_dated_index,
+    build_paired_index,
+    find_without_dated,
+    find_without_paired,
+)
 from services.indexer.history.storage_shards import (
     DEVICE_LOCK,
     drop_abandoned,
@@ -68,6 +74,8 @@ class TableUpkeep:
         if (
             await find_without_substring(self._pool) is not None
             or await find_without_words(self._pool) is not None
+            or await find_without_dated(self._pool) is not None
+            or await find_without_paired(self._pool) is not None
         ):
             await self._build_all()
 
@@ -89,6 +97,12 @@ async def _build_missing(connection: Connection) -> None:
     while (number := await find_without_words(connection)) is not None:
         await list_words(connection, number)
         log.info("words_listed", shard=number)
+    while (number := await find_without_dated(connection)) is not None:
+        await build_dated_index(connection, number)
+        log.info("dated_index_built", shard=number)
+    while (number := await find_without_paired(connection)) is not None:
+        await build_paired_index(connection, number)
+        log.info("paired_index_built", shard=number)
 
 
 async def drop_all_abandoned(pool: asyncpg.Pool[Any]) -> None:

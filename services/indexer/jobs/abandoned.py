@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from services.indexer.jobs.storage import UNDER_WAY, export_lock, requested_again, to_run
+from services.indexer.jobs.storage import UNDER_WAY, IndexJob, lock_of, requested_again, to_run
 from shared.bus import publish
 from shared.postgres import is_away
 
@@ -58,12 +58,12 @@ async def ask_again(pool: asyncpg.Pool[Any], *, older_than_seconds: float) -> li
             age,
             max(older_than_seconds, 1.0),
         ):
-            held = export_lock(str(row["id"])) if row["kind"] == "export" else row["device"]
+            held = lock_of(row)
             if held is not None and not await connection.fetchval(
                 "select pg_try_advisory_xact_lock(hashtextextended($1, 1))",
                 f"indexer:{held}",
             ):
-                # A run of this device, or of this export, is going on, maybe this one.
+                # A run of this device, or of this export, or of a lineage is going on, maybe this.
                 continue
             event_id = uuid5(row["id"], f"asked again {row['slot']}")
             if await _was_published(connection, event_id):
@@ -71,7 +71,7 @@ async def ask_again(pool: asyncpg.Pool[Any], *, older_than_seconds: float) -> li
             job = to_run(row)
             await publish(
                 connection,
-                requested_again(job, job.session_id),
+                requested_again(job, job.session_id if isinstance(job, IndexJob) else None),
                 service="indexer",
                 event_id=event_id,
             )

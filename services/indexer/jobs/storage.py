@@ -1,15 +1,15 @@
-"""The table ``job``: a row per index run and per export, its truth from request to report."""
+"""The table ``job``: a row per index run, export and lineage, its truth from request to report."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 
-from shared.contracts.events import ExportRequested, IndexRequested
+from shared.contracts.events import ExportRequested, IndexRequested, LineageRequested
 from shared.contracts.exports import ExportWish
 from shared.contracts.identifiers import BackupId, JobId, SessionId
 from shared.contracts.jobs import Job, JobOrigin, JobState, JobSubject, ListJobs, Progress
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 #: Jobs in these states may still change by themselves.
 UNDER_WAY = ("pending", "running")
 
+
+#: Where the sessions of an export stand in its request.
+_SESSIONS = "sessions"
 
 #: What a job says of itself; its words depend on the kind.
 Report = Mapping[str, Any]
@@ -50,8 +53,20 @@ class ExportJob(msgspec.Struct, frozen=True, kw_only=True):
 
     id: JobId
     state: JobState
-    session_id: str | None
+    session_ids: list[str]
     wish: ExportWish
+
+
+class LineageJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What carrying out a decision about a lineage needs to know of its row."""
+
+    id: JobId
+    state: JobState
+    link_id: str
+
+
+#: Any of them, as those who run it need it.
+AnyJob = IndexJob | ExportJob | LineageJob
 
 
 async def create_job(
@@ -92,7 +107,7 @@ async def create_export(
     connection: Connection,
     *,
     job_id: str,
-    session_id: str | None,
+    session_ids: Sequence[str],
     wish: ExportWish,
     at_most: int,
 ) -> bool:
@@ -105,13 +120,24 @@ async def create_export(
     if under_way >= at_most:
         return False
     await connection.execute(
-        "insert into job (id, kind, state, session_id, request)"
-        " values ($1, 'export', 'pending', $2, $3)",
+        "insert into job (id, kind, state, request) values ($1, 'export', 'pending', $2)",
         UUID(job_id),
-        None if session_id is None else UUID(session_id),
-        msgspec.to_builtins(wish),
+        {**msgspec.to_builtins(wish), _SESSIONS: list(session_ids)},
     )
     return True
+
+
+async def create_lineage_job(connection: Connection, *, job_id: str, link_id: str) -> None:
+    """Create the pending job that carries out what was decided about a link."""
+    await connection.execute(
+        "insert into job (id, kind, state, request) values ($1, 'lineage', 'pending', $2)",
+        UUID(job_id),
+        {"link_id": link_id},
+    )
+
+
+#: What stands for the device in the lock of whoever arranges lineages: one at a time.
+LINEAGE_LOCK = "lineages"
 
 
 def export_lock(job_id: str) -> str:
@@ -119,7 +145,15 @@ def export_lock(job_id: str) -> str:
     return f"export {job_id}"
 
 
-async def find_job(connection: Connection, job_id: str) -> IndexJob | ExportJob | None:
+def lock_of(row: Any) -> str | None:
+    """Return what stands for the device in the lock of whoever runs the job of a row."""
+    if row["kind"] == "export":
+        return export_lock(str(row["id"]))
+    device: str | None = row["device"]
+    return LINEAGE_LOCK if row["kind"] == "lineage" else device
+
+
+async def find_job(connection: Connection, job_id: str) -> AnyJob | None:
     """Return a job for a run, or None."""
     row = await connection.fetchrow("select * from job where id = $1", UUID(job_id))
     return None if row is None else to_run(row)
@@ -197,30 +231,41 @@ async def is_cancel_requested(connection: Connection, job_id: str) -> bool:
     return bool(found)
 
 
-async def reset_job(connection: Connection, job_id: str, *, session_id: str | None) -> bool:
+async def reset_job(
+    connection: Connection,
+    job_id: str,
+    *,
+    session_id: str | None = None,
+    session_ids: Sequence[str] = (),
+) -> bool:
     """Make an ended job pending again; False when it is in a state that is not retried.
 
-    Of completed jobs only exports are, which pass away.
+    Of completed jobs only exports are, which pass away; only they have several sessions.
     """
     row = await connection.fetchval(
         "update job set state = 'pending', cancel_requested = false, error = null,"
         " finished_at = null, started_at = null, progress = null,"
         " report = case kind when 'export' then '{}' else report end,"
-        " session_id = coalesce($2, session_id)"
+        " session_id = coalesce($2, session_id),"
+        " request = case when kind = 'export' and $3::jsonb is not null"
+        " then jsonb_set(request, '{sessions}', $3::jsonb) else request end"
         " where id = $1 and (state in ('interrupted', 'failed', 'cancelled')"
         " or (kind = 'export' and state = 'completed')) returning id",
         _uuid(job_id),
         None if session_id is None else _uuid(session_id),
+        list(session_ids) or None,
     )
     return row is not None
 
 
 def requested_again(
-    job: IndexJob | ExportJob, session_id: str | None
-) -> IndexRequested | ExportRequested:
+    job: AnyJob, session_id: str | None
+) -> IndexRequested | ExportRequested | LineageRequested:
     """Return the event that has *job* run once more, with that session."""
     if isinstance(job, ExportJob):
         return ExportRequested(job_id=job.id)
+    if isinstance(job, LineageJob):
+        return LineageRequested(job_id=job.id)
     return IndexRequested(
         job_id=job.id,
         backup_id=BackupId(job.backup_id),
@@ -279,14 +324,18 @@ def _to_index_job(row: Any) -> IndexJob:
     )
 
 
-def to_run(row: Any) -> IndexJob | ExportJob:
+def to_run(row: Any) -> AnyJob:
     """Return a row for whoever runs it."""
+    if row["kind"] == "lineage":
+        return LineageJob(
+            id=JobId(str(row["id"])), state=row["state"], link_id=row["request"]["link_id"]
+        )
     if row["kind"] != "export":
         return _to_index_job(row)
     return ExportJob(
         id=JobId(str(row["id"])),
         state=row["state"],
-        session_id=None if row["session_id"] is None else str(row["session_id"]),
+        session_ids=row["request"].get(_SESSIONS, []),
         wish=msgspec.convert(row["request"], ExportWish),
     )
 
@@ -295,6 +344,8 @@ def _to_job(row: Any) -> Job:
     started: dt.datetime | None = row["started_at"]
     if row["kind"] == "export":
         subject = JobSubject(type="export", id=str(row["id"]))
+    elif row["kind"] == "lineage":
+        subject = JobSubject(type="lineage", id=row["request"]["link_id"])
     else:
         subject = JobSubject(type="backup", id=str(row["backup_id"]))
     return Job(

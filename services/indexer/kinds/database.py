@@ -72,6 +72,8 @@ class Database:
         for pragma in ("trusted_schema=off", "cell_size_check=on", "temp_store=memory"):
             self._connection.execute(f"pragma {pragma}")
         self._connection.execute("pragma cache_size=-16000")
+        # Of a copy that nobody needs after a crash.
+        self._connection.execute("pragma synchronous=off")
         defensive = getattr(sqlite3, "SQLITE_DBCONFIG_DEFENSIVE", None)
         if defensive is not None:  # Python 3.12 and later
             self._connection.setconfig(defensive, True)  # type: ignore[attr-defined,unused-ignore]
@@ -148,7 +150,7 @@ class Database:
 
     def ensure_index(self, table: str, column: str) -> None:
         """Make sure that looking up by *column* is quick; only a copy is changed."""
-        if column not in self.columns(table):
+        if column not in self.columns(table) or self.is_indexed(table, column):
             return
         self._connection.set_authorizer(None)
         try:
@@ -166,6 +168,16 @@ class Database:
     def is_indexed(self, table: str, column: str, *, alone_and_unique: bool = False) -> bool:
         """Whether an index of all rows begins with *column*, which is one of the table's."""
         try:
+            keys = [
+                (name, type_.upper())
+                for _, name, type_, _, _, place in self._connection.execute(
+                    f"pragma table_info('{table}')"
+                ).fetchall()
+                if place
+            ]
+            # The number of the row by another name, or the key of a table that has no such numbers.
+            if keys == [(column, "INTEGER")]:
+                return True
             for _, name, unique, _, partial in self._connection.execute(
                 f"pragma index_list('{table}')"
             ).fetchall():
@@ -176,7 +188,7 @@ class Database:
                     continue
                 if not alone_and_unique or (unique and len(columns) == 1):
                     return True
-        except (sqlite3.Error, UnicodeDecodeError, ValueError):
+        except (sqlite3.Error, UnicodeDecodeError, ValueError, AttributeError):
             return False
         return False
 

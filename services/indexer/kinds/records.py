@@ -95,11 +95,13 @@ def walk(
     tally: Tally,
     *,
     rest: str = "",
+    parameters: Sequence[Any] = (),
 ) -> Iterator[Record]:
     """Yield every row that can be read as a dict of *columns*; those the table lacks are None.
 
-    *rest* is what stands behind the table in the statement (``order by ZDATE``). A damaged page
-    ends the walk, and the report says so. ``rowid`` is a column, too.
+    *rest* is what stands behind the table in the statement (``order by ZDATE``), with *parameters*
+    for its question marks. A damaged page ends the walk, and the report says so. ``rowid`` is a
+    column, too.
     """
     there = database.columns(table)
     if not there:
@@ -107,7 +109,8 @@ def walk(
     fields = fields_of(there, columns)
     names = tuple(columns)
     try:
-        for row in database.rows(f"select {fields} from {table} {rest}"):  # noqa: S608 -- names are ours
+        statement = f"select {fields} from {table} {rest}"  # noqa: S608 -- names are ours
+        for row in database.rows(statement, parameters):
             yield dict(zip(names, row, strict=True))
     except sqlite3.Error:
         note_damage(tally)

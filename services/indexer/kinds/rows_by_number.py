@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from services.indexer.kinds.batched_rows import json_of
 from services.indexer.kinds.core_data import Join
 from services.indexer.kinds.database import Database
 from services.indexer.kinds.protocol import Tally
@@ -31,7 +32,8 @@ def rows_by_number(
         return {}
     found: dict[int, Record] = {}
     for listed in _lists(numbers):
-        for row in walk(database, table, (key, *columns), tally, rest=f"where {key} in ({listed})"):
+        rest = f"where {key} in (select value from json_each(?))"  # noqa: S608 -- names are ours
+        for row in walk(database, table, (key, *columns), tally, rest=rest, parameters=(listed,)):
             # An identity that comes again is a forgery; the first one counts.
             if isinstance(row[key], int):
                 found.setdefault(row[key], row)
@@ -53,8 +55,8 @@ def pairs_by_number(
         return found
     database.ensure_index(table, left)
     for listed in _lists(numbers):
-        rest = f"where {left} in ({listed}) order by {left}, {right}"
-        for row in walk(database, table, (left, right), tally, rest=rest):
+        rest = f"where {left} in (select value from json_each(?)) order by {left}, {right}"  # noqa: S608 -- found names
+        for row in walk(database, table, (left, right), tally, rest=rest, parameters=(listed,)):
             others = found.setdefault(row[left], [])
             if isinstance(row[right], int) and len(others) < at_most:
                 others.append(row[right])
@@ -62,7 +64,7 @@ def pairs_by_number(
 
 
 def _lists(numbers: Iterable[object]) -> Iterator[str]:
-    """Yield the numbers as a statement lists them; there is nothing in them to quote."""
+    """Yield the numbers for ``json_each(?)``: a statement that is the same is prepared once."""
     wanted = iter(sorted({number for number in numbers if type(number) is int}))
     while some := list(islice(wanted, _AT_ONCE)):
-        yield ", ".join(map(str, some))
+        yield json_of(some)

@@ -22,6 +22,7 @@ from shared.contracts.lineage import (
     ConfirmLineage,
     DeclineLineage,
     GetDeviceLineage,
+    LineageLink,
     ListLineages,
     UndoLineage,
 )
@@ -29,9 +30,7 @@ from shared.contracts.lineage import (
 _ANSWERS: dict[type[Any], Callable[[Any, Any], Awaitable[Any]]] = {
     ListLineages: list_lineages,
     GetDeviceLineage: get_device_lineage,
-    ConfirmLineage: confirm_lineage,
     DeclineLineage: decline_lineage,
-    UndoLineage: undo_lineage,
 }
 
 
@@ -44,7 +43,21 @@ class LineageRequests:
 
     def answers(self) -> dict[type[Any], Callable[[Any, RequestContext], Awaitable[Any]]]:
         """Return what answers which request."""
-        return {asked: plain(self._pool, answer) for asked, answer in _ANSWERS.items()}
+        return {
+            **{asked: plain(self._pool, answer) for asked, answer in _ANSWERS.items()},
+            ConfirmLineage: self.confirm,
+            UndoLineage: self.undo,
+        }
+
+    async def confirm(self, request: ConfirmLineage, context: RequestContext) -> LineageLink:
+        """Decide; a job makes one history of two."""
+        async with self._pool.acquire() as connection:
+            return await confirm_lineage(connection, request, traceparent=context.traceparent)
+
+    async def undo(self, request: UndoLineage, context: RequestContext) -> LineageLink:
+        """Take a decision back; a job makes two histories of one."""
+        async with self._pool.acquire() as connection:
+            return await undo_lineage(connection, request, traceparent=context.traceparent)
 
     async def look_at_all(self) -> None:
         """Look for offers of devices that runs before did not get to."""

@@ -42,23 +42,44 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def hold_lineages(connection: Connection) -> None:
-    """Keep everybody else from writing rows until the end of this transaction."""
+    """Keep everybody else from writing rows of any device until the end of this transaction."""
     await connection.execute(f"select pg_advisory_xact_lock({_LOCK})")
 
 
 async def begin_change(connection: Connection, device: str, kind: str) -> Change | None:
-    """Say that rows of the device are about to be written; None when it has no lineage."""
-    await connection.execute(f"select pg_advisory_xact_lock_shared({_LOCK})")
+    """Say that rows of the device are about to be written.
+
+    None when it has no lineage, or the kind is left to the job that arranges the lineage.
+    """
+    await _enter(connection)
     lineage = await connection.fetchval(
         "select lineage from lineage_device where device = $1", device
     )
     if lineage is None:
         return None
+    await _hold(connection, lineage)
+    if await connection.fetchval(
+        "select exists (select from lineage_left where lineage = $1 and kind = $2)", lineage, kind
+    ):
+        return None
+    return await find_change(connection, lineage, kind)
+
+
+async def hold_lineage(connection: Connection, lineage: str) -> None:
+    """Keep everybody else from writing rows of its devices until the end of this transaction."""
+    await _enter(connection)
+    await _hold(connection, lineage)
+
+
+async def _enter(connection: Connection) -> None:
+    await connection.execute(f"select pg_advisory_xact_lock_shared({_LOCK})")
+
+
+async def _hold(connection: Connection, lineage: str) -> None:
     # Two devices that get the same key at once would not see each other's rows.
     await connection.execute(
         "select pg_advisory_xact_lock(hashtextextended('indexer lineage ' || $1, 1))", lineage
     )
-    return await find_change(connection, lineage, kind)
 
 
 async def find_change(connection: Connection, lineage: str, kind: str) -> Change:

@@ -1,21 +1,24 @@
 """Links between devices: offers, and what people decided about them.
 
-Deciding holds everybody else off until marks and stitched threads fit, in one transaction: who
-reads sees the one or the other. Decisions are over UDIDs, so they outlive what is indexed.
+A decision is stored at once, with the job that carries it out (storage_arranging). Decisions are
+over UDIDs, so they outlive what is indexed, and wait for nothing but each other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
+from services.indexer.jobs.storage import UNDER_WAY, create_lineage_job, find_job
 from services.indexer.lineage.algebra import Link, closes_circle, follows, lineages
 from services.indexer.lineage.evidence import Evidence, Offer, in_words
-from services.indexer.lineage.storage import find_change, hold_lineages, mark_kind, stitch_kind
 from services.indexer.sql import statement
-from shared.contracts.identifiers import Udid
+from shared.bus import publish
+from shared.contracts.events import LineageRequested
+from shared.contracts.identifiers import JobId, Udid
 from shared.contracts.lineage import (
     ConfirmLineage,
     DeclineLineage,
@@ -73,10 +76,12 @@ async def lineage_of(connection: Connection, device: str) -> list[str]:
     return [row["device"] for row in rows] or [device]
 
 
-async def confirm_lineage(connection: Connection, request: ConfirmLineage) -> LineageLink:
-    """Make one history of two devices."""
+async def confirm_lineage(
+    connection: Connection, request: ConfirmLineage, *, traceparent: str | None = None
+) -> LineageLink:
+    """Decide that two devices are one history; the job named makes it one."""
     async with connection.transaction():
-        await hold_lineages(connection)
+        await _hold_decisions(connection)
         link = await _find(connection, request.link_id)
         if link.state == "declined":
             raise _conflict("It was declined.", "Undo that first.")
@@ -92,9 +97,9 @@ async def confirm_lineage(connection: Connection, request: ConfirmLineage) -> Li
             raise bad_request("earlier is neither of the two devices.", parameter="earlier")
         later = link.later if earlier == link.earlier else link.earlier
         if link.state == "confirmed":
-            if earlier == link.earlier:
-                return link
-            raise _conflict("It was confirmed the other way round.", "Undo that first.")
+            if earlier != link.earlier:
+                raise _conflict("It was confirmed the other way round.", "Undo that first.")
+            return await _carried_out(connection, link, traceparent)
         if closes_circle(await confirmed_links(connection), Link(earlier, later)):
             raise _conflict(
                 "A device would come to be older than itself.",
@@ -107,14 +112,14 @@ async def confirm_lineage(connection: Connection, request: ConfirmLineage) -> Li
             earlier,
             later,
         )
-        await arrange(connection)
+        await _ask_for_job(connection, link, traceparent)
         return await _find(connection, link.id)
 
 
 async def decline_lineage(connection: Connection, request: DeclineLineage) -> LineageLink:
     """Say that two devices do not follow each other."""
     async with connection.transaction():
-        await hold_lineages(connection)
+        await _hold_decisions(connection)
         link = await _find(connection, request.link_id)
         if link.state == "confirmed":
             raise _conflict("It was confirmed.", "Undo that first.")
@@ -122,15 +127,31 @@ async def decline_lineage(connection: Connection, request: DeclineLineage) -> Li
         return await _find(connection, link.id)
 
 
-async def undo_lineage(connection: Connection, request: UndoLineage) -> LineageLink:
-    """Make an offer again of what was decided."""
+async def undo_lineage(
+    connection: Connection, request: UndoLineage, *, traceparent: str | None = None
+) -> LineageLink:
+    """Make an offer again of what was decided; the job named makes two histories of one."""
     async with connection.transaction():
-        await hold_lineages(connection)
+        await _hold_decisions(connection)
         link = await _find(connection, request.link_id)
+        if link.state == "offered":
+            return await _carried_out(connection, link, traceparent)
         await _decide(connection, link, "offered")
         if link.state == "confirmed":
-            await arrange(connection)
+            await _ask_for_job(connection, link, traceparent)
         return await _find(connection, link.id)
+
+
+async def find_link(connection: Connection, link_id: str) -> LineageLink:
+    """Return one link. Raises 404."""
+    return await _find(connection, link_id)
+
+
+async def _hold_decisions(connection: Connection) -> None:
+    """Decide one after the other; merges, which take long, have no part in it."""
+    await connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended('indexer lineage decisions', 1))"
+    )
 
 
 async def _decide(connection: Connection, link: LineageLink, state: LinkState) -> None:
@@ -143,44 +164,31 @@ async def _decide(connection: Connection, link: LineageLink, state: LinkState) -
         )
 
 
+async def _carried_out(
+    connection: Connection, link: LineageLink, traceparent: str | None
+) -> LineageLink:
+    """Return a link that was decided so before; asks again for a job that came to nothing."""
+    job = None if link.job_id is None else await find_job(connection, link.job_id)
+    if job is None or job.state in ("completed", *UNDER_WAY):
+        return link
+    await _ask_for_job(connection, link, traceparent)
+    return await _find(connection, link.id)
+
+
+async def _ask_for_job(connection: Connection, link: LineageLink, traceparent: str | None) -> None:
+    job_id = JobId(str(uuid4()))
+    await create_lineage_job(connection, job_id=job_id, link_id=link.id)
+    await publish(
+        connection, LineageRequested(job_id=job_id), service="indexer", traceparent=traceparent
+    )
+
+
 async def confirmed_links(connection: Connection) -> list[Link]:
     """Return what people confirmed."""
     rows = await connection.fetch(
         "select earlier, later from lineage_link where state = 'confirmed'"
     )
     return [Link(row["earlier"], row["later"]) for row in rows]
-
-
-async def arrange(connection: Connection) -> None:
-    """Bring lineages, marks and stitched threads to what is confirmed; the caller holds them."""
-    rows = await connection.fetch("select lineage, device from lineage_device order by place")
-    before: dict[str, list[str]] = {}
-    for row in rows:
-        before.setdefault(row["lineage"], []).append(row["device"])
-    after = {devices[0]: devices for devices in lineages(await confirmed_links(connection))}
-    gone = [name for name, devices in before.items() if after.get(name) != devices]
-    new = [name for name, devices in after.items() if before.get(name) != devices]
-    for name in gone:
-        for kind in await _kinds(connection, before[name]):
-            change = await find_change(connection, name, kind)
-            await connection.execute(statement("lineage", "unmark"), change.timelines)
-    await connection.execute("delete from stitched_thread where lineage = any($1::text[])", gone)
-    await connection.execute("delete from lineage_device where lineage = any($1::text[])", gone)
-    for name in new:
-        await connection.executemany(
-            "insert into lineage_device (device, lineage, place) values ($1, $2, $3)",
-            [(device, name, place) for place, device in enumerate(after[name])],
-        )
-    for name in new:
-        for kind in await _kinds(connection, after[name]):
-            change = await find_change(connection, name, kind)
-            await mark_kind(connection, change)
-            await stitch_kind(connection, change)
-
-
-async def _kinds(connection: Connection, devices: list[str]) -> list[str]:
-    rows = await connection.fetch(statement("lineage", "kinds"), devices)
-    return [row["kind"] for row in rows]
 
 
 async def record_offer(connection: Connection, offer: Offer, *, link_id: UUID) -> None:
@@ -220,7 +228,12 @@ async def _fetch(
     link_id: UUID | None = None,
 ) -> list[LineageLink]:
     rows = await connection.fetch(statement("lineage", "links"), state, device, link_id)
-    return [_link(row) for row in rows]
+    together = {
+        device: devices
+        for devices in lineages(await confirmed_links(connection))
+        for device in devices
+    }
+    return [_link(row, together) for row in rows]
 
 
 async def _find(connection: Connection, text: str) -> LineageLink:
@@ -234,7 +247,8 @@ async def _find(connection: Connection, text: str) -> LineageLink:
     return found[0]
 
 
-def _link(row: Any) -> LineageLink:
+def _link(row: Any, together: Mapping[str, list[str]]) -> LineageLink:
+    devices = together[row["earlier"]] if row["state"] == "confirmed" else []
     evidence = msgspec.convert(row["evidence"], Evidence)
     return LineageLink(
         id=str(row["id"]),
@@ -249,7 +263,8 @@ def _link(row: Any) -> LineageLink:
         ],
         offered_at=row["offered_at"],
         decided_at=row["decided_at"],
-        devices=[Udid(device) for device in row["devices"]],
+        devices=[Udid(device) for device in devices],
+        job_id=None if row["job_id"] is None else JobId(str(row["job_id"])),
     )
 
 

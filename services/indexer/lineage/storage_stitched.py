@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from services.indexer.history.storage_members import MEMBER_KINDS
+from services.indexer.history.storage_positions import STITCHED, count_before, order_of
 from services.indexer.history.storage_rows import ARTIFACT_COLUMNS, Conditions
 from services.indexer.lineage.storage import parts_of
 from services.indexer.lineage.storage_view import see_once
@@ -114,19 +115,11 @@ class StitchedView:
         self._stitched = stitched
         self._removed = "include" if request.include_removed else "exclude"
         self._as_of = request.as_of
-        self._from = "artifact a"
-        self._thread, self._at, self._id = "a.thread_id", "a.sort_at", "a.id"
-        if stitched.kind in MEMBER_KINDS:
-            self._from = "thread_member m join artifact a on a.id = m.artifact_id"
-            self._thread, self._at, self._id = "m.thread_id", "m.sort_at", "m.artifact_id"
+        self._order = order_of(stitched.kind)
 
-    def _where(self, threads: Sequence[int], shards: Sequence[int]) -> Conditions:
+    def _inside(self, shards: Sequence[int]) -> Conditions:
         where = Conditions()
         where.add("a.shard = any({shards})", shards=list(shards))
-        if len(threads) == 1:
-            where.add(f"{self._thread} = {{thread}}", thread=threads[0])
-        else:
-            where.add(f"{self._thread} = any({{threads}})", threads=list(threads))
         where.see(self._removed, self._as_of)
         see_once(where, self._as_of)
         return where
@@ -136,16 +129,21 @@ class StitchedView:
         way, compare = ("desc", "<") if backward else ("asc", ">=")
         found: list[Any] = []
         for part in self._stitched.parts:
-            where = self._where([part.thread_id], part.shards)
-            place = f"({self._at}, {self._id})"
-            where.add(f"{place} {compare} ({{at}}, {{id}})", at=start.at, id=start.id)
+            where = self._inside(part.shards)
+            self._order.require_beyond(
+                where, compare, thread=part.thread_id, at=start.at, artifact_id=start.id
+            )
             if len(found) == limit:
                 last = found[-1]
                 beyond = ">" if backward else "<"
-                where.add(f"{place} {beyond} ({{at}}, {{id}})", at=last["sort_at"], id=last["id"])
+                where.add(
+                    f"{self._order.place} {beyond} ({{at}}, {{id}})",
+                    at=last["sort_at"],
+                    id=last["id"],
+                )
             found += await self._connection.fetch(
-                f"select {ARTIFACT_COLUMNS} from {self._from} where {where}"  # noqa: S608 -- parameters only
-                f" order by {self._at} {way}, {self._id} {way} limit {limit}",
+                f"select {ARTIFACT_COLUMNS} from {self._order.source} where {where}"  # noqa: S608 -- parameters only
+                f" order by {self._order.sorted(way)} limit {limit}",
                 *where.parameters,
             )
             found = sorted(found, key=_place, reverse=backward)[:limit]
@@ -158,31 +156,20 @@ class StitchedView:
 
     async def position(self, row: Row) -> int:
         """Return how much comes before *row*."""
-        skipped = 0
-        shards = sorted({number for part in self._stitched.parts for number in part.shards})
-        where = self._where(self._stitched.thread_ids, shards)
-        place = f"({self._at}, {self._id})"
-        where.add(f"{place} < ({{at}}, {{id}})", at=row["sort_at"], id=row["id"])
-        if self._removed == "exclude" and self._as_of is None:
-            anchor = await self._connection.fetchrow(
-                "select position, sort_at, artifact_id from stitched_anchor"
-                " where stitched_id = $1 and (sort_at, artifact_id) <= ($2, $3)"
-                " order by sort_at desc, artifact_id desc limit 1",
-                self._stitched.id,
-                row["sort_at"],
-                row["id"],
-            )
-            if anchor is not None:
-                skipped = anchor["position"]
-                where.add(
-                    f"{place} >= ({{from_at}}, {{id}})"
-                    f" and {self._at} >= {{from_at}} and {self._at} <= {{at}}",
-                    from_at=anchor["sort_at"],
-                    id=anchor["artifact_id"],
-                    at=row["sort_at"],
-                )
-        counted: int = await self._connection.fetchval(
-            f"select count(*) from {self._from} where {where}",  # noqa: S608 -- as above
-            *where.parameters,
+        where = self._inside(
+            sorted({number for part in self._stitched.parts for number in part.shards})
         )
-        return skipped + counted
+        threads = self._stitched.thread_ids
+        if len(threads) == 1:
+            where.add(f"{self._order.thread} = {{thread}}", thread=threads[0])
+        else:
+            where.add(f"{self._order.thread} = any({{threads}})", threads=threads)
+        is_now = self._removed == "exclude" and self._as_of is None
+        return await count_before(
+            self._connection,
+            where,
+            row,
+            order=self._order,
+            anchors=STITCHED if is_now else None,
+            thread=self._stitched.id,
+        )

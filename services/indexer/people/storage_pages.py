@@ -202,6 +202,12 @@ async def handles_of(connection: Connection, text: str) -> list[str]:
     return handles
 
 
+async def owned_devices(connection: Connection, handles: list[str]) -> list[str]:
+    """Return the devices whose own card ("me") is one of whom *handles* belong to."""
+    rows = await connection.fetch(statement("people", "owned devices"), handles)
+    return [row["device"] for row in rows]
+
+
 class ChangePlace(msgspec.Struct, frozen=True, array_like=True):
     """How many changes came on the pages before."""
 

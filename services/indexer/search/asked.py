@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from services.indexer.folding import fold
+from services.indexer.history.storage_members import albums_among
 from services.indexer.history.storage_rows import like_pattern
 from services.indexer.kinds.handles import normalise_handle
 from services.indexer.lineage.storage_stitched import thread_ids_of
 from services.indexer.lineage.storage_view import devices_meant
-from services.indexer.people.storage_pages import handles_of
+from services.indexer.people.storage_pages import handles_of, owned_devices
 from services.indexer.search.filters import FilterError, Filters, split_filters
 from services.indexer.sql import statement
 from shared.contracts.problems import bad_request
@@ -42,9 +43,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     devices: list[str] | None
     kinds: list[str] | None
     threads: list[int] | None
+    #: Those of the threads whose artifacts may lie in others as well.
+    albums: list[int]
     #: Handles: of whom it is from, and of who sent it or takes part in its conversation.
     senders: list[str] | None
     people: list[str] | None
+    #: Devices that belong to *people*: what their owner wrote names no sender.
+    own_devices: list[str]
     from_me: bool
     since: dt.datetime | None
     until: dt.datetime | None
@@ -69,6 +74,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             (
                 self.devices, self.kinds, self.threads is not None, self.participants is not None,
                 self.from_me, self.since, self.until, self.has_attachment, self.has_link,
+                self.removed == "only",
             )
         )  # fmt: skip
 
@@ -84,9 +90,17 @@ async def read_request(connection: Connection, request: Search, *, kinds: Iterab
 
 async def _resolve(connection: Connection, request: Search, filters: Filters, words: str) -> Asked:
     device = _one("device", request.device, filters.device)
+    if filters.device is not None and not await connection.fetchval(
+        "select exists (select from revision where device = $1)", _plain(filters.device)
+    ):
+        raise FilterError("device: no phone with that UDID is indexed.")
     kind = [request.kind] if request.kind is not None else None
     threads = [read_id(request.thread, "thread")] if request.thread is not None else None
-    people = await handles_of(connection, request.person) if request.person is not None else None
+    people: list[str] | None = None
+    own_devices: list[str] = []
+    if request.person is not None:
+        people = await handles_of(connection, request.person)
+        own_devices = await owned_devices(connection, people)
     if kind is not None and filters.kinds:
         raise FilterError("kind: the search is narrowed down to a kind already.")
     if threads is not None and filters.threads:
@@ -108,8 +122,10 @@ async def _resolve(connection: Connection, request: Search, filters: Filters, wo
         devices=devices,
         kinds=kind or (list(dict.fromkeys(filters.kinds)) or None),
         threads=threads,
+        albums=await albums_among(connection, threads) if threads else [],
         senders=await _handles(connection, filters.senders, devices) if filters.senders else None,
         people=people,
+        own_devices=own_devices,
         from_me=filters.from_me,
         since=_one("after", request.since, filters.since),
         until=_one("before", request.until, filters.until),

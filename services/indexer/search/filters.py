@@ -21,12 +21,15 @@ Has = Literal["attachment", "link", "photo", "video", "audio", "file"]
 Removed = Literal["exclude", "include", "only"]
 
 _TOKEN = re.compile(
-    r'(?<!\S)(?P<minus>-)?(?P<name>[A-Za-z]{2,12}):(?!//)(?P<value>"[^"]*"|[^\s"]+)(?!\S)'
+    r'(?<!\S)(?P<minus>-)?(?P<name>[A-Za-z]{2,12}):(?!//)(?P<value>"[^"]*"|[^\s"]*)(?!\S)'
     r'|"[^"]*"?'
 )
 #: Beginnings of addresses, which people paste.
 _SCHEMES = frozenset({"http", "https", "ftp", "mailto", "tel", "sms", "file", "urn", "data"})
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?\Z")
+FILTERS = (
+    "from", "with", "in", "kind", "has", "is", "device", "after", "since", "before", "until", "on",
+)  # fmt: skip
 _HAS: dict[str, Has] = {
     "attachment": "attachment", "attachments": "attachment", "link": "link", "links": "link",
     "photo": "photo", "photos": "photo", "picture": "photo", "image": "photo",
@@ -78,6 +81,8 @@ def split_filters(text: str, *, kinds: Iterable[str]) -> tuple[Filters, str]:
         name = (match["name"] or "").lower()
         if not name or name in _SCHEMES:
             continue
+        if not match["value"] and name not in FILTERS:
+            continue  # a word with a colon behind it
         count += 1
         if count > MOST_FILTERS:
             raise FilterError(f"A search has at most {MOST_FILTERS} filters.")

@@ -16,6 +16,7 @@ from services.indexer.browsing.storage_artifacts import utc
 from services.indexer.history.storage_rows import Conditions
 from services.indexer.history.storage_words import expand_beginnings
 from services.indexer.lineage.storage_view import see_once
+from services.indexer.search.dated import Marked, Marks, is_paired, pairs_of
 from services.indexer.search.found import Found
 from services.indexer.search.slots import slots
 from services.indexer.search.windows import Way, Window, Windows
@@ -69,6 +70,8 @@ class Finder:
         self._tables = scope.tables
         #: The query for all tables but the open one; null when it finds nothing in them.
         self._expanded: str | None = match.tsquery
+        #: What indexes are asked for that know more than words.
+        self._marked: Marked | None = None
 
     @property
     def is_bounded(self) -> bool:
@@ -103,6 +106,8 @@ class Finder:
         self._expanded = await expand_beginnings(
             self._connection, self._match.tsquery, self._shards
         )
+        marked = self._marked = await self._fetch_marked()
+        is_paired = marked is not None and marked.is_paired
         windows = Windows(
             # Where no word begins so, only what came later can hold one that does.
             [shard for shard in self._shards if not shard.number or self._expanded is not None],
@@ -110,8 +115,9 @@ class Finder:
             limit=limit,
             since=since,
             until=until,
-            is_rough=self._match.is_rough,
-            is_dear=self._match.is_dear,
+            is_rough=self._match.is_rough and not (is_paired and not self._match.patterns),
+            is_dear=self._match.is_dear and not is_paired,
+            is_dated=marked is not None and marked.is_dated,
             own_rows=self._thread_rows,
         )
         for window in windows:
@@ -146,7 +152,10 @@ class Finder:
             where.add("a.device = {device}", device=asked.devices[0])
         elif asked.devices is not None:
             where.add("a.device = any({devices})", devices=asked.devices)
-        if asked.kinds is not None:
+        if asked.kinds is not None and len(asked.kinds) == 1:
+            # One by itself is a part of the order of the open table's index of kinds.
+            where.add("a.kind = {kind}", kind=asked.kinds[0])
+        elif asked.kinds is not None:
             where.add("a.kind = any({kinds})", kinds=asked.kinds)
         self._of_whom(where)
         if asked.has_attachment:
@@ -159,16 +168,34 @@ class Finder:
         if asked.lineage:
             see_once(where)
 
-    def _of_whom(self, where: Conditions) -> None:
+    def _of_whom(self, where: Conditions, *, is_read: bool = False) -> None:
+        """Require what is said of people and threads; *is_read* where rows are found by it."""
         asked = self._asked
         if asked.threads is not None:
-            where.add("a.thread_id = any({threads})", threads=asked.threads)
+            if asked.albums:
+                # What lies in several is found by all of them. By number where it is few; a long
+                # list would be gone through for each row.
+                members = (
+                    "a.id = any(array(select m.artifact_id from thread_member m"
+                    " where m.thread_id = any({albums})))"
+                    if is_read
+                    else "exists (select from thread_member m"
+                    " where m.artifact_id = a.id and m.thread_id = any({albums}))"
+                )
+                either = f"(a.thread_id = any({{threads}}) or {members})"
+                where.add(either, threads=asked.threads, albums=asked.albums)
+            else:
+                where.add("a.thread_id = any({threads})", threads=asked.threads)
         if asked.participants is not None:
-            where.add(
-                "(a.sender_handle = any({people}) or a.thread_id = any({threads}))",
-                people=asked.participants,
-                threads=list(self._person_threads),
-            )
+            of_people = "a.sender_handle = any({people}) or a.thread_id = any({threads})"
+            values: dict[str, object] = {
+                "people": asked.participants,
+                "threads": list(self._person_threads),
+            }
+            if asked.own_devices:
+                of_people += " or (a.is_me and a.device = any({own}))"
+                values["own"] = asked.own_devices
+            where.add(f"({of_people})", **values)
         if asked.senders is not None:
             where.add("a.sender_handle = any({senders})", senders=asked.senders)
         if asked.from_me:
@@ -177,7 +204,7 @@ class Finder:
     async def _fetch(
         self, found: Found, window: Window, *, limit: int, way: Way, after: TimePlace | None
     ) -> None:
-        if window.how in {"within", "indexed"}:
+        if window.how in {"within", "dated", "indexed"}:
             text, where = self._looked_up(window, limit=limit, way=way, after=after)
         else:
             text, where = self._read(window, limit=limit, way=way, after=after)
@@ -196,7 +223,7 @@ class Finder:
         self._bounds(bounds, window, way, after)
         self._looked_for(where, query)
         if window.how == "narrow":
-            self._of_whom(of_whom)
+            self._of_whom(of_whom, is_read=self._is_narrow)
             if not self._is_narrow:
                 self._bounds(nearby, window, way, after)
         text = statement("search", window.how).format(
@@ -216,32 +243,36 @@ class Finder:
         self, window: Window, *, limit: int, way: Way, after: TimePlace | None
     ) -> tuple[str, Conditions]:
         outside = Conditions()
-        query = self._query(outside, self._match.tsquery)
+        asked = self._match.tsquery
+        query = self._query(outside, asked) if self._is_ranked else ""
         self._bounds(outside, window, way, after)
-        hits: list[str] = []
 
-        def look(table: str, shards: list[int], query: str) -> None:
+        def look(table: str, shards: list[int], asked: str, marks: Marks | None = None) -> str:
             inside = Conditions(outside.parameters)
-            if len(shards) >= self._tables * _MOST:
+            if len(shards) >= self._tables * _MOST and marks is None:
                 # Looking into all is quicker than looking for its table's number in every row.
                 inside.add("true" if 0 in shards else "a.shard <> 0")
             elif shards:
                 inside.add(f"a.shard = any(array[{slots(inside, shards)}])")
-            if window.how == "within":
+            if window.how != "indexed":
                 self._bounds(inside, window, way, after)
-            self._looked_for(inside, query)
+            if marks is not None:
+                self._ask_marks(inside, marks, asked)
+            self._looked_for(inside, self._query(inside, asked) if marks is None else "")
             searched = "a.search," if self._is_ranked else ""
             text = statement("search", "hits")
-            hits.append(text.format(searched=searched, table=table, where=inside))
+            return text.format(searched=searched, table=table, where=inside)
 
-        if self._expanded == self._match.tsquery:
-            look("artifact", window.shards, query)
+        marks = self._marks(window)
+        listed = [number for number in window.shards if number]
+        if self._expanded == asked and marks is None:
+            hits = [look("artifact", window.shards, asked)]
         else:
-            listed = [number for number in window.shards if number]
+            hits = []
             if listed and self._expanded is not None:
-                look("artifact", listed, self._query(outside, self._expanded))
+                hits.append(look("artifact", listed, self._expanded, marks))
             if len(listed) < len(window.shards):
-                look("artifact_0", [], query)
+                hits.append(look("artifact_0", [], asked))
         text = statement("search", "indexed").format(
             hits="\nunion all\n".join(hits),
             bounds=outside,
@@ -250,6 +281,38 @@ class Finder:
             limit=outside.parameter(limit),
         )
         return text, outside
+
+    def _ask_marks(self, where: Conditions, marks: Marks, asked: str) -> None:
+        for query in marks.queries:
+            text = statement("search", marks.name)
+            where.add(text.format(query=self._query(where, query)))
+        if not marks.is_exact:
+            where.add(statement("search", "matched").format(query=self._query(where, asked)))
+
+    async def _fetch_marked(self) -> Marked | None:
+        query = self._expanded
+        if query is None or self._match.mode != "words":
+            return None
+        pairs = pairs_of(query) if is_paired(self._shards) else []
+        marks: list[str] = []
+        if pairs:
+            words = [list(side) for side in zip(*pairs, strict=True)]
+            rows = await self._connection.fetch(statement("search", "pairs"), *words)
+            marks = [row["mark"] for row in rows]
+        return Marked(
+            query,
+            self._shards,
+            pairs=marks,
+            has_attachment=self._asked.has_attachment,
+            has_link=self._asked.has_link,
+        )
+
+    def _marks(self, window: Window) -> Marks | None:
+        if self._marked is None or window.how not in {"dated", "indexed"}:
+            return None
+        return self._marked.of(
+            window.since, window.until, window.shards, is_anytime=window.how == "indexed"
+        )
 
     @property
     def _is_ranked(self) -> bool:

@@ -66,13 +66,15 @@ async def fetch_scope(connection: Connection, asked: Asked, question: Question) 
     rows = await connection.fetch(text, *where.parameters)
     if not rows:
         return Scope(shards=[])
+    needed = [row for row in rows if row["is_needed"]] or rows
     return Scope(
-        shards=[to_shard(row) for row in rows],
+        shards=[to_shard(row) for row in needed],
         tables=rows[0]["tables"],
         words=rows[0]["words"],
         excluded=rows[0]["excluded"],
         person_threads=rows[0]["person_threads"] or [],
-        thread_rows=rows[0]["thread_rows"],
+        # What somebody wrote on his own phone lies in all conversations.
+        thread_rows=None if asked.own_devices else rows[0]["thread_rows"],
     )
 
 

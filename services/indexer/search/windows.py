@@ -18,7 +18,7 @@ from services.indexer.history.storage_shards import Shard
 
 Way = Literal["asc", "desc"]
 #: The statement that looks into a piece, see search.sql.
-How = Literal["walked", "narrow", "filtered", "read", "within", "indexed"]
+How = Literal["walked", "narrow", "filtered", "read", "within", "dated", "indexed"]
 
 #: About so many artifacts lie in the first piece: enough to see how frequent hits are, and so few
 #: that they are read one by one. An index of words is slow to ask, however short the piece.
@@ -29,10 +29,12 @@ READ_ROWS = 6_000
 _READ_SURPLUS = 2
 #: What it costs to find one artifact in the index of time, for each that need not be read then.
 _LOOK_COST = 0.03
+#: What it costs to ask the index of words and times of a table, for each hit that is not read then.
+_DATED_COST = 30
 #: So many artifacts have to be looked at for each that holds a phrase.
 _ROUGHLY = 10
-#: Where looking is dear and a few hits are all that is known, so much less is looked at next: one
-#: piece more costs less than hits that nobody needs.
+#: Where looking is dear, or one piece more is cheap, and a few hits are all that is known, so much
+#: less is looked at next: a piece more costs less than hits that nobody needs.
 _DEAR_STEPS = 3
 #: A piece has at most so many times the artifacts of those before it.
 _MOST_GROWTH = 1000
@@ -68,13 +70,14 @@ class Windows:
         until: dt.datetime | None,
         is_rough: bool = False,
         is_dear: bool = False,
+        is_dated: bool = False,
         own_rows: int | None = None,
     ) -> None:
         """Cover everything from *since* up to *until* until *limit* hits are found.
 
         *is_rough* when an index finds more than what matches, *is_dear* when it finds many times
-        as much; *own_rows* how many artifacts lie in the conversations that are asked for, if it is
-        not all that count.
+        as much, *is_dated* when an index finds words within a time; *own_rows* how many artifacts
+        lie in the conversations that are asked for, if it is not all that count.
         """
         # What was written since the shards were looked up lies in the first one, at any time.
         self._everywhere = [shard.number for shard in shards if shard.number == 0]
@@ -90,6 +93,7 @@ class Windows:
         self._since, self._until = since, until
         self._is_rough = is_rough
         self._is_dear = is_dear
+        self._is_dated = is_dated
         self._is_narrow = own_rows is not None
         all_rows = sum(shard.row_count for shard, _ in self._known)
         #: How many of the artifacts of any time are those that count.
@@ -147,7 +151,7 @@ class Windows:
         # Rarer than a few hits seem to say: one piece too many costs more than one too long.
         often = max(self.found - _DOUBT * math.sqrt(self.found), 0.5) / self._seen_rows
         wanted = (self._limit - self.found) / often * _SURPLUS
-        if self._is_dear and 0 < self.found < _FEW_HITS:
+        if (self._is_dear or self._is_dated) and 0 < self.found < _FEW_HITS:
             wanted /= _DEAR_STEPS
         # Of what is hardly known, no piece is shorter than all those before it.
         least = self._seen_rows if self.found < _FEW_HITS else FIRST_ROWS
@@ -168,7 +172,10 @@ class Windows:
             beside = sum(shard.row_count for shard in inside) * self._share - rows
             often = self.found / self._seen_rows if self._seen_rows else 0.0
             often *= _ROUGHLY if self._is_rough else 1
-            how = "within" if beside * often > rows * _LOOK_COST else "indexed"
+            look_cost = len(inside) * _DATED_COST if self._is_dated else rows * _LOOK_COST
+            how = "indexed"
+            if beside * often > look_cost:
+                how = "dated" if self._is_dated else "within"
         return Window(
             since=since,
             until=until,

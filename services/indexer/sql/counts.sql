@@ -64,3 +64,22 @@ cross join lateral (
       and (a.sort_at, a.id) > (coalesce(l.sort_at, '-infinity'), coalesce(l.artifact_id, 0))
 ) n
 where n.position > 0 and n.position % 64 = 0
+
+-- name: thread_figures
+-- Part of statements that count artifacts `a` of threads. Current ones count, and where nothing is left
+-- those of then say when it was. sort_at is occurred_at, or 1900 for none.
+count(*) filter (where a.removed_at is null) as current,
+count(*) filter (where a.removed_at is not null) as removed,
+nullif(coalesce(
+    min(a.sort_at) filter (where a.removed_at is null and a.sort_at > '1900-01-01 00:00:00+00'),
+    min(a.sort_at) filter (where a.sort_at > '1900-01-01 00:00:00+00')
+), '1900-01-01 00:00:00+00') as first_at,
+nullif(coalesce(
+    max(a.sort_at) filter (where a.removed_at is null and a.sort_at > '1900-01-01 00:00:00+00'),
+    max(a.sort_at)
+), '1900-01-01 00:00:00+00') as last_at
+
+-- name: write_figures
+-- Part of statements that write such figures `f` to threads; what else they write follows.
+artifact_count = f.current, removed_count = f.removed, first_at = f.first_at,
+last_at = f.last_at, sort_at = coalesce(f.last_at, '1900-01-01 00:00:00+00'),

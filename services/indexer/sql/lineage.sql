@@ -8,6 +8,22 @@ select device, place from lineage_device where lineage = $1 order by place
 -- The kinds of which devices $1 have anything.
 select distinct kind from kind_index where device = any($1::text[])
 
+-- name: leave
+-- Leave all kinds of devices $2 to who arranges the lineages $1.
+insert into lineage_left (lineage, kind)
+select distinct n.lineage, k.kind
+from unnest($1::text[]) n (lineage), kind_index k where k.device = any($2::text[])
+on conflict do nothing
+
+-- name: left
+-- What is to be arranged, small kinds first: of each lineage, with about as many rows as it has.
+select l.lineage, l.kind, coalesce(sum(t.artifact_count + t.removed_count), 0)::bigint as rows
+from lineage_left l
+join lineage_device d on d.lineage = l.lineage
+left join kind_total t on t.device = d.device and t.kind = l.kind
+group by l.lineage, l.kind
+order by rows, l.lineage, l.kind
+
 -- name: shards
 -- The tables that may hold rows of devices $1 and kind $2.
 select shard from artifact_shard
@@ -21,16 +37,20 @@ delete from superseded where timeline = any($1::bigint[])
 -- $1 lineage, $2 kind, $3 devices with $4 their timelines, $5 tables. The moment from which on a newer
 -- device has a key is the first one of any of them. Run without nested loops.
 with held as (
-    select a.id, a.key, m.place, a.added_at, m.device
+    select a.id, a.key, m.place, a.added_at, m.device, a.removed_at is null as is_current
     from artifact a join lineage_device m on m.device = a.device
     where m.lineage = $1 and a.device = any($3::text[]) and a.kind = $2 and a.shard = any($5::int[])
 ), firsts as (
-    select key, place, min(added_at) as added_at from held group by key, place
+    select key, place, min(added_at) as added_at, min(id) as id, bool_or(is_current) as has_current
+    from held group by key, place
 )
-insert into superseded (artifact_id, since, timeline)
-select h.id, min(f.added_at), min(t.timeline)
+insert into superseded (artifact_id, since, timeline, is_current)
+select h.id, min(f.added_at), min(t.timeline),
+       case when bool_or(h.is_current) then true
+            when bool_or(o.id = h.id and not o.has_current) then false end
 from held h
 join firsts f on f.key = h.key and f.place > h.place
+join firsts o on o.key = h.key and o.place = h.place
 join unnest($3::text[], $4::bigint[]) t (device, timeline) on t.device = h.device
 group by h.id
 
@@ -51,13 +71,14 @@ where s.artifact_id = w.id
 
 -- name: make_held
 create temporary table held (
-    id bigint, key text, place integer, added_at timestamptz, thread_id bigint, timeline bigint
+    id bigint, key text, place integer, added_at timestamptz, thread_id bigint, timeline bigint,
+    is_current boolean
 ) on commit drop
 
 -- name: find_held
 -- All rows of `changed` keys: $1 lineage, $2 kind, $3 devices with $4 their timelines, $5 tables.
 insert into held
-select a.id, a.key, m.place, a.added_at, a.thread_id, t.timeline
+select a.id, a.key, m.place, a.added_at, a.thread_id, t.timeline, a.removed_at is null
 from changed c
 join artifact a on a.key = c.key and a.kind = $2 and a.device = any($3::text[])
     and a.shard = any($5::int[])
@@ -68,9 +89,14 @@ join unnest($3::text[], $4::bigint[]) t (device, timeline) on t.device = a.devic
 delete from superseded s using held h where s.artifact_id = h.id
 
 -- name: mark_held
-insert into superseded (artifact_id, since, timeline)
-select h.id, min(n.added_at), min(h.timeline)
-from held h join held n on n.key = h.key and n.place > h.place
+insert into superseded (artifact_id, since, timeline, is_current)
+select h.id, min(n.added_at), min(h.timeline),
+       case when bool_or(h.is_current) then true when bool_or(h.stands_for_removed) then false end
+from (
+    select *, id = min(id) over k and not bool_or(is_current) over k as stands_for_removed
+    from held window k as (partition by key, place)
+) h
+join held n on n.key = h.key and n.place > h.place
 group by h.id
 
 -- name: parts
@@ -112,24 +138,15 @@ where id = any($1::bigint[])
 -- {held} joins the artifacts of a part; {of_part} and {newest} look for the last one of it.
 with figures as (
     select p.stitched_id,
-           count(*) filter (where a.removed_at is null) as current,
-           count(*) filter (where a.removed_at is not null) as removed,
-           nullif(coalesce(
-               min(a.sort_at) filter (where a.removed_at is null and a.sort_at > '1900-01-01 00:00:00+00'),
-               min(a.sort_at) filter (where a.sort_at > '1900-01-01 00:00:00+00')
-           ), '1900-01-01 00:00:00+00') as first_at,
-           nullif(coalesce(
-               max(a.sort_at) filter (where a.removed_at is null and a.sort_at > '1900-01-01 00:00:00+00'),
-               max(a.sort_at)
-           ), '1900-01-01 00:00:00+00') as last_at
+           -- use: counts thread_figures
     from stitched_part p {held}
     where p.stitched_id = any($1::bigint[]) and a.shard = any($2::int[])
       and not exists (select 1 from superseded s where s.artifact_id = a.id)
     group by p.stitched_id
 )
 update stitched_thread t
-set artifact_count = f.current, removed_count = f.removed, first_at = f.first_at,
-    last_at = f.last_at, sort_at = coalesce(f.last_at, '1900-01-01 00:00:00+00'),
+set
+    -- use: counts write_figures
     last_text = (
         select l.said from stitched_part p
         cross join lateral (
@@ -160,10 +177,11 @@ where position > 0 and position % 64 = 0
 
 -- name: links
 -- $1 state, $2 device, $3 id, each or null. Offers of devices of which nothing is indexed are not listed.
-select l.*, case when l.state = 'confirmed' then array(
-           select m.device from lineage_device d join lineage_device m on m.lineage = d.lineage
-           where d.device = l.earlier order by m.place
-       ) else '{}' end as devices
+select l.*, (
+           select j.id from job j
+           where j.kind = 'lineage' and j.request ->> 'link_id' = l.id::text
+           order by j.created_at desc limit 1
+       ) as job_id
 from lineage_link l
 where ($1::text is null or l.state = $1)
   and ($2::text is null or $2 in (l.earlier, l.later))

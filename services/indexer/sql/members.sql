@@ -51,23 +51,14 @@ where exists (
 -- As for threads of one: current artifacts count, and where there is nothing left, those of then.
 with figures as (
     select m.thread_id,
-           count(*) filter (where a.removed_at is null) as current,
-           count(*) filter (where a.removed_at is not null) as removed,
-           nullif(coalesce(
-               min(m.sort_at) filter (where a.removed_at is null and m.sort_at > '1900-01-01 00:00:00+00'),
-               min(m.sort_at) filter (where m.sort_at > '1900-01-01 00:00:00+00')
-           ), '1900-01-01 00:00:00+00') as first_at,
-           nullif(coalesce(
-               max(m.sort_at) filter (where a.removed_at is null and m.sort_at > '1900-01-01 00:00:00+00'),
-               max(m.sort_at)
-           ), '1900-01-01 00:00:00+00') as last_at
+           -- use: counts thread_figures
     from thread_member m join artifact a on a.id = m.artifact_id
     where m.device = $1 and m.kind = $2
     group by m.thread_id
 )
 update thread t
-set artifact_count = f.current, removed_count = f.removed, first_at = f.first_at,
-    last_at = f.last_at, sort_at = coalesce(f.last_at, '1900-01-01 00:00:00+00'),
+set
+    -- use: counts write_figures
     last_text = (
         select left(coalesce(a.title, a.text), 300)
         from thread_member m join artifact a on a.id = m.artifact_id

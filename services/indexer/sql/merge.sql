@@ -193,25 +193,16 @@ insert into touched select distinct thread_id from ending where thread_id is not
 -- name: count_threads
 -- Current artifacts count; a thread of which nothing is left still says when it was.
 with figures as (
-    -- Of the index alone: sort_at is occurred_at, or 1900 for none.
+    -- Of the index alone.
     select a.thread_id,
-           count(*) filter (where a.removed_at is null) as current,
-           count(*) filter (where a.removed_at is not null) as removed,
-           nullif(coalesce(
-               min(a.sort_at) filter (where a.removed_at is null and a.sort_at > '1900-01-01 00:00:00+00'),
-               min(a.sort_at) filter (where a.sort_at > '1900-01-01 00:00:00+00')
-           ), '1900-01-01 00:00:00+00') as first_at,
-           nullif(coalesce(
-               max(a.sort_at) filter (where a.removed_at is null and a.sort_at > '1900-01-01 00:00:00+00'),
-               max(a.sort_at)
-           ), '1900-01-01 00:00:00+00') as last_at
+           -- use: counts thread_figures
     from artifact a
     where a.thread_id in (select thread_id from touched) and a.thread_id is not null
     group by a.thread_id
 )
 update thread t
-set artifact_count = f.current, removed_count = f.removed, first_at = f.first_at,
-    last_at = f.last_at, sort_at = coalesce(f.last_at, '1900-01-01 00:00:00+00'),
+set
+    -- use: counts write_figures
     last_text = (
         -- A range of one: were it an equality, a table of one long thread would be walked by time.
         -- What is said in a message is its text; the text of other kinds is every word to search for.

@@ -157,3 +157,11 @@ select h.handle from person_handle h where h.person_id = $1 order by h.handle
 
 -- name: owner
 select h.person_id from person_handle h where h.handle = $1
+
+-- name: owned devices
+-- The devices of whoever has handles $1, as their own cards say.
+select distinct c.device from person_card c
+where c.is_me and c.person_id in (
+    select h.person_id from person_handle h where h.handle = any($1::text[])
+)
+order by c.device

@@ -19,12 +19,16 @@ set local plan_cache_mode = force_generic_plan
 -- $2 kinds, $3 threads, $4 people. {words} and {excluded} are queries. From here on no plan reads a table
 -- whole, because it must stay right when a table has grown that was empty then; and when more than
 -- $5 artifacts lie in the conversations asked for, statements are planned for their values: how much
--- somebody wrote decides which index is right.
-select s.shard, s.device, s.kind, s.has_substring, s.has_words,
+-- somebody wrote decides which index is right. `is_needed` is false for the open table where it holds
+-- nothing of the kinds, or of the devices: asked by a first one of each, which is in an index, for any one
+-- would be looked for by reading the table.
+select s.shard, s.device, s.kind, s.has_substring, s.has_words, s.has_dated, s.has_paired,
        case when s.shard = 0 then (select reltuples from pg_class where oid = 'artifact_0'::regclass)
             else s.row_count end as row_count,
        case when s.shard = 0 then (select min(sort_at) from artifact_0) else s.first_at end as first_at,
        case when s.shard = 0 then (select max(sort_at) from artifact_0) else s.last_at end as last_at,
+       s.shard > 0
+           or (asked.has_kinds and asked.has_devices) as is_needed,
        asked.words, asked.excluded, asked.person_threads, asked.thread_rows, asked.tables,
        set_config('enable_seqscan', 'off', true) as indexed,
        case when asked.thread_rows > $5
@@ -38,7 +42,15 @@ cross join (
                select coalesce(sum(t.artifact_count + t.removed_count), 0)::bigint from thread t
                where t.id = any($3) or t.participants && $4
            ) end as thread_rows,
-           (select count(*) from artifact_shard t where t.state = 'attached') as tables
+           (select count(*) from artifact_shard t where t.state = 'attached') as tables,
+           $2::text[] is null or exists (
+               select 1 from unnest($2) k (kind)
+               where (select min(a.sort_at) from artifact_0 a where a.kind = k.kind) is not null
+           ) as has_kinds,
+           $1::text[] is null or exists (
+               select 1 from unnest($1) d (device)
+               where (select min(a.kind) from artifact_0 a where a.device = d.device) is not null
+           ) as has_devices
     offset 0
 ) asked
 where s.state = 'attached'
@@ -113,6 +125,21 @@ from (
     where {bounds}
     order by a.sort_at {way}, a.id {way} limit {limit}
 ) a
+
+-- name: pairs
+-- The marks of pairs: $1 the words that come first, $2 those that follow.
+select pair_mark(p.former, p.latter) as mark from unnest($1::text[], $2::text[]) as p (former, latter)
+
+-- name: matched
+-- Words that an index has found are looked at again by a function: the operator would have the index of
+-- words gather every hit of the table as well.
+ts_match_vq(a.search, {query})
+
+-- name: paired
+paired_words(a.search, a.sort_at) @@ {query}
+
+-- name: dated
+dated_words(a.search, a.sort_at, a.has_attachment, a.has_link) @@ {query}
 
 -- name: hits
 -- What a table holds of one kind and device is known without reading it from the rows.

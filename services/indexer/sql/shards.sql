@@ -37,3 +37,22 @@ select quote_ident(n.nspname) || '.gin_trgm_ops'
 from pg_opclass o join pg_namespace n on n.oid = o.opcnamespace
 where o.opcname = 'gin_trgm_ops' and has_schema_privilege(n.oid, 'usage')
 limit 1
+
+-- name: find_without_dated
+select shard from artifact_shard
+where state = 'attached' and shard > 0 and not has_dated
+order by last_at desc nulls first, shard limit 1
+
+-- name: build_dated
+-- What changes later waits in a list that is read from end to end by every search: a short one.
+create index concurrently {name} on {table}
+using gin (dated_words(search, sort_at, has_attachment, has_link)) with (gin_pending_list_limit = 256)
+
+-- name: find_without_paired
+select shard from artifact_shard
+where state = 'attached' and shard > 0 and not has_paired
+order by last_at desc nulls first, shard limit 1
+
+-- name: build_paired
+create index concurrently {name} on {table}
+using gin (paired_words(search, sort_at)) with (gin_pending_list_limit = 256)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from deploy.demo.phone import demo_phone
 from tests.stack import Stack
 
 PASSPHRASE = "lighthouse keeper"
+#: Plain HTTP is spoken: no test reads the certificates of all authorities.
+_NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 BIG = bytes(range(256)) * 8192  # 2 MiB: several reads of the bus
 FILES = (
     PhoneFile("HomeDomain", "Library/Notes/note.txt", b"a note about lighthouses\n"),
@@ -77,7 +80,11 @@ async def open_house(stack: Stack, *services: str, **settings: str) -> AsyncIter
         )
         client = await running.enter_async_context(
             httpx.AsyncClient(
-                base_url=url, headers={"X-API-Token": "test-token"}, timeout=30, trust_env=False
+                base_url=url,
+                headers={"X-API-Token": "test-token"},
+                timeout=30,
+                trust_env=False,
+                verify=_NO_AUTHORITIES,
             )
         )
         yield House(stack, client, url)

@@ -274,7 +274,7 @@ async def test_the_command_line_takes_things_out(vault: House, tmp_path: Path) -
     assert not [name for name in os.listdir(tmp_path) if name.endswith(".part")]  # noqa: PTH208 -- in a test
 
     await keepsake("export", "json", "--thread", "nobody at all", code=4)
-    await keepsake("export", "docx", code=1)
+    await keepsake("export", "docx", code=2)
     await keepsake("export", code=2)
     nothing = await keepsake(
         "export", "json", "--person", "nobody@example.net", "-o", str(tmp_path), code=4

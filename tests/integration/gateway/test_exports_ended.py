@@ -24,7 +24,7 @@ _PATIENCE_SECONDS = 120
 
 @asynccontextmanager
 async def opened(stack: Stack, **settings: str) -> AsyncIterator[House]:
-    """A phone that is indexed, by an indexer with these settings."""
+    """A phone whose messages are indexed, by an indexer with these settings."""
     backups = stack.folder / "backups"
     backups.mkdir(exist_ok=True)
     demo_phone(backups, passphrase=PASSPHRASE, device_name="Demo")
@@ -32,7 +32,7 @@ async def opened(stack: Stack, **settings: str) -> AsyncIterator[House]:
         await running.enter_async_context(stack.service("indexer", settings))
         house = await running.enter_async_context(open_house(stack, "discovery", "unlock"))
         (await house.client.post("/api/backups/refresh")).raise_for_status()
-        await indexed(house)
+        await indexed(house, "message")
         yield house
 
 

@@ -24,14 +24,17 @@ async def finished(client: httpx.AsyncClient, job_id: str) -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
 
-async def indexed(house: House) -> tuple[str, str]:
+async def indexed(house: House, *kinds: str) -> tuple[str, str]:
+    """Unlock the demo's phone and index *kinds*, or all there are; return its id and a token."""
     backup_id = await house.backup_id("Demo")
     opened = await house.client.post(
         f"/api/backups/{backup_id}/unlock", json={"passphrase": PASSPHRASE}
     )
     token = opened.json()["session_token"]
     accepted = await house.client.post(
-        f"/api/backups/{backup_id}/index", headers={"X-Backup-Session": token}
+        f"/api/backups/{backup_id}/index",
+        json={"kinds": kinds} if kinds else None,
+        headers={"X-Backup-Session": token},
     )
     assert accepted.status_code == 202
     job = await finished(house.client, accepted.json()["job_id"])

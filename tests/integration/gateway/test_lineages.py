@@ -84,9 +84,22 @@ async def test_a_phone_and_its_successor_are_one_history_once_a_person_says_so(
     (link,) = (await client.get("/api/lineages", params={"state": "confirmed"})).json()["items"]
     assert link["devices"] == [OLD_UDID, NEW_UDID]
     again = await client.post(f"/api/lineages/{offer['id']}/confirm")
-    assert again.json() == link
+    assert (again.status_code, again.json()) == (202, link)
+    (job,) = (await client.get("/api/jobs", params={"kind": "lineage"})).json()["items"]
+    assert (job["id"], job["state"]) == (link["job_id"], "completed")
+    assert job["subject"] == {"type": "lineage", "id": link["id"]}
+    assert job["report"] == {"state": "confirmed", "devices": link["devices"]}
+    cancelled = await client.post(f"/api/jobs/{job['id']}/cancel")
+    assert cancelled.json()["state"] == "completed"
+    assert await keepsake("jobs", "show", job["id"], "--json") == job
     device = (await client.get(f"/api/devices/{OLD_UDID}")).json()
     assert device["lineage"]["devices"] == [OLD_UDID, NEW_UDID]
+
+    kinds = (
+        await client.get("/api/kinds", params={"device": NEW_UDID, "lineage": "true"})
+    ).raise_for_status()
+    counts = {one["kind"]: one["count"] for one in kinds.json()["items"] if one["count"]}
+    assert counts == {kind: len(by_key) for kind, by_key in apart.items()}
 
     for kind, by_key in apart.items():
         listed = await everything(

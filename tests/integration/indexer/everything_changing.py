@@ -12,6 +12,7 @@ import random
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,7 @@ Name = tuple[str, str]
 _SQLITE = b"SQLite format 3\0"
 
 
+@cache
 def _of_a_phone(*, later: bool) -> dict[Name, PhoneFile]:
     apps = {app.bundle_id: app_entry(app) for app in demo_apps(later=later)}
     info = PhoneFile(FOLDER, "Info.plist", plistlib.dumps({"Applications": apps}))

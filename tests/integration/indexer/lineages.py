@@ -11,7 +11,12 @@ from staged import artifact, index_staged
 
 from services.indexer.browsing.storage_artifacts import list_artifacts
 from services.indexer.browsing.storage_threads import list_thread_artifacts, list_threads
-from services.indexer.lineage.storage_links import confirm_lineage, list_lineages
+from services.indexer.lineage.storage_arranging import arrange
+from services.indexer.lineage.storage_links import (
+    confirm_lineage,
+    list_lineages,
+    undo_lineage,
+)
 from services.indexer.lineage.storage_offers import look_for_lineages
 from services.indexer.search.storage import search
 from services.indexer.staging import StagedThread
@@ -24,7 +29,12 @@ from shared.contracts.indexer import (
     SearchPage,
     Thread,
 )
-from shared.contracts.lineage import ConfirmLineage, LineageLink, ListLineages
+from shared.contracts.lineage import (
+    ConfirmLineage,
+    LineageLink,
+    ListLineages,
+    UndoLineage,
+)
 from shared.contracts.requests import Page
 
 ROOM = 1 << 20
@@ -80,7 +90,25 @@ async def links(connection: Any, **fields: Any) -> list[LineageLink]:
 async def confirm(connection: Any, **fields: Any) -> LineageLink:
     """Confirm the one offer that there is."""
     (offer,) = await links(connection, state="offered")
-    return await confirm_lineage(connection, ConfirmLineage(link_id=offer.id, **fields))
+    return await confirm_link(connection, offer.id, **fields)
+
+
+async def confirm_link(connection: Any, link_id: str, **fields: Any) -> LineageLink:
+    """Confirm a link and carry it out."""
+    link = await confirm_lineage(connection, ConfirmLineage(link_id=link_id, **fields))
+    await arrange(connection, told_nothing)
+    return link
+
+
+async def undo_link(connection: Any, link_id: str) -> LineageLink:
+    """Undo a decision and carry that out."""
+    link = await undo_lineage(connection, UndoLineage(link_id=link_id))
+    await arrange(connection, told_nothing)
+    return link
+
+
+async def told_nothing(_done: int, _total: int) -> None:
+    """Nobody follows the progress."""
 
 
 async def artifacts(connection: Any, **fields: Any) -> list[tuple[str, str | None]]:

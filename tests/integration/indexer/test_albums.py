@@ -14,8 +14,16 @@ from services.indexer.browsing.storage_threads import list_thread_artifacts, lis
 from services.indexer.history.storage_merge import forget_moment
 from services.indexer.history.storage_timeline import Moment
 from services.indexer.kinds.photo.payload import Album, PhotoPayload
+from services.indexer.search.storage import search
 from services.indexer.staging import StagedArtifact, StagedThread, thread_number
-from shared.contracts.indexer import ArtifactPage, ListThreadArtifacts, ListThreads, Thread
+from shared.contracts.indexer import (
+    ArtifactPage,
+    ListThreadArtifacts,
+    ListThreads,
+    Search,
+    SearchPage,
+    Thread,
+)
 from shared.contracts.requests import Page
 
 ROOM = 1 << 20
@@ -167,3 +175,32 @@ async def test_albums_hold_what_the_newest_revision_says(connection: Any, seed: 
                 assert await connection.fetchval(
                     "select artifact_count from thread where id = $1", thread
                 ) == len(expected)
+
+
+@pytest.mark.parametrize("rows", [None, 1_000_000], ids=["few", "as if many"])
+async def test_a_search_within_an_album_finds_every_photo_that_is_in_it(
+    connection: Any, rows: int | None
+) -> None:
+    photos = [photo(0, "A"), photo(1, "A", "B"), photo(2, "B", "A"), photo(3), photo(4, "B")]
+    await index_staged(
+        connection,
+        device="d",
+        moment=1,
+        artifacts=photos,
+        threads=[album("A", "Lake"), album("B", "Boats")],
+        kind="photo",
+    )
+    if rows is not None:  # what is said to be large is looked for in another way
+        await connection.execute("update thread set artifact_count = $1", rows)
+    number = str(thread_number("B", device="d", kind="photo"))
+    for question, found in (
+        (Search(q="photo", thread=number), {"p001", "p002", "p004"}),
+        (Search(q="", thread=number), {"p001", "p002", "p004"}),
+        (Search(q="photo in:boats"), {"p001", "p002", "p004"}),
+        (Search(q="in:boats in:lake"), {"p000", "p001", "p002", "p004"}),
+        (Search(q="photo -1 in:boats"), {"p002", "p004"}),
+        (Search(q="xylophone", thread=number), set()),
+    ):
+        body = await search(connection, question, most_bytes=ROOM, labels={"photo": "Photos"})
+        hits = msgspec.json.decode(body, type=SearchPage)
+        assert {hit.artifact.key for hit in hits.items} == found, question

@@ -38,7 +38,7 @@ async def create(connection: Any, *, at_most: int = 4) -> str | None:
     job_id = str(uuid4())
     async with connection.transaction():
         made = await create_export(
-            connection, job_id=job_id, session_id=None, wish=WISH, at_most=at_most
+            connection, job_id=job_id, session_ids=(), wish=WISH, at_most=at_most
         )
     return job_id if made else None
 

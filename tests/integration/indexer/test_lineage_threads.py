@@ -15,6 +15,7 @@ from lineages import (
     THIRD,
     artifacts,
     confirm,
+    confirm_link,
     direct,
     found,
     guid,
@@ -23,15 +24,14 @@ from lineages import (
     message,
     thread_page,
     threads,
+    undo_link,
 )
 from staged import artifact, day
 
 from services.indexer.browsing.storage_threads import list_threads
 from services.indexer.kinds.photo.payload import Album, PhotoPayload
-from services.indexer.lineage.storage_links import confirm_lineage, undo_lineage
 from services.indexer.staging import StagedThread, thread_number
 from shared.contracts.indexer import ListThreads, Thread
-from shared.contracts.lineage import ConfirmLineage, UndoLineage
 from shared.contracts.requests import Page
 
 
@@ -65,7 +65,7 @@ async def three_phones(connection: Any, chance: random.Random) -> list[str]:
         )
     offers = {(one.earlier, one.later): one.id for one in await links(connection)}
     for pair in ((NEW, THIRD), (OLD, NEW)):
-        await confirm_lineage(connection, ConfirmLineage(link_id=offers[pair]))
+        await confirm_link(connection, offers[pair])
     rows = await connection.fetch(
         "select distinct on (a.key) a.id, a.device, a.text, a.sort_at from artifact a"
         " join lineage_device m on m.device = a.device order by a.key, m.place desc"
@@ -207,7 +207,7 @@ async def test_the_same_people_are_one_conversation_under_another_key(connection
     # Ben's are gone on the newer phone, which had them.
     counts = {one.title: one.artifact_count for one in await threads(connection)}
     assert counts == {f"{ANNA}, {BEN}": 1, BEN: 0, "renamed": 10}
-    await undo_lineage(connection, UndoLineage(link_id=link.id))
+    await undo_link(connection, link.id)
     assert len(await threads(connection)) == 5
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import msgspec
@@ -13,16 +14,22 @@ from lineages import (
     THIRD,
     artifacts,
     confirm,
+    confirm_link,
+    guid,
     index,
     links,
     message,
+    told_nothing,
+    undo_link,
 )
-from staged import day
+from staged import artifact, day
 
 from services.indexer.browsing.storage_artifacts import list_versions
 from services.indexer.history.storage_comparison import compare_revisions, diff_revisions
 from services.indexer.history.storage_merge import forget_moment
 from services.indexer.history.storage_timeline import Moment
+from services.indexer.jobs.storage import finish_job, list_jobs
+from services.indexer.lineage.storage_arranging import arrange
 from services.indexer.lineage.storage_links import (
     confirm_lineage,
     decline_lineage,
@@ -32,6 +39,7 @@ from services.indexer.lineage.storage_links import (
 from services.indexer.lineage.storage_offers import find_unlooked
 from shared.contracts.comparison import CompareRevisions, RevisionComparison
 from shared.contracts.indexer import Artifact, DiffRevisions, ListVersions, RevisionDiff
+from shared.contracts.jobs import ListJobs
 from shared.contracts.lineage import (
     ConfirmLineage,
     DeclineLineage,
@@ -40,6 +48,10 @@ from shared.contracts.lineage import (
 )
 from shared.contracts.problems import ProblemError
 from shared.contracts.requests import Page
+
+
+class KilledError(Exception):
+    """Whoever arranges lineages is killed."""
 
 
 async def two_phones(connection: Any) -> None:
@@ -87,13 +99,84 @@ async def test_a_phone_that_has_what_an_older_one_had_is_offered_and_confirmed_o
     lineage = await get_device_lineage(connection, GetDeviceLineage(device=OLD))
     assert (lineage.devices, lineage.links) == ([OLD, NEW], [link])
 
-    again = await confirm_lineage(connection, ConfirmLineage(link_id=link.id))
+    again = await confirm_link(connection, link.id)
     assert again == link
-    undone = await undo_lineage(connection, UndoLineage(link_id=link.id))
+    undone = await undo_link(connection, link.id)
     assert (undone.state, undone.devices, undone.decided_at) == ("offered", [], None)
     assert await artifacts(connection, device=NEW) == apart
     for table in ("superseded", "stitched_thread", "stitched_part", "lineage_device"):
         assert await connection.fetchval(f"select count(*) from {table}") == 0
+
+
+async def test_whoever_is_killed_over_a_decision_goes_on_and_nothing_is_missing_meanwhile(
+    connection: Any,
+) -> None:
+    await two_phones(connection)
+    calls = [artifact(n, guid(f"call {n}"), f"call {n}", is_me=True) for n in range(5)]
+    for device, moment in ((OLD, 1), (NEW, 5)):
+        await index(connection, device, moment, calls, kind="call", threads=[])
+    keys = {f"message {n}" for n in range(12)} | {f"call {n}" for n in range(5)} | {"edited"}
+    (offer,) = await links(connection)
+
+    async def broken_off(steps: int) -> None:
+        left = steps
+
+        async def tell(done: int, total: int) -> None:
+            nonlocal left
+            assert done <= total
+            left -= 1
+            if left < 0:
+                raise KilledError
+
+        with contextlib.suppress(KilledError):
+            await arrange(connection, tell)
+        for device in (OLD, NEW, None):
+            seen = [text for _, text in await artifacts(connection, device=device)]
+            missing = keys - set(seen) - {"message 4"}
+            owned = {OLD: {"message 10", "message 11", "edited"}, NEW: {"message 0"}}
+            apart = await connection.fetchval("select count(*) = 0 from lineage_device")
+            assert missing <= (owned.get(device or "", set()) if apart else set())
+
+    for _ in range(2):
+        link = await confirm_lineage(connection, ConfirmLineage(link_id=offer.id))
+        assert (link.state, link.devices) == ("confirmed", [OLD, NEW])
+        await broken_off(0)
+        assert await connection.fetchval("select count(*) from lineage_left") == 2
+        # A phone is backed up meanwhile: that is left to who arranges its lineage.
+        await index(connection, NEW, 5, calls, kind="call", threads=[])
+        await broken_off(1)
+        assert await connection.fetchval("select count(*) from lineage_left") == 1
+        await broken_off(9)
+        together = await artifacts(connection)
+        assert len(together) == len(set(together)) == 12 + 5
+        assert await connection.fetchval("select count(*) from lineage_left") == 0
+        await undo_lineage(connection, UndoLineage(link_id=offer.id))
+        await broken_off(0)
+        for table in ("superseded", "stitched_thread", "lineage_device", "lineage_left"):
+            assert await connection.fetchval(f"select count(*) from {table}") == 0
+
+
+async def test_a_decision_that_is_taken_back_at_once_is_not_carried_out(connection: Any) -> None:
+    await two_phones(connection)
+    (offer,) = await links(connection)
+    confirmed = await confirm_lineage(connection, ConfirmLineage(link_id=offer.id))
+    again = await confirm_lineage(connection, ConfirmLineage(link_id=offer.id))
+    assert again == confirmed
+    assert confirmed.job_id is not None
+    undone = await undo_lineage(connection, UndoLineage(link_id=offer.id))
+    assert undone.job_id not in (None, confirmed.job_id)
+    await arrange(connection, told_nothing)
+    assert await connection.fetchval("select count(*) from lineage_device") == 0
+    jobs = (await list_jobs(connection, ListJobs(kind="lineage"))).items
+    assert [(job.id, job.subject.type, job.subject.id) for job in jobs] == [
+        (undone.job_id, "lineage", offer.id),
+        (confirmed.job_id, "lineage", offer.id),
+    ]
+    # A job that came to nothing is asked for again by who decides the same again.
+    assert undone.job_id is not None
+    await finish_job(connection, undone.job_id, state="failed")
+    renewed = await undo_lineage(connection, UndoLineage(link_id=offer.id))
+    assert renewed.job_id not in (None, undone.job_id)
 
 
 async def test_as_of_a_moment_the_phone_of_that_time_is_seen(connection: Any) -> None:
@@ -147,9 +230,9 @@ async def test_a_decline_holds_and_can_be_taken_back(connection: Any) -> None:
     await index(connection, OLD, 2, [message(n) for n in range(10)])
     assert [one.state for one in await links(connection)] == ["declined"]
     with pytest.raises(ProblemError) as refused:
-        await confirm_lineage(connection, ConfirmLineage(link_id=offer.id))
+        await confirm_link(connection, offer.id)
     assert refused.value.problem.status == 409
-    await undo_lineage(connection, UndoLineage(link_id=offer.id))
+    await undo_link(connection, offer.id)
     assert (await confirm(connection)).state == "confirmed"
     with pytest.raises(ProblemError) as refused:
         await decline_lineage(connection, DeclineLineage(link_id=offer.id))
@@ -165,12 +248,12 @@ async def test_devices_in_use_at_one_time_are_offered_without_an_order(connectio
     assert "side by side" in offer.reason
     for wrong in (None, THIRD):
         with pytest.raises(ProblemError) as refused:
-            await confirm_lineage(connection, ConfirmLineage(link_id=offer.id, earlier=wrong))
+            await confirm_link(connection, offer.id, earlier=wrong)
         assert refused.value.problem.status == 400
     link = await confirm(connection, earlier=NEW)
     assert (link.earlier, link.later, link.devices) == (NEW, OLD, [NEW, OLD])
     with pytest.raises(ProblemError) as refused:
-        await confirm_lineage(connection, ConfirmLineage(link_id=offer.id, earlier=OLD))
+        await confirm_link(connection, offer.id, earlier=OLD)
     assert refused.value.problem.status == 409
     assert {device for device, _ in await artifacts(connection)} == {OLD}
 
@@ -192,16 +275,16 @@ async def test_no_device_comes_to_be_older_than_itself(connection: Any) -> None:
     await index(connection, THIRD, 4, everything)
     offers = {one.earlier: one for one in await links(connection, state="offered")}
     assert set(offers) == {OLD, THIRD}
-    await confirm_lineage(connection, ConfirmLineage(link_id=offers[THIRD].id, earlier=NEW))
+    await confirm_link(connection, offers[THIRD].id, earlier=NEW)
     with pytest.raises(ProblemError) as refused:
-        await confirm_lineage(connection, ConfirmLineage(link_id=offers[OLD].id, earlier=THIRD))
+        await confirm_link(connection, offers[OLD].id, earlier=THIRD)
     assert refused.value.problem.status == 409
     assert "older than itself" in refused.value.problem.title
     lineage = await get_device_lineage(connection, GetDeviceLineage(device=THIRD))
     assert lineage.devices == [OLD, NEW, THIRD]
     assert {device for device, _ in await artifacts(connection)} == {THIRD}
     # Nothing is offered of what follows from others: the next run says no more of it.
-    await undo_lineage(connection, UndoLineage(link_id=offers[THIRD].id))
+    await undo_link(connection, offers[THIRD].id)
     assert {device for device, _ in await artifacts(connection, device=OLD)} == {NEW}
 
 
@@ -225,7 +308,7 @@ async def test_a_device_that_is_forgotten_comes_back_with_what_was_decided(
         for device, moment in ((OLD, 1), (NEW, 5)):
             await forget_moment(connection, Moment(device=device, taken_at=day(moment)))
     # Nothing is offered of devices that are not there; undoing what was decided works all the same.
-    undone = await undo_lineage(connection, UndoLineage(link_id=link.id))
+    undone = await undo_link(connection, link.id)
     assert undone.state == "offered"
     assert await links(connection) == []
     await two_phones(connection)
@@ -243,7 +326,7 @@ async def test_an_offer_goes_when_nothing_speaks_for_it_any_more(connection: Any
 async def test_unknown_ids_are_not_found(connection: Any) -> None:
     for link_id in ("x", "0f6e4f6a-6f0d-4c53-9d0e-7f3a5a1d2c01"):
         with pytest.raises(ProblemError) as refused:
-            await undo_lineage(connection, UndoLineage(link_id=link_id))
+            await undo_link(connection, link_id)
         assert refused.value.problem.status == 404
 
 

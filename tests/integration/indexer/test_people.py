@@ -236,3 +236,26 @@ async def test_a_forged_card_has_no_more_handles_than_anybody(connection: Any) -
     assert listed == {"Anna": 1, "Forged": 500}
     shown = await person(connection, handles[0])
     assert len(shown.handles) == 50
+
+
+async def test_what_somebody_wrote_on_his_own_phone_is_found_by_him_and_nobody_else(
+    connection: Any,
+) -> None:
+    await two_phones(connection)
+    for device, thread in (("d1", MOBILE), ("d2", WORK)):
+        await index_staged(
+            connection,
+            device=device,
+            moment=2,
+            artifacts=[
+                artifact(0, f"m {thread}", "hello 0", thread_key=thread, sender_handle=thread),
+                artifact(1, f"own {device}", "hello me", thread_key=thread, is_me=True),
+            ],
+        )
+    mira = next(one.id for one in await people(connection) if one.is_me)
+    for whom in (mira, "+491"):
+        # The other phone says nothing of whose it is.
+        assert await found(connection, person=whom) == {"own d1"}
+        assert await found(connection, "hello", person=whom) == {"own d1"}
+        assert await found(connection, "goodbye", person=whom) == set()
+    assert await found(connection, "hello", person=STRANGER) == set()

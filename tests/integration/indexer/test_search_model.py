@@ -8,12 +8,21 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import asyncpg
 import msgspec
 import pytest
 from staged import artifact, day, index_staged, load_staged
 
 from services.indexer.folding import fold
+from services.indexer.history.storage_dated import (
+    build_dated_index,
+    build_paired_index,
+    find_without_dated,
+    find_without_paired,
+)
+from services.indexer.history.storage_shards import Shard
 from services.indexer.history.storage_words import find_without_words, list_words
+from services.indexer.search.dated import Marked, marks_between, pairs_of
 from services.indexer.search.storage import search
 from services.indexer.staging import StagedArtifact, StagedAttachment, thread_number
 from shared.contracts.indexer import Search, SearchPage
@@ -32,6 +41,10 @@ _FILE = StagedAttachment(
     file_id=None, present=False,
 )  # fmt: skip
 _FILM = msgspec.structs.replace(_FILE, media_type="video/quicktime")
+_PAIRED = Shard(
+    number=1, device="a", kind="message", row_count=9, first_at=day(0), last_at=day(1),
+    has_substring=True, has_words=True, has_dated=True, has_paired=True,
+)  # fmt: skip
 _KINDS = {"message": "Messages", "contact": "Contacts"}
 
 
@@ -244,7 +257,26 @@ async def _list_all_words(connection: Any) -> None:
         await list_words(connection, number)
 
 
-@pytest.mark.parametrize("seed", range(4))
+async def _build_all_dated(connection: Any) -> None:
+    while (number := await find_without_dated(connection)) is not None:
+        await build_dated_index(connection, number)
+
+
+async def _build_all_paired(connection: Any) -> None:
+    while (number := await find_without_paired(connection)) is not None:
+        await build_paired_index(connection, number)
+
+
+async def _keep_up(connection: Any, seed: int) -> None:
+    if seed != 3:
+        await _list_all_words(connection)
+    if seed >= 2:
+        await _build_all_dated(connection)
+    if seed >= 4:
+        await _build_all_paired(connection)
+
+
+@pytest.mark.parametrize("seed", range(6))
 async def test_every_search_finds_what_a_look_at_every_text_finds(
     connection: Any, known: list[Known], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,8 +288,11 @@ async def test_every_search_finds_what_a_look_at_every_text_finds(
     # as the words that begin so, of which some beginnings have more than others.
     monkeypatch.setattr("services.indexer.search.windows.READ_ROWS", seed % 2 * 100 + 12)
     monkeypatch.setattr("services.indexer.history.storage_words.MOST_WORDS", 2 + seed % 3)
-    if seed < 3:
-        await _list_all_words(connection)
+    await _keep_up(connection, seed)
+    # Words within a time are looked for by their own index wherever there is one, or never.
+    monkeypatch.setattr("services.indexer.search.windows._DATED_COST", 0)
+    asked_for: list[str] = []
+    connection.add_query_logger(lambda query: asked_for.append(query.query))
     positions = _positions(known)
     dice = random.Random(seed)
     nothing = 0
@@ -309,6 +344,113 @@ async def test_every_search_finds_what_a_look_at_every_text_finds(
         }.items():
             assert {one.value: one.count for one in page.facets[facet]} == counts, (q, fields)
     assert nothing < 15
+    assert any("dated_words" in query for query in asked_for) == (seed >= 2)
+    assert any("paired_words" in query for query in asked_for) == (seed >= 4)
+
+
+async def test_marks_of_a_time_are_those_of_every_row_in_it(
+    connection: Any, known: list[Known]
+) -> None:
+    await _build_all_dated(connection)
+    dice = random.Random(2)
+    edges = [dt.datetime(3, 1, 1, tzinfo=dt.UTC), dt.datetime(1969, 12, 31, 23, tzinfo=dt.UTC)]
+    moments = [
+        *edges,
+        *(day(0) + dt.timedelta(days=dice.uniform(-20_000, 20_000)) for _ in range(300)),
+    ]
+    for moment in moments:
+        since = moment - dt.timedelta(days=dice.choice([0, 1e-9, 2, 30, 700]))
+        until = moment + dt.timedelta(days=dice.choice([1e-9, 0.1, 3, 50]))
+        marks = marks_between(since, until)
+        assert marks is not None
+        assert await connection.fetchval(
+            "select dated_words('', $1, false, false) @@ $2::text::tsquery", moment, marks
+        ), (moment, since, until)
+    assert marks_between(day(-4_000), day(0)) is None
+
+
+async def test_marks_tell_files_and_links_from_words(connection: Any) -> None:
+    for attachment in (True, False):
+        for link in (True, False):
+            found = await connection.fetchrow(
+                "select v @@ $3::text::tsquery, v @@ $4::text::tsquery, v @@ 'a & l & d1 & m1'"
+                " from dated_words(to_tsvector('simple', 'a l d1 m1'), now(), $1, $2) v",
+                attachment, link, "'\x01a'", "'\x01a' & '\x01l'",
+            )  # fmt: skip
+            assert tuple(found) == (attachment, attachment and link, True)
+
+
+async def test_every_pair_of_words_in_a_text_has_its_mark(connection: Any) -> None:
+    dice = random.Random(3)
+    texts = [
+        *(" ".join(dice.choices(_WORDS, k=dice.randint(0, 12))) for _ in range(40)),
+        "one", "it's e-mail-like, is it? https://example.org/a/b?c=1 it", "a" * 3_000 + " b c",
+    ]  # fmt: skip
+    for text in texts:
+        question = await connection.fetchval("select phraseto_tsquery('simple', $1)::text", text)
+        pairs = pairs_of(question)
+        assert len(pairs) == max(0, question.count(" <-> "))
+        marks = await connection.fetchval(
+            "select array(select pair_mark(f, l) from unnest($1::text[], $2::text[]) p (f, l))",
+            [former for former, _ in pairs], [latter for _, latter in pairs],
+        )  # fmt: skip
+        asked = Marked(question, [_PAIRED], pairs=marks, has_attachment=False, has_link=False).of(
+            day(0), day(1), [1], is_anytime=False
+        )
+        assert asked is not None
+        assert asked.name == ("paired" if pairs else "dated")
+        if pairs:
+            for one in asked.queries:
+                assert await connection.fetchval(
+                    "select paired_words(to_tsvector('simple', $1), $2) @@ $3::text::tsquery",
+                    text, day(0), one,
+                ), text  # fmt: skip
+
+
+async def test_words_far_behind_in_a_text_may_follow_any_other(connection: Any) -> None:
+    text = " ".join(f"w{number % 50}" for number in range(16_380)) + " quiet later river"
+    for phrase in ("quiet later", "later river", "w1 w2"):
+        pairs = pairs_of(
+            await connection.fetchval("select phraseto_tsquery('simple', $1)::text", phrase)
+        )
+        mark = await connection.fetchval("select pair_mark($1, $2)", *pairs[0])
+        asked = Marked(phrase, [_PAIRED], pairs=[mark], has_attachment=False, has_link=False).of(
+            None, None, [1], is_anytime=True
+        )
+        assert asked is not None
+        assert await connection.fetchval(
+            "select paired_words(to_tsvector('simple', $1), now()) @@ $2::text::tsquery",
+            text, asked.queries[0],
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("what", ["dated", "paired"])
+async def test_an_index_that_was_given_up_half_way_is_built_anew(
+    connection: Any, connect: Any, known: list[Known], what: str
+) -> None:
+    find, build = {
+        "dated": (find_without_dated, build_dated_index),
+        "paired": (find_without_paired, build_paired_index),
+    }[what]
+    first = await find(connection)
+    assert first is not None
+    builder = await connect()
+    try:
+        # A builder that ends half-way leaves an index that is not valid.
+        await builder.execute("set statement_timeout = 300")
+        async with connection.transaction():
+            await connection.execute("update artifact set is_me = is_me")
+            with pytest.raises(asyncpg.QueryCanceledError):
+                await build(builder, first)
+    finally:
+        await builder.close()
+    is_valid = "select indisvalid from pg_index where indexrelid = to_regclass($1)"
+    assert await connection.fetchval(is_valid, f"artifact_{first}_{what}") is False
+    assert await find(connection) == first
+    for _ in range(2):
+        await build(connection, first)
+    assert await connection.fetchval(is_valid, f"artifact_{first}_{what}") is True
+    assert await find(connection) != first
 
 
 @pytest.mark.parametrize("sort", ["newest", "oldest"])
@@ -336,6 +478,9 @@ async def test_pages_meet_while_artifacts_are_added(
         )  # fmt: skip
         if number == 2:
             await _list_all_words(connection)
+        if number == 4:
+            await _build_all_dated(connection)
+            await _build_all_paired(connection)
     own = set(begun)
     assert [row_id for row_id in seen if row_id in own] == begun
     assert len(seen) == len(set(seen)) > len(begun)

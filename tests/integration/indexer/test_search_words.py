@@ -122,7 +122,12 @@ async def test_words_that_are_forgotten_during_a_search_are_not_missed(loaded: A
     assert await expand_beginnings(loaded, "'riv':*", known) == "'riv':*"
 
 
-async def test_upkeep_lists_the_words_of_new_tables(loaded: Any, pool: Any, connect: Any) -> None:
-    await TableUpkeep(pool=pool, connect=connect).look()
+async def test_upkeep_lists_the_words_of_new_tables_and_builds_their_indexes(
+    loaded: Any, pool: Any, connect: Any
+) -> None:
+    for _ in range(2):
+        await TableUpkeep(pool=pool, connect=connect).look()
     assert await find_without_words(loaded) is None
+    known = await fetch_shards(loaded)
+    assert all(shard.has_dated and shard.has_paired for shard in known if shard.number)
     assert await loaded.fetchval("select count(*) from shard_word where word = 'river'") > 2

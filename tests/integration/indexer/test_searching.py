@@ -321,6 +321,7 @@ async def test_filters_are_typed_among_the_words(connection: Any) -> None:
     assert await total("from:nobody needle") == 0
     assert await total("from:änne from:+49151") == 10
     assert await total("from:me") == 0
+    assert await total("is:gone") == 0
     assert await total('in:"taglich & m"') == 1
     assert await total("in:nowhere") == 0
     assert await total("has:attachment has:link") == 2
@@ -330,6 +331,7 @@ async def test_filters_are_typed_among_the_words(connection: Any) -> None:
     assert raised.value.problem.status == 400
     assert "There is no filter form:" in (raised.value.problem.detail or "")
     for q, fields in (("kind:message", {"kind": "message"}), ("from:a", {"person": "b"}),
+                      ("needle device:nobodys", {}),
                       ("after:2020", {"since": day(0)}), ("from:a with:b", {})):  # fmt: skip
         with pytest.raises(ProblemError):
             await ask(connection, q, **fields)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from services.indexer.kinds import PARSERS
-from tests.bench.kinds_peers import Peer, Programs, table
+from tests.bench.kinds_peers import Ours, Peer, Programs, table
+from tests.bench.parsing_alone import measure
 from tests.bench.stores import STORES, rows_of
 from tests.unit.kinds.collected import parse
 
@@ -41,13 +42,14 @@ def test_a_store_that_is_measured_has_as_many_rows_as_it_says(kind: str, tmp_pat
 
 
 def test_a_peer_that_is_not_at_hand_is_named() -> None:
-    ran = [Peer("WhatsApp-Chat-Exporter", "whatsapp", 100, 2.0)]
-    shown = table(Programs(whatsapp_exporter="x"), ran, {"whatsapp": 500.0})
-    assert shown.rows[0][:5] == [
-        "WhatsApp-Chat-Exporter", "whatsapp", "100 rows in 2.0 s", "50", "10.0",
+    ran = [Peer("WhatsApp-Chat-Exporter", "whatsapp", 100, 2.0, 0.5)]
+    shown = table(Programs(whatsapp_exporter="x"), ran, {"whatsapp": Ours(100, 4.0)})
+    assert shown.rows[0][:8] == [
+        "WhatsApp-Chat-Exporter", "whatsapp", "100 rows in 2.0 s", "50", "200", "4.0", "25", "0.5",
     ]  # fmt: skip
-    assert ["**not run**: --ileapp says where it is" in row[2] for row in shown.rows] == [
-        False,
-        True,
-        False,
-    ]
+    assert [row[0] for row in shown.rows if "**not run**" in row[2]] == ["apple-juicer", "iLEAPP"]
+    assert len({len(row) for row in [shown.head, *shown.rows]}) == 1
+
+
+def test_a_parser_is_measured_alone_on_the_files_that_phones_have() -> None:
+    assert measure("photo", STORES["photo"][0](20)) > 0

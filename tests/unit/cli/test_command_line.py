@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from gateway.cli.backup_names import choose_backup
+from gateway.cli.client import answer_failure
 from gateway.cli.commands.download import name_of
 from gateway.cli.failure import Failure, failure_of
 from gateway.cli.formats import moment, size
@@ -81,11 +83,38 @@ def test_what_means_several_or_none_says_so_by_its_exit_code(wanted: str, code: 
         (429, "throttled", 7),
         (503, "service-unavailable", 3),
         (403, "forbidden", 1),
+        (400, "bad-request", 2),
         (500, "internal", 1),
     ],
 )
 def test_each_problem_has_its_exit_code(status: int, slug: str, code: int) -> None:
     assert failure_of(status, {"type": f"/problems/{slug}", "title": "x"}).exit_code == code
+
+
+def test_what_is_wrong_with_a_request_is_said_without_that_it_is_wrong() -> None:
+    problem = {
+        "type": "/problems/bad-request",
+        "title": "The request is not valid.",
+        "detail": "There is no filter frm:.",
+    }
+    assert str(failure_of(400, problem)) == "There is no filter frm:."
+    assert str(failure_of(400, {**problem, "detail": ""})) == "The request is not valid."
+
+
+@pytest.mark.parametrize("group", ["people", "rules", "devices", "lineage", "jobs", "token"])
+def test_help_says_what_commands_do_to_the_end_of_the_sentence(
+    group: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([group, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "..." not in said.split("Commands:")[1]
+
+
+def test_more_words_than_a_search_takes_are_refused_before_anybody_is_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["search", "a" * 10_000]) == 2
+    assert "1,000 characters" in capsys.readouterr().err
 
 
 def test_wrong_usage_is_2_and_help_is_0(capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,7 +134,11 @@ def test_without_a_running_vault_the_exit_code_is_3_also_as_json(
     monkeypatch.setenv("KEEPSAKE_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("KEEPSAKE_URL", raising=False)
     assert run(["backups"]) == 3
-    assert "keepsake up" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "keepsake up" in said
+    # Most who read it run it elsewhere, as the demo does.
+    assert str(tmp_path) in said
+    assert "KEEPSAKE_DATA_DIR" in said
     assert run(["backups", "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["title"]
     # An address that was left behind by a crash.
@@ -117,7 +150,7 @@ def test_without_a_running_vault_the_exit_code_is_3_also_as_json(
 def thread(number: int, title: str, *, is_group: bool = False) -> dict[str, Any]:
     return {
         "id": str(number), "kind": "message", "title": title, "is_group": is_group,
-        "last_at": None,
+        "last_at": None, "device": "UDID-1",
     }  # fmt: skip
 
 
@@ -218,3 +251,28 @@ def test_numbers_are_shown_as_people_read_them() -> None:
     ]
     assert moment(None) == "-"
     assert moment("nonsense") == "-"
+
+
+def test_of_several_titles_the_one_that_was_written_whole_is_meant() -> None:
+    threads = [thread(1, "Family iPad"), thread(2, "Family", is_group=True)]
+    assert choose_thread(threads, "family") is threads[1]
+
+
+def test_threads_of_several_devices_say_of_which(capsys: pytest.CaptureFixture[str]) -> None:
+    same = [thread(1, "Family"), {**thread(2, "Family"), "device": "UDID-2"}]
+    with pytest.raises(Failure) as failure:
+        choose_thread(same, "family")
+    failure.value.tell(as_json=False)
+    said = capsys.readouterr().err
+    assert "UDID-1" in said
+    assert "UDID-2" in said
+    assert "--device" in said
+
+
+def test_a_backup_that_is_listed_and_not_found_has_lost_its_folder() -> None:
+    problem = {"type": "/problems/not-found", "title": "There is no such backup.", "detail": ""}
+    answer = httpx.Response(404, json=problem)
+    failure = answer_failure(answer)
+    assert failure.exit_code == 4
+    assert failure.title == "The folder of this backup is gone."
+    assert "--refresh" in failure.detail

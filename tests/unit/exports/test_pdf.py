@@ -9,15 +9,17 @@ import pytest
 from PIL import Image
 
 from services.indexer.exports.formats import pdf
+from services.indexer.exports.formats.answers import Answers
 from services.indexer.exports.formats.pdf import FORMAT as PDF
 from services.indexer.exports.formats.pdf.document import MOST_CHARACTERS, Document
 from services.indexer.exports.formats.pdf.fonts import Fonts
 from services.indexer.exports.formats.protocol import Item
+from services.indexer.exports.zip_output import ZipOutput
 from services.indexer.kinds.message.payload import Edit, Event, Reaction
 from services.indexer.kinds.note.payload import NotePayload
 from shared.contracts.identifiers import ArtifactId
 from shared.contracts.indexer import Artifact, Attachment, Sender
-from tests.unit.exports.exporting import about, artifact, export, group, thread
+from tests.unit.exports.exporting import MADE_AT, about, artifact, export, group, thread
 from tests.unit.exports.messages import BEA, MORNING, message
 
 ME = Sender(is_me=True)
@@ -130,6 +132,42 @@ def test_what_no_font_has_is_named_and_the_document_says_so() -> None:
     assert "2 characters stand here by their names in [brackets]" in text
 
 
+def test_what_could_not_be_drawn_is_told_of_the_whole_by_its_script() -> None:
+    PDF.prepare()
+    said = about()
+    output = ZipOutput(io.BytesIO(), made_at=MADE_AT, zone=said.zone, is_large=False)
+    written = PDF(output, said)
+    assert written.notes() == []
+    assert PDF._fonts is not None
+    known = PDF._fonts._characters
+    try:
+        PDF._fonts._characters = frozenset(range(0x20, 0x250))
+        written.begin_group(group("message", "Bea", thread(BEA)))
+        item = Item(artifact=message(1, "間你 ส 😀"), media={}, contents={})
+        written.add(item)
+    finally:
+        PDF._fonts._characters = known
+    written.end_group()
+    (note,) = written.notes()
+    assert note.startswith("4 characters could not be drawn")
+    assert "Chinese (2)" in note
+    assert "Thai (1)" in note
+    assert "emoji and signs (1)" in note
+
+
+def test_answers_repeat_what_they_answer_and_nothing_is_an_empty_page() -> None:
+    text = shown(
+        message(1, "Who comes to the lake?"),
+        message(2, "I do", reply_to="KEY-1"),
+        message(3, "Me too", reply_to="KEY-OF-ANOTHER-PHONE"),
+        message(4, None),
+    )
+    assert text.count("Who comes to the lake?") == 2
+    assert "Bea Groß: Who comes to the lake? I do" in text
+    assert "a message that is not here Me too" in text
+    assert "A message without content" in text
+
+
 def test_names_of_missing_emoji_are_words() -> None:
     fonts = Fonts()
     fonts._characters = frozenset(range(0x20, 0x250))
@@ -137,7 +175,7 @@ def test_names_of_missing_emoji_are_words() -> None:
     assert fonts.shown("👨‍👩‍👧 🇩🇪x") == "[man, woman, girl] [flag DE]x"
     assert fonts.shown("你好") == "[U+4F60, U+597D]"
     assert fonts.shown("❤️") == "[heavy black heart]"
-    assert fonts.missing == 2 + 1 + 3 + 2 + 2 + 1
+    assert fonts.missing == {"emoji and signs": 2 + 1 + 3 + 2 + 1, "Chinese": 2}
     assert fonts.shown("\u200fplain\u2066 \ufeff") == "\u200fplain\u2066 \ufeff"
 
 
@@ -214,7 +252,7 @@ def test_files_that_are_not_shown_are_named_with_their_reason() -> None:
         reason="Not in this backup.",
     )  # fmt: skip
     text = shown(message(1, "look", attachments=[file]))
-    assert "Film.MOV video/quicktime · 5.0 MB · Not in this backup." in text
+    assert "Film.MOV video/quicktime · 5.2 MB · Not in this backup." in text
 
 
 def test_small_print_tells_edits_reactions_and_what_is_gone() -> None:
@@ -295,6 +333,7 @@ def test_what_cannot_be_set_costs_itself_alone() -> None:
         part=1,
         fonts=PDF._fonts,
         pictures=PDF._pictures,
+        answers=Answers(),
     )
     for number in range(5):
         item = Item(artifact=message(number, f"Number {number}."), media={}, contents={})

@@ -26,7 +26,11 @@ from shared.contracts.indexer import Attachment, Sender
 from tests.unit.exports.exporting import about, artifact, export, group, thread
 from tests.unit.exports.messages import BEA, MORNING, message
 
-FORMULAS = ("=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "|x", "%x")
+STARTS = ("=", "+", "-", "@", "\t", "\r", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULAS = (
+    *("=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "|x", "%x"),
+    *("\uff1d1+1", "\uff20SUM(A1)", " =1", "\u00a0=1", "\u3000+1"),
+)
 PICTURE = Attachment(n=0, name="a.jpg", media_type="image/jpeg", size_bytes=5, present=True)
 
 
@@ -73,9 +77,7 @@ def test_no_cell_is_a_formula_to_a_spreadsheet(formula: str) -> None:
     )
     for content in members.values():
         for row in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")):
-            assert not any(
-                cell.startswith(("=", "+", "-", "@", "\t", "\r", "|", "%")) for cell in row
-            )
+            assert not any(cell.lstrip(" \u00a0\u3000").startswith(STARTS) for cell in row)
 
 
 def test_numbers_of_phones_stay_as_they_are() -> None:
@@ -110,6 +112,7 @@ def test_a_log_is_read_from_its_beginning_and_no_line_passes_for_another_message
                     message(1, forged),
                     message(2, None, event=Event(kind="renamed", title="Boat")),
                     message(3, "x" * 5000, at=MORNING + dt.timedelta(days=1)),
+                    message(4, "so it is", reply_to="KEY-1", at=MORNING + dt.timedelta(days=1)),
                 ],
             )
         ],
@@ -121,6 +124,8 @@ def test_a_log_is_read_from_its_beginning_and_no_line_passes_for_another_message
     assert "named the conversation" in said
     assert "--- 2024-02-04 ---" in said
     assert "x" * 5000 in said
+    assert ": > Bea Gro\u00df: hello " in said
+    assert "\n                     so it is\n" in said
 
 
 def test_lines_of_json_are_what_the_api_shows_with_where_the_files_are() -> None:

@@ -46,7 +46,7 @@ def test_filters_are_told_from_words(text: str, fields: dict[str, Any], words: s
     "text",
     [
         "at 10:30", "https://example.org/a:b", "http://x", "mailto:anna@example.org", "a: b", ":)",
-        '"from:anna"', 'say "kind:nothing here"', "x:y", "C:/Users", "from : anna",
+        '"from:anna"', 'say "kind:nothing here"', "x:y", "C:/Users", "from : anna", "Re: lake",
         '"not closed from:a',
     ],
 )  # fmt: skip
@@ -69,6 +69,8 @@ def test_what_only_looks_like_a_filter_is_text(text: str) -> None:
         ("on:9999-12-31", "needs a year, a month or a day"),
         ("before:0000", "needs a year, a month or a day"),
         ('from:""', "needs something behind it"),
+        ("dinner from: anna", "needs something behind it"),
+        ("lake has:", "needs something behind it"),
         ("from:me from:anna", "cannot both be true"),
         ("after:2021 since:2022", "says again"),
         ("after:2022 before:2021", "leaves no time"),

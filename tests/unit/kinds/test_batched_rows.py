@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,27 @@ def test_parts_of_a_forged_record_are_not_looked_at_for_ever(
         found = Parts(database, "p", ("what",), tally, of="owner").read([1, 2])
     assert {number: len(rows) for number, rows in found.items()} == {1: 2000}
     assert list(tally.notes) == ["A record claims to have more parts than any has."]
+
+
+@pytest.mark.parametrize(
+    ("columns", "made"),
+    [
+        ("Z_PK integer primary key, ZDATE real", []),
+        ("Z_PK INTEGER PRIMARY KEY DESC, ZDATE real", []),
+        ("Z_PK text primary key", []),
+        ("Z_PK integer, ZDATE real", ["keepsake_ZTHING_Z_PK"]),
+        ("Z_PK integer, ZDATE real, primary key (ZDATE, Z_PK)", ["keepsake_ZTHING_Z_PK"]),
+    ],
+)
+def test_a_column_that_is_quick_to_look_up_gets_no_second_index(
+    columns: str, made: list[str], tmp_path: Path
+) -> None:
+    path = store(tmp_path, f"create table ZTHING ({columns})")
+    with Database(path) as database:
+        assert database.is_indexed("ZTHING", "Z_PK") == (not made)
+        database.ensure_index("ZTHING", "Z_PK")
+        assert database.is_indexed("ZTHING", "Z_PK")
+    connection = sqlite3.connect(path)
+    listed = connection.execute("select name from sqlite_master where type = 'index'").fetchall()
+    connection.close()
+    assert [name for (name,) in listed if name.startswith("keepsake_")] == made

@@ -19,7 +19,7 @@ from deploy.demo.health import (
     demo_health,
     medical_id,
 )
-from deploy.demo.health_database import archive
+from deploy.demo.health_database import archive, cocoa
 from services.indexer.kinds.protocol import UnsupportedStoreError
 from tests.unit.kinds.collected import Collected, parse
 from tests.unit.kinds.health_stores import CARD, HOUR, NOON, fixture_demo, measure, run, started  # noqa: F401 -- a fixture
@@ -281,3 +281,37 @@ def test_a_day_of_which_only_the_rings_are_known_is_there_at_its_noon(tmp_path: 
     assert artifact.title == "Activity: Move 300 kcal of 400"
     noon = dt.datetime(2024, 7, 20, 3, 0, tzinfo=dt.UTC)
     assert artifact.occurred_at_us == noon.timestamp() * 1_000_000
+
+
+def test_awards_are_told_by_the_names_that_the_app_has_for_them(tmp_path: Path) -> None:
+    database, _ = started()
+    database.award("7DayMoveStreak", at=NOON + HOUR)
+    database.award("NewMoveRecord", at=NOON, created_date=str(cocoa(NOON)))
+    database.award("LongestHRStreak", at=NOON, created_date="soon", earned_date="2024-07-21")
+    database.award("", at=NOON)
+    database.award("Ever", at=NOON, created_date=b"x", earned_date="2024-19-39")
+    found = run(database, tmp_path)
+    assert [one.title for one in found.artifacts] == [
+        "Award: Ever", "Award: New Move Record", "Award: 7 Day Move Streak",
+        "Award: Longest HR Streak",
+    ]  # fmt: skip
+    ever, record, _, streak = found.artifacts
+    assert found.payload(record.key) == {
+        "form": "award", "group": "activity", "date": "2024-07-20",
+        "created_at": "2024-07-20T10:00:00Z", "award": {"name": "NewMoveRecord"},
+    }  # fmt: skip
+    assert ever.occurred_at_us is None
+    assert streak.occurred_at_us == (record.occurred_at_us or 0) + 26 * 3_600_000_000
+    assert (
+        {one.thread_key for one in found.artifacts}
+        == {"activity"}
+        == {thread.key for thread in found.threads}
+    )
+    assert found.tally.skipped == 1
+
+
+def test_the_number_that_was_reached_stands_with_the_award(demo: Collected) -> None:
+    (award,) = [one for one in demo.artifacts if (one.title or "").startswith("Award")]
+    assert demo.payload(award.key)["award"] == {
+        "name": "NewMoveRecord", "value": 612.0, "unit": "kcal",
+    }  # fmt: skip

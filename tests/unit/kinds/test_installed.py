@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 import sys
+import tomllib
 import types
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -106,3 +107,12 @@ def test_the_worked_example_of_the_documentation_works(tmp_path: Path) -> None:
         del sys.modules["stamps"]
     assert [(one.key, one.title, one.text) for one in sink.artifacts] == [("U1", "Blue", "rare")]
     assert (sink.tally.read, sink.tally.skipped) == (2, 1)
+
+
+def test_the_metadata_of_the_documentation_make_a_package_that_can_be_installed() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "parsers.md").read_text()
+    metadata = tomllib.loads(page.split("```toml\n", 1)[1].split("```", 1)[0])
+    assert {"name", "version"} <= metadata["project"].keys()
+    (point,) = metadata["project"]["entry-points"][GROUP].values()
+    assert metadata["tool"]["setuptools"]["py-modules"] == [point.partition(":")[0]]
+    assert f"`{point.partition(':')[0]}.py`" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import struct
 import tracemalloc
 from pathlib import Path
 
@@ -93,11 +94,14 @@ def test_more_days_than_a_phone_has_are_left_out_and_counted(
 
 
 def test_a_damaged_page_costs_its_neighbourhood(tmp_path: Path) -> None:
-    samples, sources = many_samples(6000).to_bytes()
+    database = many_samples(6000)
+    ((middle,),) = database.db.execute("select start_date from samples where data_id = 2000")
+    samples, sources = database.to_bytes()
     whole = parse("health", {STORE: samples, NAMES: sources or b""}, tmp_path)
     size = int.from_bytes(samples[16:18], "big")
     damaged = bytearray(samples)
-    at = size * (len(samples) // size // 3)
+    # A whole number of seconds, which SQLite keeps in four bytes.
+    at = samples.index(struct.pack(">i", int(middle))) // size * size
     damaged[at : at + size] = b"\xff" * size
     found = parse("health", {STORE: bytes(damaged), NAMES: sources or b""}, tmp_path)
     assert "Part of a table is damaged; what could be read was read." in found.tally.notes

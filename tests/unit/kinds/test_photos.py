@@ -209,3 +209,21 @@ def test_a_picture_that_is_raw_itself_brings_what_was_made_of_it(tmp_path: Path)
     artifact, payload = named(found, "IMG_0001.DNG")
     assert roles(artifact, payload)["jpeg"] == "Media/DCIM/100APPLE/IMG_0001.JPG"
     assert len(found.artifacts) == 1
+
+
+@pytest.mark.parametrize("form", ["18", "26"])
+def test_what_a_picture_is_beside_a_picture_is_told(tmp_path: Path, form: Form) -> None:
+    library = DemoLibrary(form)
+    library.picture("IMG_0001.HEIC", at=AT, ZSPATIALTYPE=1, ZHDRTYPE=10)
+    library.picture("IMG_0002.PNG", at=AT, camera={"ZGENERATIVEAITYPE": 1, "ZCREDIT": "Playground"})
+    library.picture("IMG_0003.HEIC", at=AT, camera={"ZGENERATIVEAITYPE": 2}, ZHDRTYPE=4)
+    library.picture("IMG_0004.HEIC", at=AT, camera={"ZGENERATIVEAITYPE": 9}, ZHDRTYPE=77)
+    found = run(library.database, tmp_path)
+    spatial, made, mended, strange = [found.payload(one.key) for one in found.artifacts]
+    assert (spatial["is_spatial"], spatial["is_hdr"]) == (True, True)
+    assert (made["generative"], made["credit"]) == ("generated", "Playground")
+    assert "Playground" in (named(found, "IMG_0002.PNG")[0].text or "")
+    assert mended["generative"] == "cleaned_up"
+    assert not {"is_hdr", "is_spatial"} & mended.keys()
+    assert strange["raw"] == {"generative_type": 9, "hdr_type": 77}
+    assert not {"is_hdr", "generative"} & strange.keys()

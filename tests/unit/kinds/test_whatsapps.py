@@ -364,6 +364,27 @@ def test_a_call_that_others_can_join_is_said_to_be_one(tmp_path: Path) -> None:
     assert found.find("whatsapp:call:J1").thread_key == "whatsapp:+15550142001"
 
 
+def test_a_call_by_a_link_and_one_that_was_arranged_name_what_they_came_by(tmp_path: Path) -> None:
+    store, calls = WhatsAppDatabase(), CallsDatabase()
+    store.chat(JONAS, ZLOCATIONSHARINGENDDATE=700_003_600.0)
+    calls.call([JONAS], at=AT, is_incoming=True, call_id="C1", ZSCHEDULEDID="3EB0ARRANGED")
+    calls.connection.execute("update ZWAAGGREGATECALLEVENT set ZLINKTOKEN = 'g8bLakeT0ken'")
+    calls.call([JONAS], at=AT + MINUTE, is_incoming=True, call_id="C2", ZSCHEDULEDID="x" * 500)
+    calls.insert(
+        "ZWAJOINABLECALLEVENT", ZDATE=700_000_000.0, ZCALLIDSTRING="J1", ZLINKTOKEN="j0in",
+        ZCALLCREATORJIDSTRING=JONAS,
+    )  # fmt: skip
+    found = read(store, tmp_path, calls=calls.to_bytes())
+    by_link, plain, joined = (
+        found.payload(f"whatsapp:call:{key}")["call"] for key in ("C1", "C2", "J1")
+    )
+    assert (by_link["link_token"], by_link["scheduled_id"]) == ("g8bLakeT0ken", "3EB0ARRANGED")
+    assert not {"link_token", "scheduled_id"} & plain.keys()
+    assert joined["link_token"] == "j0in"
+    (chat,) = [found.payload(one.key) for one in found.artifacts if ":chat:" in one.key]
+    assert chat["chat"]["shares_location_until"] == "2023-03-08T21:26:40Z"
+
+
 def test_a_message_to_a_list_is_in_the_list_and_in_each_chat(demo: Collected) -> None:
     found = [a for a in demo.artifacts if ":WADEMO52:" in a.key]
     assert {a.thread_key for a in found} == {

@@ -73,6 +73,11 @@ def test_the_folders_of_finder_are_watched_when_they_exist(tmp_path: Path) -> No
         ("KEEPSAKE_HTTP__PORT", "70000", "KEEPSAKE_HTTP__PORT: expected int <= 65535"),
         ("KEEPSAKE_HTTP__PROT", "1", "KEEPSAKE_HTTP__PROT: there is no such setting"),
         ("KEEPSAKE_LOG__LEVEL", "hunter2", "KEEPSAKE_LOG__LEVEL: not one of the values"),
+        (
+            "KEEPSAKE_INDEXER__NIGHTLY_AT",
+            "25:00",
+            "KEEPSAKE_INDEXER__NIGHTLY_AT: expected a time such as 03:30, or off",
+        ),
         ("KEEPSAKE_SESSION__TTL_SECONDS", "0", "KEEPSAKE_SESSION__TTL_SECONDS: expected int >= 1"),
     ],
 )

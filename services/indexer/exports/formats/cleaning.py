@@ -16,6 +16,8 @@ _LINE_ENDS = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 #: Marks that turn the direction of what is behind them, beyond their own text.
 _DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _SPACES = re.compile("[ \t]+")
+#: What spreadsheets compute when a cell begins with it; the wide ones where people write Japanese.
+_FORMULA = re.compile("[ \u00a0\u3000]*[=+\\-@|%\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 def clean(text: str) -> str:
@@ -34,3 +36,8 @@ def one_line(text: str | None, *, most: int = 400) -> str:
     line = _LINE_ENDS.sub(" ", text[: most * 4])
     line = _SPACES.sub(" ", _DIRECTIONS.sub("", _NEVER.sub("", line))).strip()
     return line if len(line) <= most else line[: most - 1].rstrip() + "\u2026"
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would take a cell for something to compute."""
+    return _FORMULA.match(text) is not None

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from services.indexer.exports.formats.cleaning import clean
+from services.indexer.exports.formats.cleaning import clean, is_formula
 from services.indexer.exports.formats.payload_columns import payload_columns
 from services.indexer.exports.formats.protocol import About, Format, Group, Item, Output, Sink
 from services.indexer.exports.formats.side_tables import SideTables
@@ -35,7 +35,6 @@ COLUMNS = (
 #: What Excel takes; longer cells would spill over into the next lines.
 _MOST_CELL = 32_767
 _OTHER = "payload.other"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 _MARK = b"\xef\xbb\xbf"
 
 
@@ -171,7 +170,7 @@ def _safe(text: str) -> str:
     text = clean(text)
     if len(text) > _MOST_CELL:
         text = text[: _MOST_CELL - 1] + "\u2026"
-    if text.startswith(_FORMULA) and not _is_number(text):
+    if is_formula(text) and not _is_number(text):
         return "'" + text[: _MOST_CELL - 1]
     return text
 

@@ -70,6 +70,7 @@ class JsonLines(Format):
             "file": self._path,
             "kind": self._group.kind,
             "device": self._group.device.udid,
+            "devices": [one.udid for one in self._group.devices or [self._group.device]],
             "title": self._group.title,
             "artifact_count": self._count,
             "thread": self._group.thread,

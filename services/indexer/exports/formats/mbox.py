@@ -44,8 +44,27 @@ _TYPE = re.compile(
 #: Readers of mbox take such a line for the beginning of the next mail.
 _FROM_LINE = re.compile(r"^>*From ", re.MULTILINE)
 _MOST_TO = 200
+#: Characters of a header that is not folded, with its name.
+_SHORT = 74
 #: What stands after "From " where a mail has no date.
 _NO_DATE = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+class _ShortHeaders(email.policy.Compat32):
+    """Writes what fits on one line as it is: folding it would be most of the work of a mail."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if (
+            isinstance(value, str)
+            and value.isascii()
+            and value.isprintable()
+            and len(name) + len(value) < _SHORT
+        ):
+            return f"{name}: {value}\n".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_HEADERS = _ShortHeaders()
 
 
 class Mbox(Format):
@@ -75,7 +94,7 @@ class Mbox(Format):
         written = io.BytesIO()
         when = (item.artifact.occurred_at or _NO_DATE).astimezone(dt.UTC)
         written.write(f"From MAILER-DAEMON {when:%a %b %d %H:%M:%S %Y}\n".encode())
-        BytesGenerator(written, mangle_from_=True, policy=email.policy.compat32).flatten(mail)
+        BytesGenerator(written, mangle_from_=True, policy=_HEADERS).flatten(mail)
         # A line end and an empty line stand before the next mail.
         end = b"\n" if written.getvalue().endswith(b"\n") else b"\n\n"
         self._sink.write(written.getvalue() + end)
@@ -109,6 +128,8 @@ class Mbox(Format):
 
     def _head(self, mail: email.message.Message, artifact: Artifact, said: Told) -> None:
         sender = artifact.sender or Sender()
+        # Over several phones too a mail is found by the answers to it, and in one thread with them.
+        history, thread = self._group.history, self._group.thread
         mail["MIME-Version"] = "1.0"
         mail["From"] = self._address_of(sender)
         mail["To"] = ", ".join(self._recipients(sender)) or self._me()
@@ -117,11 +138,11 @@ class Mbox(Format):
         if artifact.occurred_at is not None:
             there = artifact.occurred_at.astimezone(self.about.zone)
             mail["Date"] = email.utils.format_datetime(there)
-        mail["Message-ID"] = _id(artifact.device, artifact.kind, artifact.key)
-        above = [] if artifact.thread_id is None else [_id("thread", str(artifact.thread_id))]
+        mail["Message-ID"] = _id(history, artifact.kind, artifact.key)
+        above = [] if thread is None else [_id("thread", str(thread.id))]
         answered = artifact.payload.get("reply_to")
         if isinstance(answered, str):
-            above.append(_id(artifact.device, artifact.kind, answered))
+            above.append(_id(history, artifact.kind, answered))
             mail["In-Reply-To"] = above[-1]
         if above:
             mail["References"] = " ".join(above)

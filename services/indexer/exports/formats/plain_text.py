@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
+from services.indexer.exports.formats.answers import Answers
 from services.indexer.exports.formats.cleaning import clean, one_line
 from services.indexer.exports.formats.protocol import About, Format, Group, Item, Output, Sink
 from services.indexer.exports.formats.told import Told, names_of, told
@@ -38,6 +39,7 @@ class PlainText(Format):
         self._sink: Sink | None = None
         self._group: Group | None = None
         self._names: dict[str, str] = {}
+        self._answers = Answers()
         self._day = ""
 
     def begin_group(self, group: Group) -> None:
@@ -46,8 +48,8 @@ class PlainText(Format):
         path = self.output.name(f"{group.kind}/{title}.txt")
         self._sink = self._open.enter_context(self.output.member(path))
         self._group, self._day = group, ""
+        self._answers = Answers()
         self._names = names_of(group.thread)
-        device = group.device
         self._write(one_line(group.title))
         if group.thread is not None:
             with_whom = [
@@ -56,7 +58,7 @@ class PlainText(Format):
             if with_whom:
                 self._write("With: " + ", ".join(with_whom))
         kind = self.about.kind_titles.get(group.kind, group.kind)
-        self._write(f"{kind} from {one_line(device.name or device.udid)}")
+        self._write(f"{kind} from {one_line(group.phones)}")
         self._write(f"All times are those of {self.about.time_zone}.")
 
     def add(self, item: Item) -> str | None:
@@ -88,6 +90,7 @@ class PlainText(Format):
     def _talk(self, item: Item, local: dt.datetime | None) -> Iterator[str]:
         artifact = item.artifact
         said = told(artifact, self._names, self._moment)
+        said = self._answers.with_quote(artifact, said)
         head = _head(local)
         if said.event is not None:
             yield f"{head}* {said.event}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -23,6 +24,8 @@ from shared.member_names import name_part
 
 #: Larger files are not handed over as bytes, and of one item not more than this together.
 MOST_EMBEDDED_BYTES = 16 << 20
+#: Files in one folder, beyond which programs that list it become slow, and some disks refuse.
+FOLDER_FILES = 5_000
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,12 +64,27 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Items that belong together: those of one thread, or of one kind that are in none."""
 
     kind: str
+    #: The newest phone that has something of it, and all of them where it is one history over
+    #: phones that follow each other, the oldest first.
     device: Device
+    devices: list[Device] = []
+    #: What stands for such phones: the same in all groups, whichever of them have something of it.
+    lineage: str | None = None
     thread: Thread | None
     #: What the thread, or else the kind, is called. Not safe for anything, nor unique.
     title: str
     #: How many items will come, at most.
     total: int = 0
+
+    @property
+    def history(self) -> str:
+        """What stands for the history that it is of: that of one phone, or of a lineage."""
+        return self.lineage or self.device.udid
+
+    @property
+    def phones(self) -> str:
+        """What its phones are called: ``Old phone, New phone``."""
+        return ", ".join(one.name or one.udid for one in self.devices or [self.device])
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +156,7 @@ class Format(ABC):
     def __init__(self, output: Output, about: About) -> None:
         self.output = output
         self.about = about
+        self._placed: Counter[str] = Counter()
 
     @classmethod  # noqa: B027 -- most need nothing
     def prepare(cls) -> None:
@@ -160,6 +179,10 @@ class Format(ABC):
         """
         attachment = artifact.attachments[n]
         folder = name_part(group.title, most_bytes=90)
+        full = self._placed[folder] // FOLDER_FILES
+        self._placed[folder] += 1
+        if full:
+            folder = f"{folder} - {full + 1}"
         name = name_part(attachment.name or f"file-{n}", most_bytes=160)
         when = artifact.occurred_at
         if when is not None:
@@ -180,6 +203,10 @@ class Format(ABC):
     @abstractmethod
     def end_group(self) -> None:
         """Finish what belongs to the group; no member stays open, see ``spans_groups``."""
+
+    def notes(self) -> list[str]:
+        """Return what people have to know of the whole, when it is written: for the report."""
+        return []
 
     @abstractmethod
     def end(self) -> None:

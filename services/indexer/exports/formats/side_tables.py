@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from services.indexer.exports.formats.cleaning import clean, one_line
+from services.indexer.exports.formats.cleaning import clean, is_formula, one_line
 from services.indexer.exports.formats.protocol import Output
 from services.indexer.kinds.health.payload import HealthPayload, Measure, Night, Rings, Workout
 from services.indexer.kinds.place.payload import PlacePayload
@@ -24,8 +24,6 @@ from shared.contracts.indexer import Artifact
 Cell = str | float | int | bool | dt.datetime | None
 Row = Sequence[Cell]
 
-#: Spreadsheets take a cell that begins so for a formula.
-_FORMULAS = ("=", "+", "-", "@", "\t")
 _WAITING_BYTES = 64 * 1024
 _RING_FIELDS = Rings.__struct_fields__
 _WORKOUT_FIELDS = (
@@ -122,7 +120,7 @@ def _cell(value: Cell) -> str | float | int:
         return value.astimezone(dt.UTC).isoformat(timespec="seconds")
     if isinstance(value, str):
         text = clean(value)
-        return f"'{text}" if text.startswith(_FORMULAS) else text
+        return f"'{text}" if is_formula(text) else text
     return value
 
 

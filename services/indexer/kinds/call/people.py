@@ -25,6 +25,8 @@ _WHATSAPP = re.compile(r"([1-9][0-9]{6,14})(?:[.:_][0-9]+)*@s\.whatsapp\.net")
 
 def word(value: object) -> str | None:
     """Return what a cell says in short; older stores keep text as bytes."""
+    if value is None:
+        return None
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     said = text_of(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 from services.indexer.kinds.call.assembly import Found, assemble
 from services.indexer.kinds.call.payload import Junk, Participant
@@ -34,6 +35,12 @@ from services.indexer.staging import StagedArtifact
 
 _TABLE, _HANDLES = "ZCALLRECORD", "ZHANDLE"
 _LONGEST_IDENTITY = 200
+#: Of calls that are told apart from those with one person.
+_MOST_WITH_OTHERS = 100_000
+_OF_JUNK = (
+    "ZJUNKCONFIDENCE", "ZJUNKIDENTIFICATIONCATEGORY", "ZFILTERED_OUT_REASON",
+    "ZBLOCKEDBYEXTENSIONNAME", "ZBLOCKEDBYEXTENSION",
+)  # fmt: skip
 _COLUMNS = (
     "Z_PK", "ZUNIQUE_ID", "ZDATE", "ZDURATION", "ZADDRESS", "ZNAME", "ZORIGINATED", "ZANSWERED",
     "ZREAD", "ZCALLTYPE", "ZCALL_CATEGORY", "ZSERVICE_PROVIDER", "ZDISCONNECTED_CAUSE",
@@ -83,6 +90,19 @@ class CallStore:
         )
         if self._join is not None:
             database.ensure_index(self._join.table, self._join.left)
+        self._with_others = self._read_with_others()
+
+    def _read_with_others(self) -> frozenset[Any] | None:
+        """Return which calls have people in the table of them: few; None where all may."""
+        if self._join is None:
+            return frozenset()
+        table, left, _ = self._join
+        statement = f"select distinct {left} from {table} limit {_MOST_WITH_OTHERS + 1}"  # noqa: S608 -- found names
+        try:
+            found = frozenset(number for (number,) in self._database.rows(statement))
+        except sqlite3.Error:
+            return None
+        return found if len(found) <= _MOST_WITH_OTHERS else None
 
     def count(self) -> int:
         """Return about how many calls there are."""
@@ -181,6 +201,8 @@ class CallStore:
     def _others(self, call: object, country: str | None) -> Iterator[Participant | None]:
         if self._join is None or not isinstance(call, int):
             return
+        if self._with_others is not None and call not in self._with_others:
+            return
         table, left, right = self._join
         statement = f"select {right} from {table} where {left} = ? order by {right} limit ?"  # noqa: S608 -- found names
         try:
@@ -225,6 +247,8 @@ class CallStore:
 
 
 def _junk(row: Record) -> Junk | None:
+    if not any(row[column] for column in _OF_JUNK):
+        return None
     confidence = int_of(row["ZJUNKCONFIDENCE"])
     junk = Junk(
         is_junk=(confidence or 0) >= JUNK_FROM,

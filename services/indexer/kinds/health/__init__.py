@@ -16,11 +16,11 @@ class HealthParser(KindParser):
     kind = "health"
     title = "Health"
     note = (
-        "Sums and ranges by day, nights with phases, workouts with routes, measurements of the "
-        "body and the Medical ID. Electrocardiograms, clinical records and what phones keep in "
+        "Sums and ranges by day, nights with phases, workouts with routes, awards, measurements of "
+        "the body and the Medical ID. Electrocardiograms, clinical records and what phones keep in "
         "other forms are counted, not read. Single samples are in the sums and ranges of their day."
     )
-    version = 1
+    version = 2
     encrypted_only = True
     files = (
         NeededFile(domain=_DOMAIN, relative_path=_SAMPLES),

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-Form = Literal["day", "sleep", "workout", "measurement", "medical_id"]
+Form = Literal["day", "sleep", "workout", "measurement", "award", "medical_id"]
 Group = Literal["activity", "heart", "sleep", "workouts", "body", "other"]
 Phase = Literal["in_bed", "asleep", "awake", "core", "deep", "rem", "other"]
 
@@ -191,6 +191,14 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     entered_unit: str | None = None
 
 
+class Award(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the Fitness app gave a medal for, by its own name, and the number that was reached."""
+
+    name: str
+    value: float | None = None
+    unit: str | None = None
+
+
 class EmergencyContact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Somebody to call."""
 
@@ -218,7 +226,8 @@ class HealthPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     form: Form
     group: Group
-    #: The day on the calendar where it was; of a night: the day of waking up.
+    #: The day on the calendar where it was; of a night: the day of waking up; of an award: the day
+    #: for which it was given.
     date: str | None = None
     #: The phone's name of the zone, and what the clock showed.
     time_zone: str | None = None
@@ -232,4 +241,5 @@ class HealthPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     night: Night | None = None
     workout: Workout | None = None
     measurement: Measurement | None = None
+    award: Award | None = None
     medical_id: MedicalId | None = None

@@ -15,6 +15,7 @@ from services.indexer.kinds.health.assembly import (
     thread_of,
     workout_artifact,
 )
+from services.indexer.kinds.health.awards import read_awards
 from services.indexer.kinds.health.payload import Group
 from services.indexer.kinds.health.rings import read_rings
 from services.indexer.kinds.health.samples import DELETED, SampleReader
@@ -106,6 +107,7 @@ class _Reading:
         self._tell()
         for _, make in heapq.merge(
             self._days(), self._nights(), self._workouts(), self._measurements(),
+            self._awards(),
             key=lambda one: one[0],
         ):  # fmt: skip
             self._records.keep(make)
@@ -187,6 +189,11 @@ class _Reading:
                         one, said.get(one.data_id, (None,) * 4), self._sources
                     ),
                 )
+
+    def _awards(self) -> Iterator[_Next]:
+        for at_us, make in read_awards(self._database, self._sink.tally):
+            self._threads.add("activity")
+            yield at_us, make
 
     def _said(self, numbers: list[int]) -> dict[int, tuple[object, object, object, object]]:
         """Return identity, what was entered and when, of measurements."""

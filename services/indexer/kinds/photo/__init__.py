@@ -16,7 +16,7 @@ class PhotoParser(KindParser):
         "Photos, videos, Live Photos, bursts and edits of iOS 13 to 26, with albums, named people, "
         "places, shared albums and comments. Without the phone's database: what its files tell."
     )
-    version = 2
+    version = 3
     files = (NeededFile(domain="CameraRollDomain", relative_path=_LIBRARY),)
     listings = tuple(
         ("CameraRollDomain", f"Media/{folder}/")

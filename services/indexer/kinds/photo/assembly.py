@@ -161,6 +161,7 @@ def searchable(payload: PhotoPayload) -> str | None:
         payload.title,
         payload.caption,
         payload.description,
+        payload.credit,
         payload.original_name,
         payload.file_name,
         *payload.keywords,

@@ -8,6 +8,8 @@ from typing import Literal
 import msgspec
 
 Media = Literal["photo", "video", "other"]
+#: Made by a generative model, or only parts of it painted over by one.
+Generative = Literal["generated", "cleaned_up"]
 #: What an attachment is to the photo: what the camera made, what editing made of it, the film of
 #: a Live Photo, the same picture in the camera's own format or made of that, what an edit consists
 #: of (an AAE, which other libraries read as well), a small copy.
@@ -133,6 +135,10 @@ class PhotoPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     form: str | None = None
     is_portrait: bool = False
     is_animated: bool = False
+    #: For both eyes; of iOS 17 and later.
+    is_spatial: bool = False
+    is_hdr: bool = False
+    generative: Generative | None = None
 
     # Names: the file's on the phone, and its own before it was imported.
     file_name: str | None = None
@@ -177,6 +183,8 @@ class PhotoPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     caption: str | None = None
     description: str | None = None
     keywords: tuple[str, ...] = ()
+    #: Who or what is named as its source inside of the picture.
+    credit: str | None = None
     people: tuple[Face, ...] = ()
     unnamed_faces: int = 0
     albums: tuple[Album, ...] = ()

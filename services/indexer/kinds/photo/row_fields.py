@@ -14,17 +14,21 @@ from services.indexer.kinds.photo.times import (
 from services.indexer.kinds.photo.vocabulary import (
     ANIMATED,
     FORMS,
+    GENERATIVE,
+    HDR,
     LIVE,
     PICK_CHOSEN,
     PICK_KEY,
     PICK_SHOWN,
     PLAIN_FORMS,
+    PLAIN_HDR,
     PORTRAIT_RENDERING,
 )
 from services.indexer.kinds.records import Record
 from services.indexer.kinds.values import flag_of, float_of, int_of, text_of
 
 _LONGEST_WORDS = 20_000
+_NONE = frozenset({0})
 #: A video of a hundred days is none.
 _LONGEST_SECONDS = 8_640_000
 
@@ -66,7 +70,20 @@ def form_of(row: Record, raw: dict[str, int]) -> dict[str, Any]:
         or is_positive(row["ZDEPTHSTATES"])
         or row["ZCUSTOMRENDEREDVALUE"] == PORTRAIT_RENDERING,
         "is_animated": row["ZPLAYBACKSTYLE"] == ANIMATED,
+        "is_spatial": is_positive(row["ZSPATIALTYPE"]),
+        "is_hdr": _is_hdr(row["ZHDRTYPE"], raw),
+        "generative": word_of(
+            GENERATIVE, row["e.ZGENERATIVEAITYPE"], "generative_type", raw, quiet=_NONE
+        ),
     }
+
+
+def _is_hdr(value: object, raw: dict[str, int]) -> bool:
+    number = int_of(value)
+    if number is None or number in HDR or number in PLAIN_HDR:
+        return number in HDR
+    raw["hdr_type"] = number
+    return False
 
 
 def times_of(row: Record) -> dict[str, Any]:
@@ -112,6 +129,7 @@ def words_of(row: Record) -> dict[str, Any]:
         "title": _cut(row["ZTITLE"]),
         "caption": _cut(row["d.ZLONGDESCRIPTION"]),
         "description": _cut(row["ZACCESSIBILITYDESCRIPTION"]),
+        "credit": _cut(row["e.ZCREDIT"]),
         "uti": text_of(row["ZUNIFORMTYPEIDENTIFIER"]),
     }
 

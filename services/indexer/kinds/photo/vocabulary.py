@@ -6,7 +6,7 @@ not here is kept as it is.
 
 from __future__ import annotations
 
-from services.indexer.kinds.photo.payload import Media
+from services.indexer.kinds.photo.payload import Generative, Media
 
 MEDIA: dict[int, Media] = {0: "photo", 1: "video"}
 FORMS = {
@@ -23,6 +23,13 @@ SOURCES = {3: "phone", 4: "shared_album", 6: "icloud", 8: "link", 12: "messages"
 TAKEN_WITH = {1: "rear_camera", 2: "front_camera", 3: "app", 6: "app", 8: "system", 9: "system"}
 #: Says nothing: came by way of the cloud.
 UNSAID_IMPORT = frozenset({0})
+
+#: High dynamic range: by two exposures, or by a map of brightness (iOS 14 and later).
+HDR = frozenset({3, 10})
+#: Says no more than what kind of file it is: not in HDR, the plain one of two, a film, a panorama.
+PLAIN_HDR = frozenset({0, 4, 5, 6})
+#: What a generative model did, as the picture's own marks say (iOS 18 and later).
+GENERATIVE: dict[int, Generative] = {1: "generated", 2: "cleaned_up"}
 
 #: Ways of playing.
 ANIMATED = 2

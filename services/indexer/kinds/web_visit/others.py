@@ -21,7 +21,6 @@ from services.indexer.kinds.rows_by_number import rows_by_number
 from services.indexer.kinds.rows_in_order import rows_in_order
 from services.indexer.kinds.values import int_of
 from services.indexer.kinds.web import read_address, title_of
-from services.indexer.kinds.web_visit.payload import WebVisitPayload
 from services.indexer.kinds.web_visit.safari import Item
 from services.indexer.kinds.web_visit.visit import Browser, visit_artifact
 from services.indexer.staging import StagedArtifact
@@ -119,11 +118,7 @@ def _visit(
         title_of(page["title"]),
         at_us=at_us,
         said_at=row[form.at],
-        payload=WebVisitPayload(
-            type="visit",
-            app=browser.app,
-            origin=None if is_local is None else "this_device" if is_local else "icloud",
-            is_form=transition is not None and transition & _TRANSITION == _FORM_SUBMIT,
-            raw={} if transition is None else {"transition": transition},
-        ),
+        origin=None if is_local is None else "this_device" if is_local else "icloud",
+        is_form=transition is not None and transition & _TRANSITION == _FORM_SUBMIT,
+        raw={} if transition is None else {"transition": transition},
     )

@@ -107,18 +107,14 @@ class SafariHistory:
             title_of(row["title"]),
             at_us=at_us,
             said_at=row["visit_time"],
-            payload=WebVisitPayload(
-                type="visit",
-                app="safari",
-                origin=_ORIGINS.get(origin),  # type: ignore[arg-type]
-                redirected_from=near[0],
-                redirected_to=near[1],
-                has_failed=row["load_successful"] == 0,
-                is_form=flag_of(row["http_non_get"]),
-                is_synthesized=flag_of(row["synthesized"]),
-                topics=self._topics.get(row["history_item"], ()),
-                raw={} if origin is None or origin in _ORIGINS else {"origin": origin},
-            ),
+            origin=None if origin is None else _ORIGINS.get(origin),
+            redirected_from=near[0],
+            redirected_to=near[1],
+            has_failed=row["load_successful"] == 0,
+            is_form=flag_of(row["http_non_get"]),
+            is_synthesized=flag_of(row["synthesized"]),
+            topics=self._topics.get(row["history_item"], ()),
+            raw={} if origin is None or origin in _ORIGINS else {"origin": origin},
         )
 
     def _read_topics(self) -> dict[object, tuple[str, ...]]:
@@ -212,12 +208,8 @@ def _old_visit(browser: Browser, page: Record, at_us: int | None) -> StagedArtif
         title_of(page.get("title")) or title_of(page.get("displayTitle")),
         at_us=at_us,
         said_at=page.get("lastVisitedDate"),
-        payload=WebVisitPayload(
-            type="visit",
-            app="safari",
-            redirected_from=None if redirected is None else redirected.url,
-            has_failed=flag_of(page.get("lastVisitWasFailure")),
-            is_form=flag_of(page.get("lastVisitWasHTTPNonGet")),
-            visit_count=int_of(page.get("visitCount")),
-        ),
+        redirected_from=None if redirected is None else redirected.url,
+        has_failed=flag_of(page.get("lastVisitWasFailure")),
+        is_form=flag_of(page.get("lastVisitWasHTTPNonGet")),
+        visit_count=int_of(page.get("visitCount")),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from services.indexer.kinds.records import key_of
@@ -46,16 +48,18 @@ def visit_artifact(
     *,
     at_us: int | None,
     said_at: object,
-    payload: WebVisitPayload,
+    **more: Any,
 ) -> StagedArtifact:
     """Return the artifact of a visit; *said_at* is the browser's own word for the time.
+
+    *more* are the other fields of its payload.
 
     Browsers give visits no identity that lasts: numbers are given anew when a history comes back
     from iCloud. Page and moment are the same on every device.
     """
     searched_for = search_query(address)
-    whole = msgspec.structs.replace(
-        payload,
+    payload = WebVisitPayload(
+        type="visit",
         app=browser.app,
         profile=browser.profile,
         profile_key=browser.profile_key,
@@ -63,6 +67,7 @@ def visit_artifact(
         is_url_cut=address.is_cut,
         host=address.host,
         searched_for=searched_for,
+        **more,
     )
     lines = [searched_for, *search_lines(address), *payload.topics]
     return StagedArtifact(
@@ -72,5 +77,5 @@ def visit_artifact(
         title=title or address.url[:200],
         text="\n".join(dict.fromkeys(line for line in lines if line)) or None,
         has_link=True,
-        payload=whole,
+        payload=payload,
     )

@@ -18,7 +18,7 @@ class WhatsAppParser(KindParser):
         "from the phone are listed without their content. While WhatsApp's own end-to-end "
         "encrypted backup is on, it leaves its chats out of the phone's backups."
     )
-    version = 1
+    version = 2
     files = tuple(
         NeededFile(domain=app.domain, relative_path=path, required=path == app.chats)
         for app in APPS

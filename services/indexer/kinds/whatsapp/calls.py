@@ -26,14 +26,16 @@ from services.indexer.staging import StagedArtifact
 _EVENTS, _PARTICIPANTS = "ZWACDCALLEVENT", "ZWACDCALLEVENTPARTICIPANT"
 _JOINABLE, _JOINABLE_PARTICIPANTS = "ZWAJOINABLECALLEVENT", "ZWAJOINABLECALLEVENTPARTICIPANT"
 _MOST_PARTICIPANTS = 200
+_LONGEST_IDENTITY = 200
 
 _EVENT_COLUMNS = (
     "Z_PK", "ZDATE", "ZDURATION", "ZOUTCOME", "ZCALLIDSTRING", "ZGROUPCALLCREATORUSERJIDSTRING",
-    "ZGROUPJIDSTRING", "ZBYTESRECEIVED", "ZBYTESSENT",
+    "ZGROUPJIDSTRING", "ZBYTESRECEIVED", "ZBYTESSENT", "ZSCHEDULEDID",
 )  # fmt: skip
 _JOINABLE_COLUMNS = (
     "Z_PK", "ZDATE", "ZDURATION", "ZCURRENTOUTCOME", "ZCALLIDSTRING", "ZCALLCREATORJIDSTRING",
     "ZGROUPJIDSTRING", "ZBYTESRECEIVED", "ZBYTESSENT", "ZVIDEO", "ZFROMJIDSTRING",
+    "ZLINKTOKEN", "ZSCHEDULEDID",
 )  # fmt: skip
 
 
@@ -56,9 +58,8 @@ class Calls:
         return iter(sorted(rows, key=lambda row: (row["at_us"] or 0, row["Z_PK"] or 0)))
 
     def _ended(self) -> Iterator[Record]:
-        together = by_number(
-            self._database, "ZWAAGGREGATECALLEVENT", ("ZINCOMING", "ZMISSED", "ZVIDEO"), self._tally
-        )
+        columns: tuple[str, ...] = ("ZINCOMING", "ZMISSED", "ZVIDEO", "ZLINKTOKEN")
+        together = by_number(self._database, "ZWAAGGREGATECALLEVENT", columns, self._tally)
         # The digit is the number of an entity.
         link = column_like(self._database, _EVENTS, "Z#CALLEVENTS")
         columns = _EVENT_COLUMNS if link is None else (*_EVENT_COLUMNS, link)
@@ -78,7 +79,7 @@ class Calls:
         for row in walk(self._database, _JOINABLE, _JOINABLE_COLUMNS, self._tally):
             yield row | {
                 "at_us": cocoa_microseconds(row["ZDATE"]),
-                "group": {"ZVIDEO": row["ZVIDEO"]},
+                "group": {"ZVIDEO": row["ZVIDEO"], "ZLINKTOKEN": row["ZLINKTOKEN"]},
                 "people": people.get(row["Z_PK"], []),
                 "creator": row["ZCALLCREATORJIDSTRING"] or row["ZFROMJIDSTRING"],
                 "ZOUTCOME": row["ZCURRENTOUTCOME"],
@@ -155,14 +156,21 @@ class Calls:
             sent_bytes=int_of(row["ZBYTESSENT"]),
             participants=tuple(people),
             creator=creator,
+            link_token=_identity(row["group"].get("ZLINKTOKEN")),
+            scheduled_id=_identity(row["ZSCHEDULEDID"]),
         )
 
     def _key(self, row: Record, creator: str | None) -> str:
-        own = word(row["ZCALLIDSTRING"])
-        if own is not None and len(own) <= 200:
+        own = _identity(row["ZCALLIDSTRING"])
+        if own is not None:
             return f"{self._app.key}:call:{own}"
         said = key_of(row["ZDATE"], creator, row["ZGROUPJIDSTRING"], row["is_joinable"])
         return f"{self._app.key}:call:{said}"
+
+
+def _identity(value: object) -> str | None:
+    said = word(value)
+    return None if said is None or len(said) > _LONGEST_IDENTITY else said
 
 
 def _title(call: Call, *, is_me: bool) -> str:

@@ -31,7 +31,7 @@ _NO_CHAT = "unknown"
 
 _SESSION = (
     "Z_PK", "ZCONTACTJID", "ZPARTNERNAME", "ZSESSIONTYPE", "ZARCHIVED", "ZREMOVED", "ZHIDDEN",
-    "ZUNREADCOUNT", "ZSAVEDINPUT", "ZGROUPINFO",
+    "ZUNREADCOUNT", "ZSAVEDINPUT", "ZGROUPINFO", "ZLOCATIONSHARINGENDDATE",
 )  # fmt: skip
 _GROUP = (
     "Z_PK", "ZCHATSESSION", "ZCREATIONDATE", "ZSUBJECTTIMESTAMP", "ZCREATORJID", "ZOWNERJID",
@@ -239,6 +239,7 @@ class Chats:
                 is_hidden=flag_of(chat.row["ZHIDDEN"]),
                 is_blocked=chat.jid is not None and chat.address in blocked,
                 muted_until=cocoa_utc(muted.get(own, {}).get("ZMUTEDUNTIL")),
+                shares_location_until=cocoa_utc(chat.row["ZLOCATIONSHARINGENDDATE"]),
                 unread_count=max(int_of(chat.row["ZUNREADCOUNT"]) or 0, 0),
                 draft=word(chat.row["ZSAVEDINPUT"]),
                 type_code=chat.type_code if chat.type == _NO_CHAT else None,

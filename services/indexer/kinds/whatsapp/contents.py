@@ -53,9 +53,13 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     contacts: tuple[SharedContact, ...] = ()
     link: Link | None = None
     payment: Payment | None = None
+    #: Nothing but ``body`` and ``payment``, of a text.
+    is_plain: bool = False
 
     def text(self) -> str | None:
         """Return every word under which one may look for it, each thing on a line."""
+        if self.form == "text" and self.metadata is NO_METADATA and self.link is None:
+            return self.body or None
         lines: list[str | None] = [self.body, *self.metadata.words, self.metadata.invited_to]
         if self.form == "document" and self.attached.has_own:
             lines.append(file_name(self.attached.attachments[0]))
@@ -118,7 +122,9 @@ class ContentReader:
         code, form = form_of(row)
         body = word(row.text) if form != "event" else None
         if media is None and info is None and link is None and form == "text":
-            return Contents(code=code, form=form, body=body, payment=self._payment(row))
+            return Contents(
+                code=code, form=form, body=body, payment=self._payment(row), is_plain=True
+            )
         if body is None and media is not None and form not in _TITLED:
             body = word(media.title)
         attached = self._media.attach(media, code)

@@ -146,6 +146,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent_bytes: int | None = None
     participants: tuple[Caller, ...] = ()
     creator: str | None = None
+    #: What the link of the call ends with, by which people joined it.
+    link_token: str | None = None
+    #: The app's own id of the call that had been arranged for a time.
+    scheduled_id: str | None = None
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -183,6 +187,8 @@ class ChatInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_hidden: bool = False
     is_blocked: bool = False
     muted_until: dt.datetime | None = None
+    #: Until when the owner of the phone shows the others where he is.
+    shares_location_until: dt.datetime | None = None
     unread_count: int = 0
     #: A message that was begun and not sent.
     draft: str | None = None

@@ -136,8 +136,12 @@ class ChatStore:
         columns = database.columns("ZWAMESSAGE")
         self._media_of = "Z_PK" if "ZMEDIAITEM" in columns else "ZMESSAGE"
         self._info_of = "Z_PK" if "ZMESSAGEINFO" in columns else "ZMESSAGE"
-        for table in ("ZWAMEDIAITEM", "ZWAMESSAGEINFO", "ZWAMESSAGEDATAITEM"):
-            database.ensure_index(table, "ZMESSAGE")
+        for table, by in (
+            ("ZWAMEDIAITEM", self._media_of),
+            ("ZWAMESSAGEINFO", self._info_of),
+            ("ZWAMESSAGEDATAITEM", "ZMESSAGE"),
+        ):
+            database.ensure_index(table, by)
         database.ensure_index("ZWAMESSAGE", "ZSTANZAID")
         self._has_links = self._any("ZWAMESSAGEDATAITEM")
 
@@ -181,8 +185,10 @@ class ChatStore:
             return frozenset()
         direction = "ZISFROMME" if "ZISFROMME" in self.database.columns("ZWAMESSAGE") else "0"
         statement = (
-            f"select ZSTANZAID, coalesce({direction}, 0) from ZWAMESSAGE"  # noqa: S608 -- ours
-            " where ZSTANZAID is not null group by 1, 2 having count(*) > 1"
+            # The inner question is one walk along the index, and it mostly has no answer.
+            f"select ZSTANZAID, coalesce({direction}, 0) from ZWAMESSAGE where ZSTANZAID in"  # noqa: S608 -- ours
+            " (select ZSTANZAID from ZWAMESSAGE where ZSTANZAID is not null"
+            " group by ZSTANZAID having count(*) > 1) group by 1, 2 having count(*) > 1"
         )
         try:
             return frozenset((stanza, bool(mine)) for stanza, mine in self.database.rows(statement))

@@ -58,7 +58,7 @@ class HtmlPages(Format):
             kind=group.kind,
             title=group.title,
             about=_participants(group),
-            device=group.device.udid,
+            phones=group.phones,
             pages=[],
         )
 
@@ -175,7 +175,7 @@ def _participants(group: Group) -> str:
     if not thread.is_group and names == [group.title]:
         names = [one.handle for one in thread.participants if one.name]
     more = len(names) - _MOST_PARTICIPANTS
-    shown = ", ".join(plain(name, most=60) for name in names[:_MOST_PARTICIPANTS])
+    shown = ", ".join(f"<bdi>{plain(name, most=60)}</bdi>" for name in names[:_MOST_PARTICIPANTS])
     return f"{shown} and {more} others" if more > 0 else shown
 
 

@@ -68,7 +68,7 @@ class Conversation:
         if said.event is not None:
             self._last_who = None
             shown = f" {time(at, clock(at))}" if at else ""
-            return f'<p class="event" id="{anchor}" dir="auto">{plain(said.event)}{shown}</p>\n'
+            return f'<p class="event" id="{anchor}" dir="ltr">{plain(said.event)}{shown}</p>\n'
         who = self._who(item)
         side = "mine" if said.is_mine else "them"
         follows = self._follows(who + side, at)
@@ -83,7 +83,7 @@ class Conversation:
         out.append(quote)
         out += self._body(item, said, depth)
         if said.reactions:
-            marks = "".join(f'<span dir="auto">{plain(one)}</span>' for one in said.reactions)
+            marks = "".join(f'<span dir="ltr">{plain(one)}</span>' for one in said.reactions)
             out.append(f'<div class="marks">{marks}</div>')
         out.append(_small(item, said, at))
         out.append("</div>\n")

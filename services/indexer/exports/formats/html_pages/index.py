@@ -35,7 +35,7 @@ class Entry(msgspec.Struct, kw_only=True):
     kind: str
     title: str
     about: str
-    device: str
+    phones: str
     pages: list[Written]
 
     @property
@@ -59,7 +59,6 @@ def write_index(page: Page, about: About, entries: Iterable[Entry]) -> None:
     if not by_kind:
         page.write("<p>Nothing fits what was asked for.</p>")
     several = len(about.devices) > 1
-    names = {device.udid: device.name or device.udid for device in about.devices}
     for kind, listed in by_kind.items():
         total = sum(entry.items for entry in listed)
         title = about.kind_titles.get(kind, kind)
@@ -68,7 +67,7 @@ def write_index(page: Page, about: About, entries: Iterable[Entry]) -> None:
             '<ul class="threads">\n'
         )
         for entry in listed:
-            page.write(_line(entry, about, names if several else {}))
+            page.write(_line(entry, about, says_phone=several))
         page.write("</ul></section>\n")
 
 
@@ -93,8 +92,8 @@ def span(pages: Iterable[Written], zone: dt.tzinfo) -> str:
     return first if first == last else f"{first} \u2013 {last}"
 
 
-def _line(entry: Entry, about: About, names: Mapping[str, str]) -> str:
-    phone = f" \u00b7 {plain(names[entry.device])}" if entry.device in names else ""
+def _line(entry: Entry, about: About, *, says_phone: bool) -> str:
+    phone = f" \u00b7 {plain(entry.phones)}" if says_phone else ""
     subtitle = f"<small>{entry.about}{phone}</small>"
     line = (
         f'<li><a href="{relative(entry.pages[0].path, depth=0)}" dir="auto">'

@@ -34,6 +34,7 @@ h2.day{font-size:.78rem;font-weight:600;color:var(--soft);text-align:center;marg
 .row.on{margin-top:.13rem}
 .row.mine{align-items:flex-end}
 .who{font-size:.75rem;color:var(--soft);margin:.35rem .85rem .12rem}
+.b{white-space:pre-wrap}
 .b{max-width:min(76%,36rem);padding:.46rem .82rem;border-radius:1.15rem;background:var(--them);
 color:var(--them-fg);position:relative}
 .mine .b{background:var(--me);color:var(--me-fg)}

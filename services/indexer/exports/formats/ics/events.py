@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 
 import msgspec
-from icalendar import Alarm, Event, vBinary, vCalAddress, vGeo, vUri
+from icalendar import Event, vBinary, vCalAddress, vGeo, vUri
 from icalendar.cal import Component
 
 from services.indexer.exports.formats.cleaning import clean, one_line
+from services.indexer.exports.formats.ics.alarms import alarm_of
 from services.indexer.exports.formats.ics.repeating import add_rules
 from services.indexer.exports.formats.ics.zones import Zones, clock_of, day_after, day_of
 from services.indexer.exports.formats.protocol import About, Item
-from services.indexer.kinds.calendar_event import payload as phone
 from services.indexer.kinds.calendar_event.payload import CalendarEventPayload, Guest
 
 _ANSWERS = {"accepted": "ACCEPTED", "declined": "DECLINED", "tentative": "TENTATIVE"}
@@ -48,7 +48,10 @@ def event_of(item: Item, zones: Zones, about: About) -> Event | str:
     _add_people(event, payload)
     _add_state(event, payload)
     for alarm in payload.alarms:
-        add_alarm(event, alarm)
+        # Phones alone know how to remind at a place.
+        reminds = alarm_of(alarm)
+        if reminds is not None:
+            event.add_component(reminds)
     _add_addresses(event, payload)
     add_files(event, item)
     return event
@@ -169,22 +172,6 @@ def _add_addresses(event: Event, payload: CalendarEventPayload) -> None:
         event.add("categories", [one_line(one, most=200) for one in payload.categories])
     for link in payload.links:
         event.add("attach", vUri(_uri(link.url)))
-
-
-def add_alarm(component: Component, alarm: phone.Alarm) -> None:
-    """Add what reminds of it at a time; phones alone know how to remind at a place."""
-    if alarm.is_off or (alarm.offset_seconds is None and alarm.at is None):
-        return
-    reminds = Alarm()
-    reminds.add("action", "DISPLAY")
-    reminds.add("description", "Reminder")
-    if alarm.at is not None:
-        reminds.add("trigger", alarm.at.astimezone(dt.UTC), parameters={"VALUE": "DATE-TIME"})
-    else:
-        reminds.add("trigger", dt.timedelta(seconds=alarm.offset_seconds or 0))
-    if alarm.acknowledged_at is not None:
-        reminds.add("acknowledged", alarm.acknowledged_at.astimezone(dt.UTC))
-    component.add_component(reminds)
 
 
 def add_files(component: Component, item: Item) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 
 import msgspec
-from icalendar import Alarm, Todo, vUri
+from icalendar import Todo, vUri
 
 from services.indexer.exports.formats.cleaning import one_line
+from services.indexer.exports.formats.ics.alarms import alarm_of
 from services.indexer.exports.formats.ics.events import add_files, add_words
 from services.indexer.exports.formats.ics.repeating import add_rules
 from services.indexer.exports.formats.ics.zones import Zones, day_of
@@ -82,21 +83,11 @@ def _add_state(todo: Todo, payload: ReminderPayload) -> None:
 def _add_alarms(todo: Todo, payload: ReminderPayload) -> None:
     for alarm in payload.alarms[:_MOST]:
         place = alarm.place
-        if alarm.is_off:
-            continue
-        if place is not None:
+        if place is not None and not alarm.is_off:
             where = one_line(place.title or place.address) or "a place"
             todo.add("comment", f"Reminds on {alarm.proximity or 'arrival'}: {where}")
-        if alarm.at is None and alarm.offset_seconds is None:
+        if alarm.at is None and "DUE" not in todo and "DTSTART" not in todo:
             continue
-        reminds = Alarm()
-        reminds.add("action", "DISPLAY")
-        reminds.add("description", "Reminder")
-        if alarm.at is not None:
-            reminds.add("trigger", alarm.at.astimezone(dt.UTC), parameters={"VALUE": "DATE-TIME"})
-        elif "DUE" in todo or "DTSTART" in todo:
-            before = dt.timedelta(seconds=alarm.offset_seconds or 0)
-            reminds.add("trigger", before, parameters={"RELATED": "END"} if "DUE" in todo else {})
-        else:
-            continue
-        todo.add_component(reminds)
+        reminds = alarm_of(alarm, related={"RELATED": "END"} if "DUE" in todo else {})
+        if reminds is not None:
+            todo.add_component(reminds)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MOST_ITEMS = 2000
 _MOST_CHARACTERS = 1_000_000
 _MOST_PICTURE_BYTES = 16 << 20
+_MOST_SCRIPTS = 12
 
 
 class Pdf(Format):
@@ -48,10 +49,14 @@ class Pdf(Format):
         assert self._fonts is not None
         assert self._pictures is not None
         self._document: Document | None = None
+        self._missing_before = self._fonts.missing.copy()
 
     def begin_group(self, group: Group) -> None:
         """Begin the first document of a group."""
+        from services.indexer.exports.formats.answers import Answers
+
         self._group = group
+        self._answers = Answers()
         self._part = 0
         self._begin()
 
@@ -78,6 +83,21 @@ class Pdf(Format):
     def end(self) -> None:
         """Nothing is about all of them."""
 
+    def notes(self) -> list[str]:
+        """Name the scripts that no font of this machine has."""
+        assert self._fonts is not None
+        missing = self._fonts.missing - self._missing_before
+        if not missing:
+            return []
+        scripts = ", ".join(f"{script} ({n:,})" for script, n in missing.most_common(_MOST_SCRIPTS))
+        more = len(missing) - _MOST_SCRIPTS
+        return [
+            f"{missing.total():,} characters could not be drawn, as no font of this machine has"
+            f" them, and stand in the documents by their names: {scripts}"
+            + (f" and {more} more scripts" if more > 0 else "")
+            + ". With the Noto fonts installed they are shown."
+        ]
+
     def _begin(self) -> None:
         from services.indexer.exports.formats.pdf.document import Document
 
@@ -85,7 +105,12 @@ class Pdf(Format):
         assert self._pictures is not None
         self._part += 1
         self._document = Document(
-            self._group, self.about, part=self._part, fonts=self._fonts, pictures=self._pictures
+            self._group,
+            self.about,
+            part=self._part,
+            fonts=self._fonts,
+            pictures=self._pictures,
+            answers=self._answers,
         )
 
     def _write(self, *, is_last: bool) -> None:

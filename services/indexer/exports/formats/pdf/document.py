@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from services.indexer.exports.formats.answers import Answers
 from services.indexer.exports.formats.cleaning import one_line
 from services.indexer.exports.formats.pdf.fonts import Fonts
 from services.indexer.exports.formats.pdf.pictures import (
@@ -38,7 +39,14 @@ class Document:
     """Items of one group, as many as one document holds."""
 
     def __init__(
-        self, group: Group, about: About, *, part: int, fonts: Fonts, pictures: Pictures
+        self,
+        group: Group,
+        about: About,
+        *,
+        part: int,
+        fonts: Fonts,
+        pictures: Pictures,
+        answers: Answers,
     ) -> None:
         self.count = 0
         self.characters = 0
@@ -48,8 +56,9 @@ class Document:
         self._part = part
         self._fonts = fonts
         self._pictures = pictures
+        self._answers = answers
         self._names = names_of(group.thread)
-        self._missing_before = fonts.missing
+        self._missing_before = fonts.missing.total()
         self._items: list[dict[str, Any]] = []
         self._day: dt.date | None = None
         self._first: dt.date | None = None
@@ -64,6 +73,8 @@ class Document:
         """Add an item. Raises before anything is kept for payloads that are no such thing."""
         artifact = item.artifact
         says = told(artifact, self._names, self._moment)
+        if artifact.kind in _CONVERSATIONS:
+            says = self._answers.with_quote(artifact, says)
         shown = self._shown(item, says)
         at = artifact.occurred_at
         there = None if at is None else at.astimezone(self._about.zone)
@@ -96,6 +107,8 @@ class Document:
         is_talk = artifact.kind in _CONVERSATIONS
         pictures, other = self._files(item)
         notes = [*says.notes]
+        if is_talk and not (says.text or says.subject or says.extras or notes):
+            notes += ["A message without content"] if not (pictures or other) else []
         if artifact.removed_at is not None:
             notes.append(
                 f"No longer on the phone: first missing {self._moment(artifact.removed_at)}"
@@ -155,7 +168,7 @@ class Document:
         lines.append(f"{things}{part}{span}")
         hashes = "SHA256SUMS beside this document has its SHA-256."
         source = [_source(group), f"Times are those of {about.time_zone}. {hashes}"]
-        missing = self._fonts.missing - self._missing_before
+        missing = self._fonts.missing.total() - self._missing_before
         if missing:
             source.append(
                 f"{missing:,} characters stand here by their names in [brackets]: the machine that "
@@ -223,6 +236,9 @@ def _source(group: Group) -> str:
     device = group.device
     named = device.name or "a device without a name"
     model = f" ({device.model})" if device.model else ""
+    if len(group.devices) > 1:
+        before = ", ".join(one.name or one.udid for one in group.devices[:-1])
+        model += f", with what {before} had before it"
     taken = "" if device.taken_at is None else f", backup of {device.taken_at:%Y-%m-%d %H:%M} UTC"
     revision = "" if device.revision is None else f", revision {device.revision}"
     return f"From {named}{model}, {device.udid}{taken}{revision}."

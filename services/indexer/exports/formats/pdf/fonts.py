@@ -11,6 +11,7 @@ import json
 import shutil
 import tempfile
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _SKINS = ("light", "medium-light", "medium", "medium-dark", "dark")
 _FLAG_LETTERS = range(0x1F1E6, 0x1F200)
 _IDEOGRAPHS = "CJK UNIFIED", "HANGUL SYLLABLE", "CJK COMPATIBILITY"
+#: What scripts are called where the names of their letters say it otherwise.
+_SCRIPTS = {"HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean"}
 _MOST_NAMED = 40
 #: A document with one letter of each font.
 _LETTERS = b"""
@@ -66,8 +69,8 @@ class Fonts:
             _read_now(self.found, [font for font in usable if _is_in(folder, font)])
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        #: How many characters were written out by name.
-        self.missing = 0
+        #: How many characters were written out by name, by their scripts.
+        self.missing: Counter[str] = Counter()
 
     def shown(self, text: str) -> str:
         """Return *text* with what no font has written out: ``[grinning face]``, ``[U+4F60]``."""
@@ -96,11 +99,21 @@ class Fonts:
 
     def _told(self, run: list[str]) -> str:
         missing = [character for character in run if self._is_missing(character)]
-        self.missing += len(missing)
+        self.missing.update(map(_script, missing))
         names = list(_names(missing))
         if len(names) > _MOST_NAMED:
             names = [*names[:_MOST_NAMED], f"and {len(names) - _MOST_NAMED} more"]
         return f"[{', '.join(names)}]"
+
+
+def _script(character: str) -> str:
+    """Return the writing that a character is of, as its name begins; emoji are together."""
+    if unicodedata.category(character) in ("So", "Sk") or ord(character) in _FLAG_LETTERS:
+        return "emoji and signs"
+    name = unicodedata.name(character, "")
+    if name.startswith(_IDEOGRAPHS) or not name:
+        return "Korean" if name.startswith("HANGUL") else "Chinese" if name else "unknown"
+    return _SCRIPTS.get(first := name.partition(" ")[0], first.capitalize())
 
 
 def _continues(character: str) -> bool:

@@ -39,7 +39,7 @@ def breakable(text: str) -> str:
 
 def size_of(size: int) -> str:
     """Return a number of bytes for people."""
-    for unit, one in (("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10)):
+    for unit, one in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if size >= one:
             return f"{size / one:.1f} {unit}"
     return f"{size} bytes"

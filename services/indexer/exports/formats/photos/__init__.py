@@ -26,6 +26,9 @@ _BEHIND = {"edited": "_edited", "edited_live_photo": "_edited", "thumbnail": "_t
 #: Files that are pictures or films by themselves.
 _WITH_SIDECAR = frozenset({"original", "edited", "raw", "jpeg"})
 
+#: What a cell of an album must not begin with.
+_IN_FORMULAS = "=+-@|%' \t\u00a0\u3000\uff1d\uff0b\uff0d\uff20"
+
 
 class Photos(Format):
     """Originals under their names, with sidecars and albums."""
@@ -36,8 +39,11 @@ class Photos(Format):
     def __init__(self, output: Output, about: About) -> None:
         super().__init__(output, about)
         self._albums = Albums(output)
+        self._history = ""
         #: Names without endings that are taken, and those of the photos of this group.
         self._taken: set[str] = set()
+        #: Of names that came again, the number that was given last.
+        self._numbers: dict[str, int] = {}
         self._stems: dict[str, str] = {}
 
     def place(
@@ -61,7 +67,8 @@ class Photos(Format):
         return Place(self.output.name(path), payload.taken_at or artifact.occurred_at)
 
     def begin_group(self, group: Group) -> None:
-        """Albums are told of at the end: a photo is in several."""
+        """Remember whose photos come. Albums are told of at the end: a photo is in several."""
+        self._history = group.history
 
     def add(self, item: Item) -> str | None:
         """Write what others read about one photo."""
@@ -83,9 +90,11 @@ class Photos(Format):
             with self.output.member(name, modified_at=when) as sink:
                 sink.write(sidecar)
         if not self.about.include_media:
-            self._albums.add(artifact, payload, [self._path(artifact, payload)])
+            self._albums.add(
+                artifact, payload, [self._path(artifact, payload)], history=self._history
+            )
             return None
-        self._albums.add(artifact, payload, written)
+        self._albums.add(artifact, payload, written, history=self._history)
         if any(media.path for media in item.media.values()):
             return None
         reasons = (media.reason for media in item.media.values() if media.reason)
@@ -116,12 +125,12 @@ class Photos(Format):
             named = payload.original_name or payload.file_name or artifact.key
             # Albums are tables: a name there must not look like a formula.
             stem = wanted = name_part(
-                named.rpartition(".")[0].lstrip("=+-@' \t") or "photo", most_bytes=80
+                named.rpartition(".")[0].lstrip(_IN_FORMULAS) or "photo", most_bytes=80
             )
-            number = 1
             # Cameras count to 9999 and begin again; albums name files without their folders.
             while stem.casefold() in self._taken:
-                number += 1
+                number = self._numbers.get(wanted.casefold(), 1) + 1
+                self._numbers[wanted.casefold()] = number
                 stem = f"{wanted}_{number}"
             self._taken.add(stem.casefold())
             self._stems[key] = stem

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from services.indexer.exports.formats.cleaning import one_line
+from services.indexer.exports.formats.cleaning import is_formula, one_line
 from services.indexer.exports.formats.photos.sidecar import album_path, taken_at
 from services.indexer.exports.formats.protocol import Output
 from services.indexer.kinds.photo.payload import Album, PhotoPayload
@@ -22,8 +22,6 @@ _HEAD = (
     "imgName", "fileChecksum", "favorite", "hidden", "deleted", "originalCreationDate",
     "viewCount", "importDate",
 )  # fmt: skip
-#: A cell that begins so is a formula to spreadsheets.
-_FORMULAS = ("=", "+", "-", "@", "\t")
 
 
 class _Photo(msgspec.Struct, frozen=True):
@@ -46,7 +44,9 @@ class Albums:
         self._albums: dict[tuple[str, str], _Album] = {}
         self._details: list[Sequence[str]] = []
 
-    def add(self, artifact: Artifact, payload: PhotoPayload, paths: Sequence[str]) -> None:
+    def add(
+        self, artifact: Artifact, payload: PhotoPayload, paths: Sequence[str], *, history: str
+    ) -> None:
         """Note a photo whose files are at *paths*: those without any are in no album."""
         for path in paths:
             if payload.taken_at or artifact.occurred_at:
@@ -54,7 +54,7 @@ class Albums:
                 self._details.append(_details(artifact, payload, path))
             photo = _Photo(path, taken_at(artifact, payload))
             for album in payload.albums:
-                self._album(artifact.device, album).photos.append(photo)
+                self._album(history, album).photos.append(photo)
         if len(self._details) >= _MOST_DETAILS:
             self._write_details()
 
@@ -78,8 +78,8 @@ class Albums:
                 b"\n]}\n",
             )
 
-    def _album(self, device: str, album: Album) -> _Album:
-        key = (device, album.key)
+    def _album(self, history: str, album: Album) -> _Album:
+        key = (history, album.key)
         if key not in self._albums:
             *folders, title = album_path(album)
             self._albums[key] = _Album(title, tuple(folders), album.is_shared, [])
@@ -124,6 +124,6 @@ def _apples(at: dt.datetime | None) -> str:
 def _table(rows: Iterable[Sequence[str]]) -> bytes:
     written = io.StringIO()
     csv.writer(written, lineterminator="\n").writerows(
-        [f"'{cell}" if cell.startswith(_FORMULAS) else cell for cell in row] for row in rows
+        [f"'{cell}" if is_formula(cell) else cell for cell in row] for row in rows
     )
     return written.getvalue().encode()
