@@ -66,7 +66,7 @@ def child_environment(environ: Mapping[str, str], overrides: Mapping[str, str]) 
 
 
 def reference_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what unlock alone may know besides: what passphrase references are resolved with."""
+    """Return what unlock and the archiver may know besides: what references are resolved with."""
     return {
         name: value
         for name, value in environ.items()

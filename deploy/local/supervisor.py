@@ -139,7 +139,7 @@ class Supervisor:
             }
             if label in ports:
                 overrides["KEEPSAKE_METRICS__PORT"] = str(ports[label])
-            if self._modules[label] == MODULES["unlock"]:
+            if self._modules[label] in (MODULES["unlock"], MODULES["archiver"]):
                 overrides |= reference_environment(self._environ)
             self._services[label] = Service(
                 label,

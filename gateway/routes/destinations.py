@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, delete, get, post
@@ -11,11 +11,12 @@ from litestar.params import JSONBody
 from gateway.authentication import needs
 from gateway.parameters import PROBLEMS, UuidPath, passed_through, problems
 from gateway.parts import GivenParts
-from gateway.routes.sources import Name, Path
+from gateway.routes.sources import Name
 from gateway.tokens import Caller
 from shared.contracts.archiver import (
     CheckDestination,
     CreateDestination,
+    CryptConfig,
     DeleteDestination,
     Destination,
     DestinationConfig,
@@ -31,18 +32,34 @@ from shared.contracts.requests import Done, Page
 _CHECK_SECONDS = 120.0
 
 
-class DestinationConfigBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The folder that archives go to."""
+Option = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]{1,60}$")]
+Value = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, pattern=r"^[^\x00]*$")]
 
-    path: Path
+
+class DestinationConfigBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A folder; or a path below what an rclone back end reaches, with its options."""
+
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
+    backend: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9 _-]{1,40}$")] | None = None
+    options: Annotated[dict[Option, Value], msgspec.Meta(max_length=50)] = {}
+    #: References to secrets (`file:/run/secrets/x`, `op://…`), never the secrets.
+    secret_options: Annotated[dict[Option, Value], msgspec.Meta(max_length=50)] = {}
+
+
+class CryptBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """References to the passwords that everything there is encrypted with."""
+
+    password_ref: Value
+    password2_ref: Value | None = None
 
 
 class NewDestination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A place for archives: an empty folder, or one that holds a store already."""
+    """A place for archives: an empty one, or one that holds a store already."""
 
     name: Name
     type: DestinationType
     config: DestinationConfigBody
+    crypt: CryptBody | None = None
 
 
 class StoreChecks(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +89,12 @@ async def create_destination(
     return passed_through(
         await parts.bus.request_bytes(
             CreateDestination(
-                name=data.name, type=data.type, config=DestinationConfig(path=data.config.path)
+                name=data.name,
+                type=data.type,
+                config=msgspec.convert(data.config, DestinationConfig, from_attributes=True),
+                crypt=None
+                if data.crypt is None
+                else msgspec.convert(data.crypt, CryptConfig, from_attributes=True),
             ),
             timeout_seconds=_CHECK_SECONDS,
         )

@@ -12,8 +12,9 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
-from services.archiver import opening
+from services.archiver.destinations.setting_up import Report
 from services.archiver.errors import ArchiverError
+from services.archiver.opening import Destinations
 from services.archiver.problems import problem_of
 from services.archiver.sources import backup as phone_backup
 from services.archiver.sources.matching import takes
@@ -69,9 +70,10 @@ _MOST_TOLD = 100
 class Commands:
     """Answers what changes something."""
 
-    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus) -> None:
+    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus, destinations: Destinations) -> None:
         self._pool = pool
         self._bus = bus
+        self._destinations = destinations
 
     def answers(self) -> dict[type[Request[Any]], Callable[..., Awaitable[object]]]:
         """Return which of the handlers below answers what."""
@@ -142,18 +144,27 @@ class Commands:
         self, request: CreateDestination, _: RequestContext
     ) -> Destination:
         """Set a destination up, or take over the store that is there."""
-        if not request.config.path.startswith("/"):
-            raise bad_request("path must be an absolute path of a folder.")
+        config = request.config
+        if request.type == "local" and (
+            not config.path.startswith("/") or config.backend or config.options
+        ):
+            raise bad_request("A local destination has an absolute path, and nothing else.")
+        if request.type == "rclone" and not config.backend:
+            raise bad_request("A destination over rclone has a backend.")
         try:
-            store_id = await asyncio.to_thread(opening.set_up, request.type, request.config)
+            place = await self._destinations.find_new(request.type, config, request.crypt)
+            report = await asyncio.to_thread(place.set_up)
         except ArchiverError as error:
             raise problem_of(error) from None
+        if report.store is None:
+            raise _not_set_up(report)
         destination = Destination(
             id=DestinationId(str(uuid4())),
             name=request.name,
             type=request.type,
             config=request.config,
-            store_id=store_id,
+            crypt=request.crypt,
+            store_id=str(report.store.store_id),
             created_at=dt.datetime.now(dt.UTC),
         )
         try:
@@ -173,7 +184,11 @@ class Commands:
     ) -> list[StoreCheck]:
         """Look whether a destination works."""
         destination = await get_destination(self._pool, _id(request.destination_id, "destination"))
-        return await asyncio.to_thread(opening.check, destination)
+        try:
+            place = await self._destinations.find(destination)
+            return _checks(await asyncio.to_thread(place.examine))
+        except ArchiverError as error:
+            raise problem_of(error) from None
 
     async def request_archive(self, request: RequestArchive, context: RequestContext) -> Accepted:
         """Take an archive, or name the one that is under way."""
@@ -293,6 +308,24 @@ def _check_config(kind: SourceType, config: SourceConfig) -> None:
         takes(include=config.include, exclude=config.exclude)
     except ValueError:
         raise bad_request("A pattern is empty.") from None
+
+
+def _checks(report: Report) -> list[StoreCheck]:
+    return [
+        StoreCheck(step=step.name, outcome=step.outcome, detail=step.message)
+        for step in report.steps
+    ]
+
+
+def _not_set_up(report: Report) -> ProblemError:
+    failed = next(step for step in report.steps if step.outcome == "failed")
+    return problem(
+        "destination-refused",
+        "The destination cannot be set up.",
+        409,
+        failed.message,
+        steps=msgspec.to_builtins(_checks(report)),
+    )
 
 
 def _id(text: str, what: str) -> UUID:

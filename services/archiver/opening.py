@@ -1,4 +1,4 @@
-"""Opening a destination: the transport that its configuration asks for, if it is the right one."""
+"""Opening a destination: secrets are fetched, a transport is made, the store is recognised."""
 
 from __future__ import annotations
 
@@ -6,115 +6,118 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 
-from services.archiver.errors import (
-    ArchiverError,
-    DestinationAwayError,
-    DestinationRefusedError,
-    ObjectMissingError,
-)
-from services.archiver.format.names import STORE_FILE
-from services.archiver.store.local_folder import LocalFolder
+from services.archiver.destinations.patience import Limits
+from services.archiver.destinations.places import LocalPlace, Place, RclonePlace
+from services.archiver.destinations.rclone_daemon import RcloneDaemon
+from services.archiver.destinations.remotes import Crypt, RcloneRemote
+from services.archiver.destinations.setting_up import Report, check_store, examine, set_up
+from services.archiver.errors import DestinationRefusedError
+from services.archiver.format.manifest import signing_key
 from services.archiver.store.transport import Transport
-from shared.contracts.archiver import Destination, DestinationConfig, DestinationType, StoreCheck
-
-_FORMAT = "keepsake-store"
-_VERSION = 1
-_TEST_BYTES = 256 * 1024
+from shared.contracts.archiver import CryptConfig, Destination, DestinationConfig, DestinationType
+from shared.credentials import Secret
+from shared.secret_references import SecretReferenceError, parse_reference, resolve
 
 
-class StoreMark(msgspec.Struct, frozen=True, kw_only=True):
-    """What says that a folder is a store, and which one."""
+class OpenPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination with the secrets that it needs, in memory only."""
 
-    format: str = _FORMAT
-    version: int = _VERSION
-    store_id: str
-    created_at: dt.datetime
+    place: Place
+    store_id: UUID | None
+    #: What manifests are signed with; None for a destination without a secret.
+    key: bytes | None
 
+    @contextmanager
+    def opened(self) -> Iterator[Transport]:
+        """Open it, and make sure that it is the store that was set up. Blocking.
 
-@contextmanager
-def opened(destination: Destination) -> Iterator[Transport]:
-    """Open a destination that was set up, and make sure that it is the same one. Blocking.
+        Raises ``TransportError`` and ``DamagedArchiveError``.
+        """
+        assert self.store_id is not None
+        transport = self.place.open()
+        try:
+            check_store(transport, self.store_id)
+            yield transport
+        finally:
+            transport.close()
 
-    Raises ``TransportError``.
-    """
-    transport = transport_of(destination.type, destination.config)
-    try:
-        mark = read_mark(transport)
-        if mark is None or mark.store_id != destination.store_id:
-            raise DestinationAwayError(
-                "The destination does not hold its store: it is not mounted, or another one is in"
-                " its place."
-            )
-        yield transport
-    finally:
-        transport.close()
+    def set_up(self) -> Report:
+        """Make a store of it, or take over the one that is there. Blocking."""
+        return set_up(self.place, uuid4(), now=dt.datetime.now(dt.UTC), takes_existing=True)
 
-
-def transport_of(
-    _kind: DestinationType, config: DestinationConfig, *, is_new: bool = False
-) -> Transport:
-    """Return what talks to a destination; nothing is looked at yet."""
-    return LocalFolder(Path(config.path), is_new=is_new)
+    def examine(self) -> Report:
+        """Go through all that must hold, with a test write. Blocking."""
+        assert self.store_id is not None
+        return examine(self.place, self.store_id)
 
 
-def read_mark(transport: Transport) -> StoreMark | None:
-    """Return which store is there, or None. Raises ``DestinationRefusedError`` for a newer one."""
-    try:
-        mark = msgspec.json.decode(transport.get(STORE_FILE), type=StoreMark)
-    except ObjectMissingError:
-        return None
-    except msgspec.MsgspecError:
-        raise DestinationRefusedError("The mark of the store there cannot be read.") from None
-    if mark.format != _FORMAT or mark.version != _VERSION:
-        raise DestinationRefusedError("The store there is of another version.")
-    return mark
+class Destinations:
+    """What destinations are reached with: one rclone for all, and the resolver of references."""
 
+    def __init__(
+        self, *, scratch: Path, allow_commands: bool, limits: Limits | None = None
+    ) -> None:
+        """Keep rclone's socket below *scratch*; references may be commands if that is allowed."""
+        self._daemon = RcloneDaemon(scratch)
+        self._allow_commands = allow_commands
+        self._limits = limits
 
-def set_up(kind: DestinationType, config: DestinationConfig) -> str:
-    """Make a store of a folder, or take over the one that is there; return its id. Blocking.
+    async def find(self, destination: Destination) -> OpenPlace:
+        """Return a destination that was set up. Raises ``DestinationRefusedError``."""
+        return await self._find(
+            destination.type, destination.config, destination.crypt, UUID(destination.store_id)
+        )
 
-    Raises ``DestinationRefusedError`` when the folder holds something else.
-    """
-    folder = Path(config.path)
-    if not folder.is_dir():
-        raise DestinationAwayError("The folder is not there. Make it, or mount what it is for.")
-    transport = transport_of(kind, config, is_new=True)
-    try:
-        mark = read_mark(transport)
-        if mark is not None:
-            return mark.store_id
-        if any(True for _ in folder.iterdir()):
-            raise DestinationRefusedError("The folder is not empty, and holds no store.")
-        mark = StoreMark(store_id=str(uuid4()), created_at=dt.datetime.now(dt.UTC))
-        transport.put(STORE_FILE, [msgspec.json.encode(mark)])
-        return mark.store_id
-    finally:
-        transport.close()
+    async def find_new(
+        self, kind: DestinationType, config: DestinationConfig, crypt: CryptConfig | None
+    ) -> OpenPlace:
+        """Return one that is to be set up. Raises ``DestinationRefusedError``."""
+        return await self._find(kind, config, crypt, None)
 
+    def close(self) -> None:
+        """End rclone. Blocking; safe to call twice."""
+        self._daemon.close()
 
-def check(destination: Destination) -> list[StoreCheck]:
-    """Look whether a destination works, step by step. Blocking."""
-    done: list[StoreCheck] = []
-    step = "find the store"
-    try:
-        with opened(destination) as transport:
-            done.append(StoreCheck(step=step, ok=True))
-            step = "write a test object"
-            path, content = f"objects/test/{uuid4().hex}", uuid4().bytes * (_TEST_BYTES // 16)
-            transport.put(path, [content])
-            done.append(StoreCheck(step=step, ok=True))
-            step = "read it back"
-            is_same = transport.get(path) == content
-            done.append(
-                StoreCheck(step=step, ok=is_same, detail="" if is_same else "It came back changed.")
-            )
-            step = "remove it"
-            transport.delete(path)
-            done.append(StoreCheck(step=step, ok=True))
-    except ArchiverError as error:
-        done.append(StoreCheck(step=step, ok=False, detail=str(error)))
-    return done
+    async def _find(
+        self,
+        kind: DestinationType,
+        config: DestinationConfig,
+        crypt: CryptConfig | None,
+        store_id: UUID | None,
+    ) -> OpenPlace:
+        passwords = None if crypt is None else await self._crypt(crypt)
+        key = None
+        if passwords is not None and store_id is not None:
+            key = signing_key(passwords.password.reveal(), store_id=str(store_id))
+        if kind == "local" and passwords is None:
+            return OpenPlace(place=LocalPlace(Path(config.path)), store_id=store_id, key=None)
+        remote = RcloneRemote(
+            backend="local" if kind == "local" else config.backend or "",
+            path=config.path,
+            options=config.options,
+            secrets={
+                name: await self._secret(reference)
+                for name, reference in config.secret_options.items()
+            },
+            crypt=passwords,
+        )
+        place = RclonePlace(self._daemon, remote, limits=self._limits)
+        return OpenPlace(place=place, store_id=store_id, key=key)
+
+    async def _crypt(self, config: CryptConfig) -> Crypt:
+        second = config.password2_ref
+        return Crypt(
+            password=await self._secret(config.password_ref),
+            password2=None if second is None else await self._secret(second),
+        )
+
+    async def _secret(self, reference: str) -> Secret:
+        try:
+            parsed = parse_reference(reference, allow_commands=self._allow_commands)
+            return await resolve(parsed)
+        except SecretReferenceError as error:
+            raise DestinationRefusedError(f"A secret of the destination: {error}") from None

@@ -12,7 +12,7 @@ import asyncpg
 from services.archiver.errors import ArchiverError
 from services.archiver.format.names import CHUNK_BYTES
 from services.archiver.format.tree import BlobPlace
-from services.archiver.opening import opened
+from services.archiver.opening import Destinations
 from services.archiver.problems import problem_of
 from services.archiver.storage.archives import (
     fetch_manifest,
@@ -57,8 +57,9 @@ _KEPT_BLOBS = 4
 class Queries:
     """Answers what changes nothing."""
 
-    def __init__(self, *, pool: asyncpg.Pool[Any]) -> None:
+    def __init__(self, *, pool: asyncpg.Pool[Any], destinations: Destinations) -> None:
         self._pool = pool
+        self._destinations = destinations
         #: Blobs that were read last, by destination and name: a download asks for all pieces.
         self._blobs: dict[tuple[UUID, str], bytes] = {}
 
@@ -153,11 +154,13 @@ class Queries:
         places = await fetch_places(self._pool, destination_id, [name])
         place = places.get(name) or BlobPlace(name, None, 0, 0)
 
-        def read() -> bytes:
-            with opened(destination) as transport:
-                return BlobReader(transport, takes_whole_packs=False).read(place)
-
         try:
+            opened = await self._destinations.find(destination)
+
+            def read() -> bytes:
+                with opened.opened() as transport:
+                    return BlobReader(transport, takes_whole_packs=False).read(place)
+
             content = await asyncio.to_thread(read)
         except ArchiverError as error:
             raise problem_of(error) from None

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from services.archiver.commands import Commands
 from services.archiver.handlers import EventHandlers
+from services.archiver.opening import Destinations
 from services.archiver.queries import Queries
 from services.archiver.runs.archive_run import ArchiveRunner
 from services.archiver.runs.restore_run import RestoreRunner
@@ -34,8 +35,18 @@ async def start(runtime: Runtime) -> None:
             scratch.close()
 
     runtime.tasks.create_task(hold_scratch(), name="archiver scratch")
-    commands = Commands(pool=runtime.pool, bus=runtime.bus)
-    queries = Queries(pool=runtime.pool)
+    destinations = Destinations(
+        # Not in the replica's own: the path of a socket is short.
+        scratch=runtime.settings.scratch_dir,
+        allow_commands=runtime.settings.archiver.reference_commands,
+    )
+
+    async def leave_destinations() -> None:
+        await asyncio.to_thread(destinations.close)
+
+    runtime.at_stop(leave_destinations)
+    commands = Commands(pool=runtime.pool, bus=runtime.bus, destinations=destinations)
+    queries = Queries(pool=runtime.pool, destinations=destinations)
     for part in (commands, queries):
         for request_type, answer in part.answers().items():
             await runtime.serve(request_type, answer)
@@ -54,9 +65,13 @@ async def start(runtime: Runtime) -> None:
         pool=runtime.pool,
         bus=runtime.bus,
         archives=ArchiveRunner(
-            pool=runtime.pool, bus=runtime.bus, scratch=scratch, connect=runtime.connect
+            pool=runtime.pool,
+            bus=runtime.bus,
+            scratch=scratch,
+            destinations=destinations,
+            connect=runtime.connect,
         ),
-        restores=RestoreRunner(pool=runtime.pool, bus=runtime.bus),
+        restores=RestoreRunner(pool=runtime.pool, bus=runtime.bus, destinations=destinations),
         settings=runtime.settings.archiver,
     )
     runtime.consume(

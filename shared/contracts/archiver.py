@@ -15,7 +15,7 @@ DestinationId = NewType("DestinationId", str)
 ArchiveId = NewType("ArchiveId", str)
 
 SourceType = Literal["device_backup", "directory"]
-DestinationType = Literal["local"]
+DestinationType = Literal["local", "rclone"]
 ArchiveState = Literal["complete", "damaged"]
 
 
@@ -44,9 +44,20 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DestinationConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where archives go: ``path`` of a folder."""
+    """Where archives go: ``path`` of a folder, or below what rclone's ``backend`` reaches."""
 
     path: str
+    backend: str | None = None
+    #: rclone's options of the back end; those that are secret are references.
+    options: dict[str, str] = {}
+    secret_options: dict[str, str] = {}
+
+
+class CryptConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """References to the passwords of rclone's crypt, never the passwords."""
+
+    password_ref: str
+    password2_ref: str | None = None
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +67,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     type: DestinationType
     config: DestinationConfig
+    #: None: what is plain in a source is plain there.
+    crypt: CryptConfig | None = None
     #: The store that was set up there; another one in its place is refused.
     store_id: str
     created_at: dt.datetime
@@ -110,11 +123,11 @@ class ArchiveContents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoreCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of looking whether a destination works."""
+    """One step of setting a destination up, or of looking whether it works."""
 
-    step: str
-    ok: bool
-    detail: str = ""
+    step: Literal["prerequisites", "reach", "canary", "write", "mark"]
+    outcome: Literal["done", "already", "warning", "failed", "skipped"]
+    detail: str
 
 
 class DryRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,6 +224,7 @@ class CreateDestination(Request[Destination], frozen=True, kw_only=True):
     name: str
     type: DestinationType
     config: DestinationConfig
+    crypt: CryptConfig | None = None
 
 
 class DeleteDestination(Request[Done], frozen=True, kw_only=True):

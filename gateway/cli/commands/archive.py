@@ -87,15 +87,56 @@ def list_archives(
 
 @archive.command("setup")
 @click.argument("name")
-@click.option("--folder", metavar="PATH", required=True, help="An empty folder, or a store.")
+@click.option("--folder", metavar="PATH", help="A folder of this machine, or a mounted share.")
+@click.option("--rclone", "remote", metavar="BACKEND:PATH", help="s3:bucket/folder, b2:bucket …")
+@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Of the back end.")
+@click.option("--secret", "secrets", multiple=True, metavar="NAME=REFERENCE", help="Of it, too.")
+@click.option("--password", metavar="REFERENCE", help="Encrypt everything: file:/…, op://…")
+@click.option("--password2", metavar="REFERENCE", help="A second one, as rclone's crypt has it.")
 @json_option
 @click.pass_context
-def set_up(context: click.Context, *, name: str, folder: str, as_json: bool) -> None:
-    """Set up the destination NAME; a store that lies there already is taken over."""
+def set_up(
+    context: click.Context,
+    *,
+    name: str,
+    folder: str | None,
+    remote: str | None,
+    options: tuple[str, ...],
+    secrets: tuple[str, ...],
+    password: str | None,
+    password2: str | None,
+    as_json: bool,
+) -> None:
+    """Set up the destination NAME; a store that lies there already is taken over.
+
+    Secrets are given as references to where they lie, never as they are.
+    """
+    if (folder is None) == (remote is None):
+        raise click.UsageError("Give --folder, or --rclone.", context)
+    config: dict[str, Any] = {}
+    if folder is not None:
+        config["path"] = _absolute(folder)
+    else:
+        assert remote is not None
+        backend, _, path = remote.partition(":")
+        config = {
+            "backend": backend,
+            "path": path,
+            "options": _pairs(context, options),
+            "secret_options": _pairs(context, secrets),
+        }
+    crypt = None
+    if password is not None:
+        crypt = {"password_ref": password, "password2_ref": password2}
     made = connect(context).request(
         "POST",
         _DESTINATIONS,
-        body={"name": name, "type": "local", "config": {"path": _absolute(folder)}},
+        body={
+            "name": name,
+            "type": "local" if folder is not None else "rclone",
+            "config": config,
+            "crypt": crypt,
+        },
         timeout_seconds=120.0,
     )
     if as_json:
@@ -345,9 +386,8 @@ def check(context: click.Context, *, name: str | None, as_json: bool) -> None:
         print_json({"items": steps})
     else:
         for step in steps:
-            detail = f": {step['detail']}" if step["detail"] else ""
-            say(f"{'ok' if step['ok'] else 'failed':<7}{step['step']}{detail}")
-    if not all(step["ok"] for step in steps):
+            say(f"{step['outcome']:<8} {step['step']}: {step['detail']}")
+    if any(step["outcome"] in ("failed", "skipped") for step in steps):
         context.exit(FAILED)
 
 
@@ -383,7 +423,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
                 one["name"],
                 count(one["archive_count"]),
                 size(one["stored_bytes"]),
-                one["config"]["path"],
+                _where(one),
             )
             for one in known["destinations"]
         ],
@@ -391,6 +431,12 @@ def status(context: click.Context, *, as_json: bool) -> None:
     for job in known["jobs"]:
         now = job["progress"] or {"step": "waiting", "done": 0}
         say(f"Job {job['id'][:SHOWN]}: {job['state']}, {now['step']}, {size(now['done'])}.")
+
+
+def _where(destination: dict[str, Any]) -> str:
+    config = destination["config"]
+    backend = f"{config['backend']}:" if config.get("backend") else ""
+    return f"{backend}{config['path']}" + (" (encrypted)" if destination["crypt"] else "")
 
 
 def _print_sources(sources: list[dict[str, Any]]) -> None:
@@ -449,6 +495,13 @@ def _dry_run(client: Client, sources: list[dict[str, Any]], *, as_json: bool) ->
             f"{one['source']}: {count(one['file_count'])} files, {size(one['size_bytes'])}"
             + (f"; {count(one['skipped_count'])} cannot be read." if one["skipped_count"] else ".")
         )
+
+
+def _pairs(context: click.Context, given: tuple[str, ...]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in given]
+    if any(not sign for _, sign, _ in pairs):
+        raise click.UsageError("Options and secrets are given as NAME=VALUE.", context)
+    return {name: value for name, _, value in pairs}
 
 
 def _absolute(folder: str) -> str:

@@ -17,6 +17,8 @@ create table destination (
     name text not null,
     type text not null,
     config jsonb not null,
+    -- References to secrets; the secrets are nowhere.
+    crypt jsonb,
     store_id uuid not null,
     created_at timestamptz not null default now(),
     removed_at timestamptz

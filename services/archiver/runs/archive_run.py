@@ -28,7 +28,8 @@ from services.archiver.format.manifest import (
     TreeFacts,
 )
 from services.archiver.format.names import bundle_path
-from services.archiver.opening import opened
+from services.archiver.format.standalone import standalone_files
+from services.archiver.opening import Destinations, OpenPlace
 from services.archiver.runs.pulse import Pulse
 from services.archiver.runs.store_lock import store_lock
 from services.archiver.sources import backup as phone_backup
@@ -71,12 +72,14 @@ class ArchiveRunner:
         pool: asyncpg.Pool[Any],
         bus: Bus,
         scratch: Scratch,
+        destinations: Destinations,
         connect: Callable[[], Awaitable[asyncpg.Connection[Any]]],
     ) -> None:
         """Use *scratch* for what is written before it goes to a destination."""
         self._pool = pool
         self._bus = bus
         self._scratch = scratch
+        self._destinations = destinations
         self._connect = connect
 
     async def run(self, job: ArchiverJob, record: Callable[[Made], Awaitable[None]]) -> None:
@@ -98,6 +101,7 @@ class ArchiveRunner:
                     job=job,
                     source=source,
                     destination=destination,
+                    place=await self._destinations.find(destination),
                     location=location,
                     pulse=pulse,
                     folder=folder,
@@ -127,6 +131,7 @@ class _Work:
         job: ArchiverJob,
         source: Source,
         destination: Destination,
+        place: OpenPlace,
         location: Location | None,
         pulse: Pulse,
         folder: Path,
@@ -136,6 +141,7 @@ class _Work:
         self._job = job
         self._source = source
         self._destination = destination
+        self._place = place
         self._location = location
         self._pulse = pulse
         self._folder = folder
@@ -144,7 +150,7 @@ class _Work:
         self._skipped: list[tuple[bytes, str]] = []
 
     def make(self) -> Made:
-        with opened(self._destination) as transport:
+        with self._place.opened() as transport:
             transport.clean()
             seen = self._folder / "seen"
             sums = self._put_tree(transport, seen)
@@ -213,7 +219,7 @@ class _Work:
         tree = self._folder / "tree.jsonl.zst"
         with seen.open("rb") as lines, tree.open("wb") as file, compressed(file, "zst") as output:
             write_tree(lines, output, self._journal)
-        files = [BundleFile(path=TREE_MEMBER, content=tree)]
+        files = [*standalone_files(), BundleFile(path=TREE_MEMBER, content=tree)]
         manifest = Manifest(
             archive_id=str(self._job.archive_id),
             store_id=self._destination.store_id,
@@ -242,7 +248,7 @@ class _Work:
         )
         bundle = self._folder / "bundle"
         with bundle.open("wb") as output:
-            write_bundle(output, manifest, files, key=None)
+            write_bundle(output, manifest, files, key=self._place.key)
         return manifest, bundle
 
     def _facts(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from services.archiver.format.tree import TreeEntry
-from services.archiver.opening import opened
+from services.archiver.opening import Destinations, OpenPlace
 from services.archiver.runs.pulse import Pulse
 from services.archiver.storage.archives import find_archive_row
 from services.archiver.storage.destinations import get_destination
@@ -20,7 +20,6 @@ from services.archiver.storage.trees import fetch_entries, sum_entries
 from services.archiver.store.blobs import BlobReader
 from services.archiver.store.tree_restorer import Restored, restore_tree
 from shared.bus import Bus
-from shared.contracts.archiver import Destination
 from shared.contracts.problems import not_found
 
 if TYPE_CHECKING:
@@ -33,9 +32,10 @@ _FEW_FILES = 50
 class RestoreRunner:
     """Restores archives."""
 
-    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus) -> None:
+    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus, destinations: Destinations) -> None:
         self._pool = pool
         self._bus = bus
+        self._destinations = destinations
 
     async def run(self, job: ArchiverJob) -> dict[str, Any]:
         """Restore what was asked for and return the report.
@@ -54,15 +54,16 @@ class RestoreRunner:
             return {**pulse.report(), "target": wish.target, "dry_run": True}
         async with pulse.beating():
             pulse.begin("restoring")
+            place = await self._destinations.find(destination)
             entries = _Entries(self._pool, asyncio.get_running_loop(), archive, wish.paths)
             restored = await asyncio.to_thread(
-                _restore, destination, entries, wish, pulse, takes_whole_packs=files > _FEW_FILES
+                _restore, place, entries, wish, pulse, takes_whole_packs=files > _FEW_FILES
             )
         return {**pulse.report(), **_report(restored), "target": wish.target}
 
 
 def _restore(
-    destination: Destination,
+    place: OpenPlace,
     entries: Iterator[TreeEntry],
     wish: RestoreWish,
     pulse: Pulse,
@@ -75,7 +76,7 @@ def _restore(
         position.files_done = sums.file_count + sums.same_count
         position.bytes_done = sums.size_bytes
 
-    with opened(destination) as transport:
+    with place.opened() as transport:
         return restore_tree(
             entries,
             Path(wish.target),

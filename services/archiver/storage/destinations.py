@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from shared.contracts.archiver import Destination, DestinationConfig, DestinationId
+from shared.contracts.archiver import CryptConfig, Destination, DestinationConfig, DestinationId
 from shared.contracts.problems import not_found
 
 if TYPE_CHECKING:
@@ -42,11 +42,13 @@ async def get_destination(connection: Connection, destination_id: UUID) -> Desti
 async def record_destination(connection: Connection, destination: Destination) -> None:
     """Write a new destination. Raises ``UniqueViolationError`` for a name or store in use."""
     await connection.execute(
-        "insert into destination (id, name, type, config, store_id) values ($1, $2, $3, $4, $5)",
+        "insert into destination (id, name, type, config, crypt, store_id)"
+        " values ($1, $2, $3, $4, $5, $6)",
         UUID(destination.id),
         destination.name,
         destination.type,
         msgspec.to_builtins(destination.config),
+        None if destination.crypt is None else msgspec.to_builtins(destination.crypt),
         UUID(destination.store_id),
     )
 
@@ -67,6 +69,7 @@ def _to_destination(row: Any) -> Destination:
         name=row["name"],
         type=row["type"],
         config=msgspec.convert(row["config"], DestinationConfig),
+        crypt=None if row["crypt"] is None else msgspec.convert(row["crypt"], CryptConfig),
         store_id=str(row["store_id"]),
         created_at=row["created_at"],
         archive_count=row["archive_count"],

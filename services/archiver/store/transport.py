@@ -24,7 +24,7 @@ class StoredName(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transport(Protocol):
-    """A destination; every method raises ``TransportError``."""
+    """A destination. All raise ``TransportError``; reading ``DamagedArchiveError`` as well."""
 
     def put(self, path: str, pieces: Sequence[Piece]) -> None:
         """Store an object; one of the same name is replaced."""

@@ -260,4 +260,38 @@ async def test_a_destination_must_be_empty_or_a_store(vault: Vault) -> None:
         "/api/destinations",
         json={"name": "other", "type": "local", "config": {"path": str(vault.tree)}},
     )
-    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/destination-refused")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/destination-refused")
+    assert [one["outcome"] for one in answer.json()["steps"]] == [
+        "done", "failed", "skipped", "skipped", "skipped",
+    ]  # fmt: skip
+
+
+async def test_an_encrypted_destination_shows_nothing_and_gives_everything_back(
+    vault: Vault,
+) -> None:
+    password = vault.house.stack.folder / "password"
+    password.touch(0o600)
+    password.write_text("correct horse battery staple\n")
+    store = vault.house.stack.folder / "encrypted"
+    store.mkdir()
+    body = {
+        "name": "cloud",
+        "type": "rclone",
+        "config": {"backend": "local", "path": str(store)},
+        "crypt": {"password_ref": f"file:{password}"},
+    }
+    vault.destination = await vault.post("/api/destinations", body)
+    job = await vault.archive()
+    assert job["state"] == "completed", job
+    target = vault.house.stack.folder / "back"
+    restored = await vault.restore(job["report"]["archive_id"], target)
+    assert restored["report"]["refused"] == 0
+    assert facts(target) == facts(vault.tree)
+    for path in store.rglob("*"):
+        assert not {"bundles", "packs", "objects"} & set(path.relative_to(store).parts)
+        assert path.is_dir() or b"hello" not in path.read_bytes()
+    password.write_text("another\n")
+    steps = (await vault.post(f"/api/destinations/{vault.destination['id']}/check"))["items"]
+    assert [one["outcome"] for one in steps][:2] == ["done", "failed"]
+    job = await vault.archive()
+    assert job["state"] == "interrupted"
