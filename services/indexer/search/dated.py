@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _SPANS = ((18, "d"), (22, "m"))
 #: With more marks it takes longer to go along their lists than to gather the hits of a table.
 MOST_MARKS = 24
+#: Longer times have too many of the longest marks.
+LONGEST_SECONDS = float((MOST_MARKS - 2) << _SPANS[-1][0])
 
 #: The index that is asked, see search.sql.
 MarkedIndex = Literal["dated", "paired"]

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from services.indexer.history.storage_shards import Shard
+from services.indexer.search.dated import LONGEST_SECONDS
 
 Way = Literal["asc", "desc"]
 #: The statement that looks into a piece, see search.sql.
@@ -172,10 +173,11 @@ class Windows:
             beside = sum(shard.row_count for shard in inside) * self._share - rows
             often = self.found / self._seen_rows if self._seen_rows else 0.0
             often *= _ROUGHLY if self._is_rough else 1
-            look_cost = len(inside) * _DATED_COST if self._is_dated else rows * _LOOK_COST
+            is_dated = self._is_dated and self._is_short(since, until)
+            look_cost = len(inside) * _DATED_COST if is_dated else rows * _LOOK_COST
             how = "indexed"
             if beside * often > look_cost:
-                how = "dated" if self._is_dated else "within"
+                how = "dated" if is_dated else "within"
         return Window(
             since=since,
             until=until,
@@ -203,6 +205,12 @@ class Windows:
         if (since is not None and edge <= since) or (until is not None and edge >= until):
             return None
         return edge
+
+    def _is_short(self, since: dt.datetime | None, until: dt.datetime | None) -> bool:
+        if not self._known:
+            return True
+        first, last = self._known_ends(since, until)
+        return last - first < LONGEST_SECONDS
 
     def _known_ends(
         self, since: dt.datetime | None, until: dt.datetime | None
