@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from unittest import mock
 
+import pytest
+
 from services.archiver.format.standalone import restore
 from tests.unit.archiver.generated_store import PASSWORD
 
 FOLDER = Path(restore.__file__).parent
+
+#: A stranger has them; a machine that has only Keepsake may not.
+needs_programs = pytest.mark.skipif(
+    not (shutil.which("zstd") and shutil.which("openssl")),
+    reason="the programs zstd and openssl are not both installed",
+)
 
 
 def run_alone(

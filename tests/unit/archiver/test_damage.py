@@ -32,7 +32,9 @@ from tests.unit.archiver.generated_store import (
     tree_of,
 )
 from tests.unit.archiver.memory_journal import MemoryJournal
-from tests.unit.archiver.standalone_reader import check, run_alone
+from tests.unit.archiver.standalone_reader import check, needs_programs, run_alone
+
+pytestmark = needs_programs
 
 KEY = signing_key(PASSWORD, store_id=STORE_ID)
 LATER = MOMENT + dt.timedelta(hours=1)

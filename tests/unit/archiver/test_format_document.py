@@ -23,6 +23,7 @@ from tests.unit.archiver.generated_store import (
     put_bundle,
     snapshot,
 )
+from tests.unit.archiver.standalone_reader import needs_programs
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "archive-format.md"
 
@@ -39,6 +40,7 @@ def vectors() -> dict[str, str]:
     return dict(rows)
 
 
+@needs_programs
 def test_the_commands_of_the_document_get_everything_back(tmp_path: Path) -> None:
     transport, _, _ = make_phone_store(tmp_path)
     put_bundle(transport, [BundleFile(path="databases/x.dump", content=b"x")], kind="n8n_backup")

@@ -24,7 +24,7 @@ from services.archiver.store.verification import verify_bundle
 from tests.fixtures.archives.generate import FOLDER, told
 from tests.unit.archiver.generated_store import PASSWORD, STORE_ID, tree_of
 from tests.unit.archiver.standalone_reader import FOLDER as TODAY
-from tests.unit.archiver.standalone_reader import run_alone
+from tests.unit.archiver.standalone_reader import needs_programs, run_alone
 
 SAMPLES = sorted(FOLDER.glob("format-*.tar.zst"))
 
@@ -49,6 +49,7 @@ def test_there_is_a_sample_and_it_is_small() -> None:
     assert all(sample.stat().st_size < 200_000 for sample in SAMPLES)
 
 
+@needs_programs
 @pytest.mark.parametrize("which", ["today's reader", "the bundle's own reader"])
 def test_a_stranger_gets_everything_back(
     sample: tuple[Path, dict[str, dict[str, list[object]]]], tmp_path: Path, which: str

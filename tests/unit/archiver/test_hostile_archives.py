@@ -25,7 +25,7 @@ from services.archiver.store.tree_restorer import restore_tree
 from tests.unit.archiver.damaged_archives import READERS, Archive, archive, try_one
 from tests.unit.archiver.generated_store import make_store, snapshot
 from tests.unit.archiver.hostile_bundles import compress, make_bundle
-from tests.unit.archiver.standalone_reader import check
+from tests.unit.archiver.standalone_reader import check, needs_programs
 
 MOST_BYTES = 200 * 1024 * 1024
 NAME = "ab" * 32
@@ -37,6 +37,7 @@ def made() -> Iterator[Archive]:
         yield one
 
 
+@needs_programs
 @pytest.mark.parametrize("reader", READERS)
 def test_damaged_archives_give_clear_errors_and_leave_nothing_outside(
     made: Archive, reader: str
@@ -60,6 +61,7 @@ def _header(kind: bytes, size: int, *, name: str = "x") -> tarfile.TarInfo:
     return header
 
 
+@needs_programs
 @pytest.mark.usefixtures("bounded")
 @pytest.mark.parametrize(
     "kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_SPARSE]
@@ -265,6 +267,7 @@ def test_a_pack_without_end_is_not_taken_into_memory(tmp_path: Path) -> None:
     assert restored.refused_count == 1
 
 
+@needs_programs
 def test_a_tree_larger_than_its_manifest_says_is_not_restored_by_a_stranger(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store")
     lines = b"".join(_line(path=f"{n}") + b"\n" for n in range(10))

@@ -25,7 +25,9 @@ from tests.unit.archiver.generated_store import (
     snapshot,
 )
 from tests.unit.archiver.hostile_bundles import put_tree_bundle
-from tests.unit.archiver.standalone_reader import FOLDER, run_alone
+from tests.unit.archiver.standalone_reader import FOLDER, needs_programs, run_alone
+
+pytestmark = needs_programs
 
 DATABASE = b"PGDMP" + bytes(range(256)) * 30
 
