@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 
+import msgspec
+
 from services.archiver.errors import (
     ArchiverError,
     DamagedArchiveError,
@@ -24,9 +26,9 @@ PASSING = (DestinationAwayError, SourceChangedError)
 
 def problem_of(error: ArchiverError) -> ProblemError:
     """Return *error* as data; its sentence holds neither paths nor secrets."""
-    for kind, (slug, title, status, advice) in _PROBLEMS.items():
+    for kind, said in _PROBLEMS.items():
         if isinstance(error, kind):
-            return problem(slug, title, status, f"{error} {advice}".strip())
+            return problem(said.slug, said.title, said.status, f"{error} {said.advice}".strip())
     return problem(
         "archive-failed", "The destination did not do what it was asked.", 502, f"{error}"
     )
@@ -39,58 +41,68 @@ def state_of(error: ArchiverError) -> JobState:
 
 def no_space_here(error: OSError) -> ProblemError:
     """Return what is said when the disk takes no more that a restore or our own files go to."""
-    slug, said = (
-        ("no-space", "has no room") if error.errno in _FULL else ("io", "cannot be written")
-    )
+    advice = "Then run the job again: it goes on where it ended."
+    if error.errno in _FULL:
+        return problem(
+            "no-space", "The disk has no room.", 507, f"Make room, or choose another. {advice}"
+        )
     return problem(
-        slug,
-        f"The disk {said}.",
-        507,
-        "Make room, or choose another folder, then run the job again: it goes on where it ended.",
+        "io", "The disk cannot be written.", 507, f"Correct that, or choose another. {advice}"
     )
+
+
+class _Said(msgspec.Struct, frozen=True, kw_only=True):
+    slug: str
+    title: str
+    status: int
+    advice: str
+
+
+def _problem(slug: str, title: str, status: int, advice: str) -> _Said:
+    return _Said(slug=slug, title=title, status=status, advice=advice)
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FINAL = (SourceMissingError, DamagedArchiveError)
-_PROBLEMS: dict[type[ArchiverError], tuple[str, str, int, str]] = {
-    SourceMissingError: (
+_PROBLEMS: dict[type[ArchiverError], _Said] = {
+    SourceMissingError: _problem(
         "source-missing",
         "The source is not there.",
         404,
         "Correct the source, or connect its disk.",
     ),
-    SourceChangedError: (
+    SourceChangedError: _problem(
         "source-changed",
         "The source changed while it was archived.",
         409,
         "Run the job again when nothing writes to it; what was stored is not stored twice.",
     ),
-    SourceError: ("source-unreadable", "The source cannot be read.", 422, ""),
-    ObjectMissingError: (
+    SourceError: _problem("source-unreadable", "The source cannot be read.", 422, ""),
+    ObjectMissingError: _problem(
         "archive-damaged",
         "The destination lost a part of the archive.",
         422,
         "The next archive of the source stores it again, if the source still has it.",
     ),
-    DestinationAwayError: (
+    DestinationAwayError: _problem(
         "destination-away",
         "The destination does not answer.",
         503,
         "Connect it, then run the job again: it goes on where it ended.",
     ),
-    DestinationFullError: (
+    DestinationFullError: _problem(
         "destination-full",
         "The destination has no room.",
         507,
         "Make room there, then run the job again: it goes on where it ended.",
     ),
-    DestinationRefusedError: (
+    DestinationRefusedError: _problem(
         "destination-refused",
         "The destination refuses.",
         403,
         "Correct its keys or rights, then run the job again.",
     ),
-    DamagedArchiveError: (
+    DamagedArchiveError: _problem(
         "archive-damaged",
         "The destination does not hold the archive as it was stored.",
         422,

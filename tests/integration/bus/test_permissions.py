@@ -105,6 +105,7 @@ async def test_declaring_the_topology_is_idempotent_from_many_clients_at_once(ro
     assert info.config.filter_subjects == [
         "index.requested",
         "export.requested",
+        "lineage.requested",
         "backup.removed",
         "backup.discovered",
         "backup.changed",
