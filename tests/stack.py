@@ -30,6 +30,8 @@ from shared.settings import Credentials, PostgresCredentials, Secret, Settings
 
 _numbers = itertools.count(1)
 _TEMPLATE = "template_of_stacks"
+_MEMORY = "/dev/shm"
+_ROOM_BYTES = 6 << 30
 
 
 class Engines:
@@ -168,9 +170,22 @@ async def fresh_stack(engines: Engines) -> AsyncIterator[Stack]:
 
 def make_folder() -> Path:
     """Make a short folder that the engines' user can reach (pytest's own are long and private)."""
-    folder = Path(tempfile.mkdtemp(prefix="ks-", dir=os.environ.get("KEEPSAKE_TEST_DIR")))
+    place = os.environ.get("KEEPSAKE_TEST_DIR") or _memory()
+    folder = Path(tempfile.mkdtemp(prefix="ks-", dir=place))
     folder.chmod(0o711)
     return folder
+
+
+def _memory() -> str | None:
+    """Return where files cost least, if there is room for what all tests write at a time.
+
+    A database is hundreds of files, which come and go with each test.
+    """
+    try:
+        is_roomy = shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES
+    except OSError:
+        return None
+    return _MEMORY if is_roomy and os.access(_MEMORY, os.W_OK | os.X_OK) else None
 
 
 def _maintenance(admin: PostgresCredentials) -> PostgresCredentials:
