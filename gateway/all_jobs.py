@@ -6,26 +6,17 @@ import asyncio
 from typing import TypeVar
 from uuid import UUID
 
-import msgspec
-
 from shared.bus import Bus
 from shared.contracts.jobs import Job, JobState, ListJobs
 from shared.contracts.problems import ProblemError, unavailable
 from shared.contracts.requests import Page, Request
-from shared.cursors import place_of, write_cursor
+from shared.cursors import created_cursor
 
 R = TypeVar("R")
 
 #: Who has jobs, the one with most of them first.
 _OWNERS = ("indexer", "archiver")
 _AWAY = (503, 504)
-
-
-class _Place(msgspec.Struct, frozen=True, array_like=True):
-    """As the owners write it in their cursors: all sort by time and id."""
-
-    at_us: int
-    id: str
 
 
 async def list_jobs(
@@ -60,7 +51,7 @@ async def list_jobs(
     jobs = jobs[:limit]
     last = None
     if is_more and jobs:
-        last = write_cursor(_Place(place_of(jobs[-1].created_at, 0).at_us, jobs[-1].id))
+        last = created_cursor(jobs[-1].created_at, jobs[-1].id)
     return Page(items=jobs, next_cursor=last), away
 
 

@@ -39,6 +39,26 @@ def place_of(at: dt.datetime, row_id: int, *, backward: bool = False) -> TimePla
     return TimePlace((at - _EPOCH) // _MICROSECOND, row_id, backward)
 
 
+class CreatedPlace(msgspec.Struct, frozen=True, array_like=True):
+    """A row in an order by ``created_at`` and ``id`` (a UUID), newest first."""
+
+    at_us: int
+    id: str
+
+
+def created_cursor(created_at: dt.datetime, row_id: UUID | str) -> str:
+    """Return the cursor behind a row of such an order; all services write the same ones."""
+    return write_cursor(CreatedPlace(place_of(created_at, 0).at_us, str(row_id)))
+
+
+def read_created(cursor: str | None) -> tuple[dt.datetime | None, UUID | None]:
+    """Return what the rows of the page are older than; nulls for the first page."""
+    if cursor is None:
+        return None, None
+    place = read_cursor(cursor, CreatedPlace)
+    return TimePlace(place.at_us, 0).at, UUID(place.id)
+
+
 def write_cursor(place: msgspec.Struct) -> str:
     """Return *place* as opaque text."""
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")

@@ -14,6 +14,7 @@ import msgspec
 
 from services.archiver.destinations.setting_up import Report
 from services.archiver.errors import ArchiverError
+from services.archiver.identifiers import parse_id
 from services.archiver.opening import Destinations
 from services.archiver.problems import problem_of
 from services.archiver.sources import backup as phone_backup
@@ -106,7 +107,7 @@ class Commands:
 
     async def update_source(self, request: UpdateSource, _: RequestContext) -> Source:
         """Change what is set."""
-        source = await get_source(self._pool, _id(request.source_id, "source"))
+        source = await get_source(self._pool, parse_id(request.source_id, "source"))
         changes = {
             name: value
             for name in ("name", "config", "priority")
@@ -119,13 +120,13 @@ class Commands:
 
     async def delete_source(self, request: DeleteSource, _: RequestContext) -> Done:
         """Archive it no more."""
-        if not await remove_source(self._pool, _id(request.source_id, "source")):
+        if not await remove_source(self._pool, parse_id(request.source_id, "source")):
             raise not_found("source")
         return Done()
 
     async def dry_run_source(self, request: DryRunSource, _: RequestContext) -> DryRun:
         """Walk a source without reading it."""
-        source = await get_source(self._pool, _id(request.source_id, "source"))
+        source = await get_source(self._pool, parse_id(request.source_id, "source"))
         try:
             if source.type == "device_backup":
                 location = await phone_backup.locate(self._bus, Udid(source.config.udid or ""))
@@ -175,7 +176,9 @@ class Commands:
 
     async def delete_destination(self, request: DeleteDestination, _: RequestContext) -> Done:
         """Forget a destination."""
-        if not await remove_destination(self._pool, _id(request.destination_id, "destination")):
+        if not await remove_destination(
+            self._pool, parse_id(request.destination_id, "destination")
+        ):
             raise not_found("destination")
         return Done()
 
@@ -183,7 +186,9 @@ class Commands:
         self, request: CheckDestination, _: RequestContext
     ) -> list[StoreCheck]:
         """Look whether a destination works."""
-        destination = await get_destination(self._pool, _id(request.destination_id, "destination"))
+        destination = await get_destination(
+            self._pool, parse_id(request.destination_id, "destination")
+        )
         try:
             place = await self._destinations.find(destination)
             return _checks(await asyncio.to_thread(place.examine))
@@ -192,8 +197,10 @@ class Commands:
 
     async def request_archive(self, request: RequestArchive, context: RequestContext) -> Accepted:
         """Take an archive, or name the one that is under way."""
-        source = await get_source(self._pool, _id(request.source_id, "source"))
-        destination = await get_destination(self._pool, _id(request.destination_id, "destination"))
+        source = await get_source(self._pool, parse_id(request.source_id, "source"))
+        destination = await get_destination(
+            self._pool, parse_id(request.destination_id, "destination")
+        )
         job_id = uuid4()
         async with self._pool.acquire() as connection, connection.transaction():
             job = await create_archive_job(
@@ -215,7 +222,7 @@ class Commands:
 
     async def request_restore(self, request: RequestRestore, context: RequestContext) -> Accepted:
         """Take a restore."""
-        archive = await get_archive(self._pool, _id(request.archive_id, "archive"))
+        archive = await get_archive(self._pool, parse_id(request.archive_id, "archive"))
         if not request.target.startswith("/") or "\0" in request.target:
             raise bad_request("target must be an absolute path of a folder.")
         if request.paths is not None and not request.paths:
@@ -243,17 +250,17 @@ class Commands:
 
     async def protect_archive(self, request: ProtectArchive, _: RequestContext) -> Archive:
         """Protect an archive, or no more."""
-        archive_id = _id(request.archive_id, "archive")
+        archive_id = parse_id(request.archive_id, "archive")
         await set_protected(self._pool, archive_id, protected=request.protected)
         return await get_archive(self._pool, archive_id)
 
     async def cancel_job(self, request: CancelJob, _: RequestContext) -> Job:
         """Ask a job to stop; its run notices within seconds, in whichever replica it is."""
-        return await request_cancel(self._pool, _id(request.job_id, "job"))
+        return await request_cancel(self._pool, parse_id(request.job_id, "job"))
 
     async def retry_job(self, request: RetryJob, context: RequestContext) -> Job:
         """Run an ended job again: it goes on where it ended."""
-        job = await find_job(self._pool, _id(request.job_id, "job"))
+        job = await find_job(self._pool, parse_id(request.job_id, "job"))
         if job is None:
             raise not_found("job")
         requested = ArchiveRequested if job.kind == "archive" else RestoreRequested
@@ -326,13 +333,6 @@ def _not_set_up(report: Report) -> ProblemError:
         failed.message,
         steps=msgspec.to_builtins(_checks(report)),
     )
-
-
-def _id(text: str, what: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise not_found(what) from None
 
 
 def _taken(what: str) -> ProblemError:

@@ -12,6 +12,7 @@ import asyncpg
 from services.archiver.errors import ArchiverError
 from services.archiver.format.names import CHUNK_BYTES
 from services.archiver.format.tree import BlobPlace
+from services.archiver.identifiers import parse_id
 from services.archiver.opening import Destinations
 from services.archiver.problems import problem_of
 from services.archiver.storage.archives import (
@@ -84,7 +85,7 @@ class Queries:
 
     async def get_source(self, request: GetSource, _: RequestContext) -> Source:
         """One source."""
-        return await get_source(self._pool, _id(request.source_id, "source"))
+        return await get_source(self._pool, parse_id(request.source_id, "source"))
 
     async def list_destinations(self, _: ListDestinations, __: RequestContext) -> Page[Destination]:
         """Where archives go."""
@@ -92,7 +93,7 @@ class Queries:
 
     async def get_destination(self, request: GetDestination, _: RequestContext) -> Destination:
         """One destination."""
-        return await get_destination(self._pool, _id(request.destination_id, "destination"))
+        return await get_destination(self._pool, parse_id(request.destination_id, "destination"))
 
     async def list_archives(self, request: ListArchives, _: RequestContext) -> Page[Archive]:
         """The catalogue."""
@@ -100,7 +101,7 @@ class Queries:
 
     async def get_archive(self, request: GetArchive, _: RequestContext) -> Archive:
         """One archive."""
-        return await get_archive(self._pool, _id(request.archive_id, "archive"))
+        return await get_archive(self._pool, parse_id(request.archive_id, "archive"))
 
     async def get_archive_contents(
         self, request: GetArchiveContents, _: RequestContext
@@ -139,7 +140,7 @@ class Queries:
 
     async def get_job(self, request: GetJob, _: RequestContext) -> Job:
         """One job."""
-        return await get_job(self._pool, _id(request.job_id, "job"))
+        return await get_job(self._pool, parse_id(request.job_id, "job"))
 
     async def list_jobs(self, request: ListJobs, _: RequestContext) -> Page[Job]:
         """Jobs, newest first."""
@@ -170,7 +171,7 @@ class Queries:
         return content
 
     async def _archive(self, archive_id: str) -> Any:
-        row = await find_archive_row(self._pool, _id(archive_id, "archive"))
+        row = await find_archive_row(self._pool, parse_id(archive_id, "archive"))
         if row is None:
             raise not_found("archive")
         return row
@@ -181,10 +182,3 @@ class Queries:
         if row is None:
             raise not_found("file")
         return archive, row
-
-
-def _id(text: str, what: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise not_found(what) from None

@@ -11,15 +11,10 @@ import msgspec
 from shared.contracts.archiver import Archive, ArchiveId, DestinationId, ListArchives, SourceId
 from shared.contracts.problems import not_found
 from shared.contracts.requests import Page
-from shared.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
+from shared.cursors import created_cursor, read_created, read_limit
 
 if TYPE_CHECKING:
     from services.archiver.storage import Connection
-
-
-class _Place(msgspec.Struct, frozen=True, array_like=True):
-    at_us: int
-    id: str
 
 
 class NewArchive(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +99,7 @@ async def fetch_manifest(connection: Connection, archive_id: UUID) -> dict[str, 
 async def list_archives(connection: Connection, request: ListArchives) -> Page[Archive]:
     """Return archives, newest first."""
     limit = read_limit(request.limit)
-    place = None if request.cursor is None else read_cursor(request.cursor, _Place)
+    before = read_created(request.cursor)
     rows = await connection.fetch(
         "select * from archive where ($1::uuid is null or source_id = $1)"
         " and ($2::uuid is null or destination_id = $2)"
@@ -112,15 +107,13 @@ async def list_archives(connection: Connection, request: ListArchives) -> Page[A
         " order by created_at desc, id desc limit $5",
         None if request.source_id is None else UUID(request.source_id),
         None if request.destination_id is None else UUID(request.destination_id),
-        None if place is None else TimePlace(place.at_us, 0).at,
-        None if place is None else UUID(place.id),
+        *before,
         limit + 1,
     )
     page = rows[:limit]
     cursor = None
     if len(rows) > limit:
-        last = page[-1]
-        cursor = write_cursor(_Place(place_of(last["created_at"], 0).at_us, str(last["id"])))
+        cursor = created_cursor(page[-1]["created_at"], page[-1]["id"])
     return Page(items=[to_archive(row) for row in page], next_cursor=cursor)
 
 

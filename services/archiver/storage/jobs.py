@@ -13,7 +13,7 @@ from shared.contracts.identifiers import JobId
 from shared.contracts.jobs import Job, JobState, JobSubject, ListJobs, Progress
 from shared.contracts.problems import Problem, not_found
 from shared.contracts.requests import Page
-from shared.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
+from shared.cursors import created_cursor, read_created, read_limit
 
 if TYPE_CHECKING:
     from services.archiver.storage import Connection
@@ -42,11 +42,6 @@ class ArchiverJob(msgspec.Struct, frozen=True, kw_only=True):
     archive_id: UUID
     request: dict[str, Any]
     created_at: dt.datetime
-
-
-class _Place(msgspec.Struct, frozen=True, array_like=True):
-    at_us: int
-    id: str
 
 
 async def create_archive_job(
@@ -179,7 +174,7 @@ async def get_job(connection: Connection, job_id: UUID) -> Job:
 async def list_jobs(connection: Connection, request: ListJobs) -> Page[Job]:
     """Return jobs, newest first."""
     limit = read_limit(request.limit)
-    place = None if request.cursor is None else read_cursor(request.cursor, _Place)
+    before = read_created(request.cursor)
     rows = await connection.fetch(
         "select * from job where ($1::text is null or state = $1)"
         " and ($2::text is null or kind = $2)"
@@ -187,15 +182,13 @@ async def list_jobs(connection: Connection, request: ListJobs) -> Page[Job]:
         " order by created_at desc, id desc limit $5",
         request.state,
         request.kind,
-        None if place is None else TimePlace(place.at_us, 0).at,
-        None if place is None else UUID(place.id),
+        *before,
         limit + 1,
     )
     page = rows[:limit]
     cursor = None
     if len(rows) > limit:
-        last = page[-1]
-        cursor = write_cursor(_Place(place_of(last["created_at"], 0).at_us, str(last["id"])))
+        cursor = created_cursor(page[-1]["created_at"], page[-1]["id"])
     return Page(items=[_to_job(row) for row in page], next_cursor=cursor)
 
 

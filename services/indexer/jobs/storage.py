@@ -15,7 +15,7 @@ from shared.contracts.identifiers import BackupId, JobId, SessionId
 from shared.contracts.jobs import Job, JobOrigin, JobState, JobSubject, ListJobs, Progress
 from shared.contracts.problems import Problem, bad_request, not_found
 from shared.contracts.requests import Page
-from shared.cursors import TimePlace, place_of, read_cursor, read_limit, write_cursor
+from shared.cursors import created_cursor, read_created, read_limit
 
 if TYPE_CHECKING:
     import asyncpg
@@ -285,7 +285,7 @@ async def get_job(connection: Connection, job_id: str) -> Job:
 async def list_jobs(connection: Connection, request: ListJobs) -> Page[Job]:
     """Return jobs, newest first."""
     limit = read_limit(request.limit)
-    place = None if request.cursor is None else read_cursor(request.cursor, _JobPlace)
+    before = read_created(request.cursor)
     rows = await connection.fetch(
         "select * from job where ($1::text is null or state = $1)"
         " and ($2::text is null or kind = $2)"
@@ -293,21 +293,14 @@ async def list_jobs(connection: Connection, request: ListJobs) -> Page[Job]:
         " order by created_at desc, id desc limit $5",
         request.state,
         request.kind,
-        None if place is None else TimePlace(place.at_us, 0).at,
-        None if place is None else _uuid(place.id),
+        *before,
         limit + 1,
     )
     page = rows[:limit]
     cursor = None
     if len(rows) > limit:
-        last = page[-1]
-        cursor = write_cursor(_JobPlace(place_of(last["created_at"], 0).at_us, str(last["id"])))
+        cursor = created_cursor(page[-1]["created_at"], page[-1]["id"])
     return Page(items=[_to_job(row) for row in page], next_cursor=cursor)
-
-
-class _JobPlace(msgspec.Struct, frozen=True, array_like=True):
-    at_us: int
-    id: str
 
 
 def _to_index_job(row: Any) -> IndexJob:
