@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from gateway.cli.client import Client
 from gateway.cli.failure import NOT_FOUND, Failure
 from gateway.cli.short_ids import complete_id
+
+SOURCES, DESTINATIONS = "/api/sources", "/api/destinations"
 
 
 def find_named(client: Client, path: str, wanted: str, *, what: str) -> dict[str, Any]:
@@ -26,3 +29,8 @@ def find_named(client: Client, path: str, wanted: str, *, what: str) -> dict[str
 def find_archive(client: Client, wanted: str) -> str:
     """Return the id of the archive that is meant: its first characters are enough."""
     return complete_id(client, "/api/archives", wanted, what="archive")
+
+
+def absolute(folder: str) -> str:
+    """Return a folder of this machine as the archiver takes it."""
+    return str(Path(folder).expanduser().absolute())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.cli.archive_names import find_archive, find_named
+from gateway.cli.archive_names import DESTINATIONS, SOURCES, find_archive, find_named
 from gateway.cli.client import Client, connect
+from gateway.cli.commands.archive_destinations import check, chosen_destination, set_up, where
+from gateway.cli.commands.archive_sources import print_sources, source_group
 from gateway.cli.commands.download import Source, fetch, put_in_place, target_of
 from gateway.cli.commands.indexing import watch_job
 from gateway.cli.failure import FAILED, NOT_FOUND, Failure
@@ -17,12 +18,17 @@ from gateway.cli.options import ListingGroup, json_option
 from gateway.cli.output import print_json, print_table, say
 from gateway.cli.short_ids import SHOWN
 
-_SOURCES, _DESTINATIONS, _ARCHIVES = "/api/sources", "/api/destinations", "/api/archives"
+_ARCHIVES = "/api/archives"
 
 
 @click.group(cls=ListingGroup)
 def archive() -> None:
     """List archives; setup|source|run|contents|get|check|status."""
+
+
+archive.add_command(set_up)
+archive.add_command(check)
+archive.add_command(source_group)
 
 
 @archive.command("list")
@@ -44,9 +50,9 @@ def list_archives(
     page = client.get(
         _ARCHIVES,
         params={
-            "source": source and find_named(client, _SOURCES, source, what="source")["id"],
+            "source": source and find_named(client, SOURCES, source, what="source")["id"],
             "destination": destination
-            and find_named(client, _DESTINATIONS, destination, what="destination")["id"],
+            and find_named(client, DESTINATIONS, destination, what="destination")["id"],
             "limit": limit,
         },
     )
@@ -55,7 +61,7 @@ def list_archives(
         return
     names = {
         one["id"]: one["name"]
-        for path in (_SOURCES, _DESTINATIONS)
+        for path in (SOURCES, DESTINATIONS)
         for one in client.get(path)["items"]
     }
     print_table(
@@ -85,141 +91,6 @@ def list_archives(
     )
 
 
-@archive.command("setup")
-@click.argument("name")
-@click.option("--folder", metavar="PATH", help="A folder of this machine, or a mounted share.")
-@click.option("--rclone", "remote", metavar="BACKEND:PATH", help="s3:bucket/folder, b2:bucket …")
-@click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Of the back end.")
-@click.option("--secret", "secrets", multiple=True, metavar="NAME=REFERENCE", help="Of it, too.")
-@click.option("--password", metavar="REFERENCE", help="Encrypt everything: file:/…, op://…")
-@click.option("--password2", metavar="REFERENCE", help="A second one, as rclone's crypt has it.")
-@json_option
-@click.pass_context
-def set_up(
-    context: click.Context,
-    *,
-    name: str,
-    folder: str | None,
-    remote: str | None,
-    options: tuple[str, ...],
-    secrets: tuple[str, ...],
-    password: str | None,
-    password2: str | None,
-    as_json: bool,
-) -> None:
-    """Set up the destination NAME; a store that lies there already is taken over.
-
-    Secrets are given as references to where they lie, never as they are.
-    """
-    if (folder is None) == (remote is None):
-        raise click.UsageError("Give --folder, or --rclone.", context)
-    config: dict[str, Any] = {}
-    if folder is not None:
-        config["path"] = _absolute(folder)
-    else:
-        assert remote is not None
-        backend, _, path = remote.partition(":")
-        config = {
-            "backend": backend,
-            "path": path,
-            "options": _pairs(context, options),
-            "secret_options": _pairs(context, secrets),
-        }
-    crypt = None
-    if password is not None:
-        crypt = {"password_ref": password, "password2_ref": password2}
-    made = connect(context).request(
-        "POST",
-        _DESTINATIONS,
-        body={
-            "name": name,
-            "type": "local" if folder is not None else "rclone",
-            "config": config,
-            "crypt": crypt,
-        },
-        timeout_seconds=120.0,
-    )
-    if as_json:
-        print_json(made)
-    else:
-        say(f"Destination {made['name']} is set up. `keepsake archive run` archives to it.")
-
-
-@archive.group("source", cls=ListingGroup)
-def source_group() -> None:
-    """List what is archived; add|remove SOURCE."""
-
-
-@source_group.command("list")
-@json_option
-@click.pass_context
-def list_sources(context: click.Context, *, as_json: bool) -> None:
-    """List what is archived."""
-    page = connect(context).get(_SOURCES)
-    if as_json:
-        print_json(page)
-        return
-    _print_sources(page["items"])
-
-
-@source_group.command("add")
-@click.argument("name")
-@click.option("--folder", metavar="PATH", help="Everything below this folder.")
-@click.option("--device", metavar="UDID", help="The newest backup of this device.")
-@click.option("--include", multiple=True, metavar="PATTERN", help="Only what fits.")
-@click.option("--exclude", multiple=True, metavar="PATTERN", help="Not what fits: '*.tmp'.")
-@json_option
-@click.pass_context
-def add_source(
-    context: click.Context,
-    *,
-    name: str,
-    folder: str | None,
-    device: str | None,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """Say what NAME stands for: a folder, or a device's backup."""
-    if (folder is None) == (device is None):
-        raise click.UsageError("Give --folder, or --device.", context)
-    config: dict[str, Any] = {"udid": device}
-    if folder is not None:
-        config = {
-            "path": _absolute(folder),
-            "include": list(include),
-            "exclude": list(exclude),
-        }
-    made = connect(context).request(
-        "POST",
-        _SOURCES,
-        body={
-            "name": name,
-            "type": "device_backup" if device else "directory",
-            "config": config,
-        },
-    )
-    if as_json:
-        print_json(made)
-    else:
-        say(f"Source {made['name']} is known. `keepsake archive run {made['name']}` archives it.")
-
-
-@source_group.command("remove")
-@click.argument("name", metavar="SOURCE")
-@json_option
-@click.pass_context
-def remove_source(context: click.Context, *, name: str, as_json: bool) -> None:
-    """Archive SOURCE no more; its archives stay."""
-    client = connect(context)
-    found = find_named(client, _SOURCES, name, what="source")
-    done = client.request("DELETE", f"{_SOURCES}/{found['id']}")
-    if as_json:
-        print_json(done)
-    else:
-        say("Removed. Its archives stay.")
-
-
 @archive.command("run")
 @click.argument("names", nargs=-1, metavar="[SOURCE]...")
 @click.option("--to", "destination", metavar="NAME", help="Where to, if there are several.")
@@ -242,7 +113,7 @@ def run(
     if dry_run:
         _dry_run(client, sources, as_json=as_json)
         return
-    target = _destination(client, destination)
+    target = chosen_destination(client, destination)
     accepted = [
         client.request(
             "POST", _ARCHIVES, body={"source_id": one["id"], "destination_id": target["id"]}
@@ -371,26 +242,6 @@ def get(
         say(f"{target}: {size(facts['size_bytes'])}")
 
 
-@archive.command("check")
-@click.argument("name", metavar="[DESTINATION]", required=False)
-@json_option
-@click.pass_context
-def check(context: click.Context, *, name: str | None, as_json: bool) -> None:
-    """Look whether a destination works, with a test write."""
-    client = connect(context)
-    target = _destination(client, name)
-    steps = client.request("POST", f"{_DESTINATIONS}/{target['id']}/check", timeout_seconds=120.0)[
-        "items"
-    ]
-    if as_json:
-        print_json({"items": steps})
-    else:
-        for step in steps:
-            say(f"{step['outcome']:<8} {step['step']}: {step['detail']}")
-    if any(step["outcome"] in ("failed", "skipped") for step in steps):
-        context.exit(FAILED)
-
-
 @archive.command("status")
 @json_option
 @click.pass_context
@@ -398,8 +249,8 @@ def status(context: click.Context, *, as_json: bool) -> None:
     """Show sources, destinations, and what is under way."""
     client = connect(context)
     known = {
-        "sources": client.get(_SOURCES)["items"],
-        "destinations": client.get(_DESTINATIONS)["items"],
+        "sources": client.get(SOURCES)["items"],
+        "destinations": client.get(DESTINATIONS)["items"],
         "jobs": [
             job
             for state in ("running", "pending")
@@ -409,7 +260,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
     if as_json:
         print_json(known)
         return
-    _print_sources(known["sources"])
+    print_sources(known["sources"])
     say("")
     print_table(
         [
@@ -423,7 +274,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
                 one["name"],
                 count(one["archive_count"]),
                 size(one["stored_bytes"]),
-                _where(one),
+                where(one),
             )
             for one in known["destinations"]
         ],
@@ -433,57 +284,20 @@ def status(context: click.Context, *, as_json: bool) -> None:
         say(f"Job {job['id'][:SHOWN]}: {job['state']}, {now['step']}, {size(now['done'])}.")
 
 
-def _where(destination: dict[str, Any]) -> str:
-    config = destination["config"]
-    backend = f"{config['backend']}:" if config.get("backend") else ""
-    return f"{backend}{config['path']}" + (" (encrypted)" if destination["crypt"] else "")
-
-
-def _print_sources(sources: list[dict[str, Any]]) -> None:
-    print_table(
-        [
-            ("SOURCE", "left", "whole"),
-            ("TYPE", "left", "whole"),
-            ("LAST ARCHIVE", "left", "whole"),
-            ("WHAT", "left", "cut"),
-        ],
-        [
-            (
-                one["name"],
-                one["type"],
-                moment(one["last_archive_at"]),
-                one["config"].get("path") or one["config"].get("udid"),
-            )
-            for one in sources
-        ],
-    )
-
-
 def _chosen(client: Client, names: tuple[str, ...]) -> list[dict[str, Any]]:
     if names:
-        return [find_named(client, _SOURCES, name, what="source") for name in names]
-    sources: list[dict[str, Any]] = client.get(_SOURCES)["items"]
+        return [find_named(client, SOURCES, name, what="source") for name in names]
+    sources: list[dict[str, Any]] = client.get(SOURCES)["items"]
     if not sources:
         raise Failure("There is nothing to archive.", "Add a source: keepsake archive source add.")
     return sorted(sources, key=lambda one: -one["priority"])
-
-
-def _destination(client: Client, name: str | None) -> dict[str, Any]:
-    if name is not None:
-        return find_named(client, _DESTINATIONS, name, what="destination")
-    known: list[dict[str, Any]] = client.get(_DESTINATIONS)["items"]
-    if len(known) == 1:
-        return known[0]
-    if known:
-        raise Failure("There are several destinations.", "Say which one.", exit_code=2)
-    raise Failure("There is no destination.", "Set one up: keepsake archive setup.")
 
 
 def _dry_run(client: Client, sources: list[dict[str, Any]], *, as_json: bool) -> None:
     found = [
         {
             "source": one["name"],
-            **client.request("POST", f"{_SOURCES}/{one['id']}/dry-run", timeout_seconds=120.0),
+            **client.request("POST", f"{SOURCES}/{one['id']}/dry-run", timeout_seconds=120.0),
         }
         for one in sources
     ]
@@ -495,14 +309,3 @@ def _dry_run(client: Client, sources: list[dict[str, Any]], *, as_json: bool) ->
             f"{one['source']}: {count(one['file_count'])} files, {size(one['size_bytes'])}"
             + (f"; {count(one['skipped_count'])} cannot be read." if one["skipped_count"] else ".")
         )
-
-
-def _pairs(context: click.Context, given: tuple[str, ...]) -> dict[str, str]:
-    pairs = [one.partition("=") for one in given]
-    if any(not sign for _, sign, _ in pairs):
-        raise click.UsageError("Options and secrets are given as NAME=VALUE.", context)
-    return {name: value for name, _, value in pairs}
-
-
-def _absolute(folder: str) -> str:
-    return str(Path(folder).expanduser().absolute())

@@ -1,0 +1,109 @@
+"""``keepsake archive source``: what is archived."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gateway.cli.archive_names import SOURCES, absolute, find_named
+from gateway.cli.client import connect
+from gateway.cli.formats import moment
+from gateway.cli.options import ListingGroup, json_option
+from gateway.cli.output import print_json, print_table, say
+
+
+@click.group("source", cls=ListingGroup)
+def source_group() -> None:
+    """List what is archived; add|remove SOURCE."""
+
+
+@source_group.command("list")
+@json_option
+@click.pass_context
+def list_sources(context: click.Context, *, as_json: bool) -> None:
+    """List what is archived."""
+    page = connect(context).get(SOURCES)
+    if as_json:
+        print_json(page)
+        return
+    print_sources(page["items"])
+
+
+@source_group.command("add")
+@click.argument("name")
+@click.option("--folder", metavar="PATH", help="Everything below this folder.")
+@click.option("--device", metavar="UDID", help="The newest backup of this device.")
+@click.option("--include", multiple=True, metavar="PATTERN", help="Only what fits.")
+@click.option("--exclude", multiple=True, metavar="PATTERN", help="Not what fits: '*.tmp'.")
+@json_option
+@click.pass_context
+def add_source(
+    context: click.Context,
+    *,
+    name: str,
+    folder: str | None,
+    device: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Say what NAME stands for: a folder, or a device's backup."""
+    if (folder is None) == (device is None):
+        raise click.UsageError("Give --folder, or --device.", context)
+    config: dict[str, Any] = {"udid": device}
+    if folder is not None:
+        config = {
+            "path": absolute(folder),
+            "include": list(include),
+            "exclude": list(exclude),
+        }
+    made = connect(context).request(
+        "POST",
+        SOURCES,
+        body={
+            "name": name,
+            "type": "device_backup" if device else "directory",
+            "config": config,
+        },
+    )
+    if as_json:
+        print_json(made)
+    else:
+        say(f"Source {made['name']} is known. `keepsake archive run {made['name']}` archives it.")
+
+
+@source_group.command("remove")
+@click.argument("name", metavar="SOURCE")
+@json_option
+@click.pass_context
+def remove_source(context: click.Context, *, name: str, as_json: bool) -> None:
+    """Archive SOURCE no more; its archives stay."""
+    client = connect(context)
+    found = find_named(client, SOURCES, name, what="source")
+    done = client.request("DELETE", f"{SOURCES}/{found['id']}")
+    if as_json:
+        print_json(done)
+    else:
+        say("Removed. Its archives stay.")
+
+
+def print_sources(sources: list[dict[str, Any]]) -> None:
+    """Print sources as a table."""
+    print_table(
+        [
+            ("SOURCE", "left", "whole"),
+            ("TYPE", "left", "whole"),
+            ("LAST ARCHIVE", "left", "whole"),
+            ("WHAT", "left", "cut"),
+        ],
+        [
+            (
+                one["name"],
+                one["type"],
+                moment(one["last_archive_at"]),
+                one["config"].get("path") or one["config"].get("udid"),
+            )
+            for one in sources
+        ],
+    )
