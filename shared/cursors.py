@@ -6,14 +6,16 @@ import base64
 import binascii
 import datetime as dt
 import math
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from shared.contracts.problems import bad_request
-from shared.contracts.requests import MAX_LIMIT
+from shared.contracts.requests import MAX_LIMIT, Page
 
+Item = TypeVar("Item")
 Place = TypeVar("Place", bound=msgspec.Struct)
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -57,6 +59,20 @@ def read_created(cursor: str | None) -> tuple[dt.datetime | None, UUID | None]:
         return None, None
     place = read_cursor(cursor, CreatedPlace)
     return TimePlace(place.at_us, 0).at, UUID(place.id)
+
+
+def created_page(
+    rows: Sequence[Mapping[str, Any]], *, limit: int, show: Callable[[Any], Item]
+) -> Page[Item]:
+    """Return the first *limit* of *rows* in such an order as people see them; one more says more.
+
+    Rows have ``created_at`` and ``id``.
+    """
+    page = rows[:limit]
+    cursor = None
+    if len(rows) > limit:
+        cursor = created_cursor(page[-1]["created_at"], page[-1]["id"])
+    return Page(items=[show(row) for row in page], next_cursor=cursor)
 
 
 def write_cursor(place: msgspec.Struct) -> str:

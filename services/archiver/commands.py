@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +19,7 @@ from services.archiver.problems import problem_of
 from services.archiver.sources import backup as phone_backup
 from services.archiver.sources.matching import takes
 from services.archiver.sources.tree import TreeSource
+from services.archiver.sources.trees import tree_of
 from services.archiver.storage.archives import get_archive, set_protected
 from services.archiver.storage.destinations import (
     get_destination,
@@ -60,7 +60,7 @@ from shared.contracts.archiver import (
     UpdateSource,
 )
 from shared.contracts.events import ArchiveRequested, RestoreRequested
-from shared.contracts.identifiers import JobId, Udid
+from shared.contracts.identifiers import JobId
 from shared.contracts.jobs import CancelJob, Job, RetryJob
 from shared.contracts.problems import ProblemError, bad_request, not_found, problem
 from shared.contracts.requests import Done, Request
@@ -128,16 +128,8 @@ class Commands:
         """Walk a source without reading it."""
         source = await get_source(self._pool, parse_id(request.source_id, "source"))
         try:
-            if source.type == "device_backup":
-                location = await phone_backup.locate(self._bus, Udid(source.config.udid or ""))
-                tree = TreeSource(Path(location.path), first=phone_backup.FIRST)
-            else:
-                config = source.config
-                tree = TreeSource(
-                    Path(config.path or ""),
-                    takes=takes(include=config.include, exclude=config.exclude),
-                )
-            return await asyncio.to_thread(_walk, tree)
+            location = await phone_backup.locate_source(self._bus, source)
+            return await asyncio.to_thread(_walk, tree_of(source, location))
         except ArchiverError as error:
             raise problem_of(error) from None
 

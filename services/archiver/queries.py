@@ -16,7 +16,6 @@ from services.archiver.identifiers import parse_id
 from services.archiver.opening import Destinations
 from services.archiver.problems import problem_of
 from services.archiver.storage.archives import (
-    fetch_manifest,
     find_archive_row,
     get_archive,
     list_archives,
@@ -108,9 +107,7 @@ class Queries:
     ) -> ArchiveContents:
         """What an archive holds."""
         archive = await self._archive(request.archive_id)
-        return ArchiveContents(
-            archive=to_archive(archive), manifest=await fetch_manifest(self._pool, archive["id"])
-        )
+        return ArchiveContents(archive=to_archive(archive), manifest=archive["manifest"])
 
     async def list_archive_files(
         self, request: ListArchiveFiles, _: RequestContext

@@ -33,8 +33,7 @@ from services.archiver.opening import Destinations, OpenPlace
 from services.archiver.runs.pulse import Pulse
 from services.archiver.runs.store_lock import store_lock
 from services.archiver.sources import backup as phone_backup
-from services.archiver.sources.matching import takes
-from services.archiver.sources.tree import TreeSource
+from services.archiver.sources.trees import tree_of
 from services.archiver.storage.archives import NewArchive, Turn, next_turn
 from services.archiver.storage.destinations import get_destination
 from services.archiver.storage.jobs import ArchiverJob
@@ -45,7 +44,6 @@ from services.archiver.store.tree_writer import TreeSums, put_tree, write_tree
 from shared.bus import Bus
 from shared.contracts.archiver import Destination, Source
 from shared.contracts.discovery import Location
-from shared.contracts.identifiers import Udid
 from shared.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -95,7 +93,7 @@ class ArchiveRunner:
         folder = await asyncio.to_thread(self._scratch.make, job.id)
         try:
             async with pulse.beating(), store_lock(self._connect, destination.id):
-                location = await self._locate(source)
+                location = await phone_backup.locate_source(self._bus, source)
                 ids = {"source_id": UUID(source.id), "destination_id": UUID(destination.id)}
                 work = _Work(
                     job=job,
@@ -114,12 +112,6 @@ class ArchiveRunner:
                 await record(made)
         finally:
             await asyncio.to_thread(self._scratch.remove, folder)
-
-    async def _locate(self, source: Source) -> Location | None:
-        if source.type != "device_backup":
-            return None
-        assert source.config.udid is not None
-        return await phone_backup.locate(self._bus, Udid(source.config.udid))
 
 
 class _Work:
@@ -185,7 +177,7 @@ class _Work:
 
     def _put_tree(self, transport: Transport, seen: Path) -> TreeSums:
         position = self._pulse.position
-        with self._open() as tree, seen.open("wb") as output:
+        with tree_of(self._source, self._location) as tree, seen.open("wb") as output:
             self._pulse.begin("counting")
             files = [found.size_bytes for found in tree.walk() if found.type == "file"]
             position.files_total, position.bytes_total = len(files), sum(files)
@@ -205,15 +197,6 @@ class _Work:
             )
             self._skipped = tree.skipped
         return sums
-
-    def _open(self) -> TreeSource:
-        if self._location is not None:
-            return TreeSource(Path(self._location.path), first=phone_backup.FIRST)
-        config = self._source.config
-        assert config.path is not None
-        return TreeSource(
-            Path(config.path), takes=takes(include=config.include, exclude=config.exclude)
-        )
 
     def _bundle(self, seen: Path, sums: TreeSums) -> tuple[Manifest, Path]:
         tree = self._folder / "tree.jsonl.zst"

@@ -7,16 +7,23 @@ noticed by whoever restores.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from services.archiver.errors import SourceChangedError, SourceMissingError
 from shared.bus import Bus
+from shared.contracts.archiver import Source
 from shared.contracts.discovery import Backup, ListBackups, LocateBackup, Location
 from shared.contracts.identifiers import Udid
 from shared.contracts.problems import ProblemError
 
 #: In this order, before everything else.
 FIRST = (b"Manifest.plist", b"Manifest.db", b"Status.plist", b"Info.plist", b"Manifest.mbdb")
+
+
+async def locate_source(bus: Bus, source: Source) -> Location | None:
+    """Return where the backup lies that *source* stands for; None for any other sort of source."""
+    if source.type != "device_backup":
+        return None
+    assert source.config.udid is not None
+    return await locate(bus, source.config.udid)
 
 
 async def locate(bus: Bus, udid: Udid) -> Location:
@@ -51,11 +58,6 @@ async def check_same(bus: Bus, location: Location) -> None:
         raise
     if now.state != "complete" or now.revision != location.revision:
         raise SourceChangedError("The phone was backed up again while the backup was read.")
-
-
-def folder_of(location: Location) -> Path:
-    """Return where the backup lies."""
-    return Path(location.path)
 
 
 async def _backups(bus: Bus, udid: Udid) -> list[Backup]:

@@ -11,7 +11,7 @@ import msgspec
 from shared.contracts.archiver import Archive, ArchiveId, DestinationId, ListArchives, SourceId
 from shared.contracts.problems import not_found
 from shared.contracts.requests import Page
-from shared.cursors import created_cursor, read_created, read_limit
+from shared.cursors import created_page, read_created, read_limit
 
 if TYPE_CHECKING:
     from services.archiver.storage import Connection
@@ -90,16 +90,9 @@ async def find_archive_row(connection: Connection, archive_id: UUID) -> Any | No
     return await connection.fetchrow("select * from archive where id = $1", archive_id)
 
 
-async def fetch_manifest(connection: Connection, archive_id: UUID) -> dict[str, Any]:
-    """Return the manifest of an archive that there is."""
-    found = await connection.fetchval("select manifest from archive where id = $1", archive_id)
-    return dict(found)
-
-
 async def list_archives(connection: Connection, request: ListArchives) -> Page[Archive]:
     """Return archives, newest first."""
     limit = read_limit(request.limit)
-    before = read_created(request.cursor)
     rows = await connection.fetch(
         "select * from archive where ($1::uuid is null or source_id = $1)"
         " and ($2::uuid is null or destination_id = $2)"
@@ -107,14 +100,10 @@ async def list_archives(connection: Connection, request: ListArchives) -> Page[A
         " order by created_at desc, id desc limit $5",
         None if request.source_id is None else UUID(request.source_id),
         None if request.destination_id is None else UUID(request.destination_id),
-        *before,
+        *read_created(request.cursor),
         limit + 1,
     )
-    page = rows[:limit]
-    cursor = None
-    if len(rows) > limit:
-        cursor = created_cursor(page[-1]["created_at"], page[-1]["id"])
-    return Page(items=[to_archive(row) for row in page], next_cursor=cursor)
+    return created_page(rows, limit=limit, show=to_archive)
 
 
 async def set_protected(connection: Connection, archive_id: UUID, *, protected: bool) -> None:

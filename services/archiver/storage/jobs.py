@@ -13,13 +13,10 @@ from shared.contracts.identifiers import JobId
 from shared.contracts.jobs import Job, JobState, JobSubject, ListJobs, Progress
 from shared.contracts.problems import Problem, not_found
 from shared.contracts.requests import Page
-from shared.cursors import created_cursor, read_created, read_limit
+from shared.cursors import created_page, read_created, read_limit
 
 if TYPE_CHECKING:
     from services.archiver.storage import Connection
-
-#: Jobs in these states may still change by themselves.
-UNDER_WAY = ("pending", "running")
 
 
 class RestoreWish(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -174,7 +171,6 @@ async def get_job(connection: Connection, job_id: UUID) -> Job:
 async def list_jobs(connection: Connection, request: ListJobs) -> Page[Job]:
     """Return jobs, newest first."""
     limit = read_limit(request.limit)
-    before = read_created(request.cursor)
     rows = await connection.fetch(
         "select * from job where ($1::text is null or state = $1)"
         " and ($2::text is null or kind = $2)"
@@ -182,14 +178,10 @@ async def list_jobs(connection: Connection, request: ListJobs) -> Page[Job]:
         " order by created_at desc, id desc limit $5",
         request.state,
         request.kind,
-        *before,
+        *read_created(request.cursor),
         limit + 1,
     )
-    page = rows[:limit]
-    cursor = None
-    if len(rows) > limit:
-        cursor = created_cursor(page[-1]["created_at"], page[-1]["id"])
-    return Page(items=[_to_job(row) for row in page], next_cursor=cursor)
+    return created_page(rows, limit=limit, show=_to_job)
 
 
 async def fetch_stale(connection: Connection, *, seconds: float) -> list[ArchiverJob]:
