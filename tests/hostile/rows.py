@@ -48,6 +48,10 @@ _REWRITES = (
     (")", ""),
 )
 
+#: A column of thousands of rows is not filled with a long text to the end: the database would be
+#: larger than what its reader may take into memory, and this process with it.
+_MOST_WRITTEN_BYTES = 32 << 20
+
 #: Damages one cell; gets what stood there.
 Change = Callable[[Value, random.Random], Value]
 
@@ -106,7 +110,15 @@ def _disturb_once(
         others = ", ".join(name for name in columns if name.lower() not in {"rowid", "id"})
         connection.execute(f"insert or ignore into {table}({others}) select {others} from {table}")
     elif draw < 0.2:
-        connection.execute(f"update {table} set {column} = ?", (change(None, chance),))
+        new = change(None, chance)
+        rows = 2**31
+        if isinstance(new, str | bytes) and new:
+            rows = _MOST_WRITTEN_BYTES // len(new)
+        connection.execute(
+            f"update {table} set {column} = ? "
+            f"where rowid in (select rowid from {table} limit {rows})",
+            (new,),
+        )
     else:
         rows = connection.execute(f"select rowid, {column} from {table}").fetchall()
         if rows:
