@@ -111,12 +111,12 @@ def _disturb_once(
         connection.execute(f"insert or ignore into {table}({others}) select {others} from {table}")
     elif draw < 0.2:
         new = change(None, chance)
-        rows = 2**31
+        most = 2**31
         if isinstance(new, str | bytes) and new:
-            rows = _MOST_WRITTEN_BYTES // len(new)
+            most = _MOST_WRITTEN_BYTES // len(new)
         connection.execute(
             f"update {table} set {column} = ? "
-            f"where rowid in (select rowid from {table} limit {rows})",
+            f"where rowid in (select rowid from {table} limit {most})",
             (new,),
         )
     else:
