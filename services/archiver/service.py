@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from services.archiver.commands import Commands
@@ -12,10 +14,15 @@ from services.archiver.queries import Queries
 from services.archiver.runs.archive_run import ArchiveRunner
 from services.archiver.runs.restore_run import RestoreRunner
 from services.archiver.stale import keep_looking
+from shared.bus import Bus
 from shared.contracts.events import ArchiveRequested, RestoreRequested
 from shared.contracts.jobs import CancelJob, GetJob, ListJobs, RetryJob
 from shared.runtime import Runtime
 from shared.scratch import Scratch
+from shared.settings import ArchiverSettings
+
+if TYPE_CHECKING:
+    import asyncpg
 
 #: Runs to one destination wait for each other without holding anything but their place here.
 _CONCURRENCY = 6
@@ -61,17 +68,12 @@ async def start(runtime: Runtime) -> None:
     runtime.tasks.create_task(
         runtime.while_holding("stale", look_for_stale), name="archiver stale jobs"
     )
-    handlers = EventHandlers(
+    handlers = event_handlers(
         pool=runtime.pool,
         bus=runtime.bus,
-        archives=ArchiveRunner(
-            pool=runtime.pool,
-            bus=runtime.bus,
-            scratch=scratch,
-            destinations=destinations,
-            connect=runtime.connect,
-        ),
-        restores=RestoreRunner(pool=runtime.pool, bus=runtime.bus, destinations=destinations),
+        scratch=scratch,
+        destinations=destinations,
+        connect=runtime.connect,
         settings=runtime.settings.archiver,
     )
     runtime.consume(
@@ -80,4 +82,25 @@ async def start(runtime: Runtime) -> None:
             RestoreRequested: handlers.on_restore_requested,
         },
         concurrency=_CONCURRENCY,
+    )
+
+
+def event_handlers(
+    *,
+    pool: asyncpg.Pool[Any],
+    bus: Bus,
+    scratch: Scratch,
+    destinations: Destinations,
+    connect: Callable[[], Awaitable[asyncpg.Connection[Any]]],
+    settings: ArchiverSettings,
+) -> EventHandlers:
+    """Return the handlers with what they run; *connect* opens a connection beside the pool."""
+    return EventHandlers(
+        pool=pool,
+        bus=bus,
+        archives=ArchiveRunner(
+            pool=pool, bus=bus, scratch=scratch, destinations=destinations, connect=connect
+        ),
+        restores=RestoreRunner(pool=pool, bus=bus, destinations=destinations),
+        settings=settings,
     )
