@@ -19,6 +19,7 @@ from shared.contracts.archiver import (
     DryRunSource,
     GetSource,
     ListSources,
+    Preset,
     Source,
     SourceConfig,
     SourceId,
@@ -62,6 +63,7 @@ class NewSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     name: Name
     type: SourceType
+    preset: Preset | None = None
     config: SourceConfigBody
     priority: Priority = 0
 
@@ -95,7 +97,11 @@ async def create_source(
     return passed_through(
         await parts.bus.request_bytes(
             CreateSource(
-                name=data.name, type=data.type, config=data.config.config(), priority=data.priority
+                name=data.name,
+                type=data.type,
+                preset=data.preset,
+                config=data.config.config(),
+                priority=data.priority,
             )
         )
     )

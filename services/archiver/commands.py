@@ -49,6 +49,7 @@ from shared.contracts.archiver import (
     DestinationId,
     DryRun,
     DryRunSource,
+    Preset,
     ProtectArchive,
     RequestArchive,
     RequestRestore,
@@ -66,6 +67,8 @@ from shared.contracts.problems import ProblemError, bad_request, not_found, prob
 from shared.contracts.requests import Done, Request
 
 _MOST_TOLD = 100
+#: Which type of source each preset is for.
+_PRESETS: dict[Preset, str] = {"immich": "directory", "n8n": "postgres"}
 
 
 class Commands:
@@ -93,11 +96,12 @@ class Commands:
 
     async def create_source(self, request: CreateSource, _: RequestContext) -> Source:
         """Say what is to be archived."""
-        _check_config(request.type, request.config)
+        _check_config(request.type, request.preset, request.config)
         source = Source(
             id=SourceId(str(uuid4())),
             name=request.name,
             type=request.type,
+            preset=request.preset,
             config=request.config,
             priority=request.priority,
             created_at=dt.datetime.now(dt.UTC),
@@ -114,7 +118,7 @@ class Commands:
             if (value := getattr(request, name)) is not msgspec.UNSET
         }
         changed = msgspec.structs.replace(source, **changes)
-        _check_config(changed.type, changed.config)
+        _check_config(changed.type, changed.preset, changed.config)
         await self._record(changed)
         return await get_source(self._pool, UUID(source.id))
 
@@ -296,7 +300,9 @@ def _walk(tree: TreeSource) -> DryRun:
     )
 
 
-def _check_config(kind: SourceType, config: SourceConfig) -> None:
+def _check_config(kind: SourceType, preset: Preset | None, config: SourceConfig) -> None:
+    if preset is not None and _PRESETS[preset] != kind:
+        raise bad_request(f"The preset {preset} is one of another type: {_PRESETS[preset]}.")
     if kind == "device_backup":
         if config.udid is None or config.path is not None or config.include or config.exclude:
             raise bad_request("A device_backup has a udid, and nothing else.")

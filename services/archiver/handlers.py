@@ -66,14 +66,15 @@ class EventHandlers:
                 if not await finish_job(connection, job.id, state="completed", report=made.report):
                     return
                 await record_archive(connection, made.archive)
-                with made.seen.open("rb") as seen:
-                    await merge_tree(
-                        connection,
-                        seen,
-                        source_id=made.archive.source_id,
-                        destination_id=made.archive.destination_id,
-                        number=made.archive.number,
-                    )
+                if made.seen is not None:
+                    with made.seen.open("rb") as seen:
+                        await merge_tree(
+                            connection,
+                            seen,
+                            source_id=made.archive.source_id,
+                            destination_id=made.archive.destination_id,
+                            number=made.archive.number,
+                        )
                 await delivery.publish(connection, _completed(job, made))
 
         try:

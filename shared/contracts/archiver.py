@@ -15,6 +15,8 @@ DestinationId = NewType("DestinationId", str)
 ArchiveId = NewType("ArchiveId", str)
 
 SourceType = Literal["device_backup", "directory"]
+#: What is known of what a program keeps in a source of a type.
+Preset = Literal["immich", "n8n"]
 DestinationType = Literal["local", "rclone"]
 ArchiveState = Literal["complete", "damaged"]
 
@@ -35,6 +37,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     id: SourceId
     name: str
     type: SourceType
+    preset: Preset | None = None
     config: SourceConfig
     #: Larger ones are archived first.
     priority: int
@@ -170,12 +173,13 @@ class CreateSource(Request[Source], frozen=True, kw_only=True):
     reply: ClassVar[object] = Source
     name: str
     type: SourceType
+    preset: Preset | None = None
     config: SourceConfig
     priority: int = 0
 
 
 class UpdateSource(Request[Source], frozen=True, kw_only=True):
-    """Change what is set; the type stays."""
+    """Change what is set; type and preset stay."""
 
     subject: ClassVar[str] = "cmd.archiver.update_source"
     reply: ClassVar[object] = Source

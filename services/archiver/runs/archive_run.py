@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,8 +32,9 @@ from services.archiver.format.standalone import standalone_files
 from services.archiver.opening import Destinations, OpenPlace
 from services.archiver.runs.pulse import Pulse
 from services.archiver.runs.store_lock import store_lock
-from services.archiver.sources import backup as phone_backup
-from services.archiver.sources.trees import tree_of
+from services.archiver.sources.gathered import Around, Gathered, Item
+from services.archiver.sources.gathering import gathered
+from services.archiver.sources.tree import TreeSource
 from services.archiver.storage.archives import NewArchive, Turn, next_turn
 from services.archiver.storage.destinations import get_destination
 from services.archiver.storage.jobs import ArchiverJob
@@ -43,7 +44,6 @@ from services.archiver.store.transport import Transport
 from services.archiver.store.tree_writer import TreeSums, put_tree, write_tree
 from shared.bus import Bus
 from shared.contracts.archiver import Destination, Source
-from shared.contracts.discovery import Location
 from shared.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     """An archive whose bundle lies in its place; the catalogue does not know it yet."""
 
     archive: NewArchive
-    #: What the tree consists of, for the catalogue; removed when the run is over.
-    seen: Path
+    #: What the tree consists of, for the catalogue; removed when the run is over. None: no tree.
+    seen: Path | None
+    items: Sequence[Item]
     report: dict[str, Any]
 
 
@@ -93,22 +94,27 @@ class ArchiveRunner:
         folder = await asyncio.to_thread(self._scratch.make, job.id)
         try:
             async with pulse.beating(), store_lock(self._connect, destination.id):
-                location = await phone_backup.locate_source(self._bus, source)
                 ids = {"source_id": UUID(source.id), "destination_id": UUID(destination.id)}
-                work = _Work(
-                    job=job,
-                    source=source,
-                    destination=destination,
-                    place=await self._destinations.find(destination),
-                    location=location,
-                    pulse=pulse,
+                place = await self._destinations.find(destination)
+                around = Around(
+                    bus=self._bus,
                     folder=folder,
-                    journal=PostgresJournal(self._pool, asyncio.get_running_loop(), **ids),
-                    turn=await next_turn(self._pool, **ids, asked_at=job.created_at),
+                    begin=pulse.begin,
+                    is_stopping=pulse.is_stopping,
                 )
-                made = await asyncio.to_thread(work.make)
-                if location is not None:
-                    await phone_backup.check_same(self._bus, location)
+                async with gathered(source, around) as found:
+                    work = _Work(
+                        job=job,
+                        source=source,
+                        destination=destination,
+                        place=place,
+                        gathered=found,
+                        pulse=pulse,
+                        folder=folder,
+                        journal=PostgresJournal(self._pool, asyncio.get_running_loop(), **ids),
+                        turn=await next_turn(self._pool, **ids, asked_at=job.created_at),
+                    )
+                    made = await asyncio.to_thread(work.make)
                 await record(made)
         finally:
             await asyncio.to_thread(self._scratch.remove, folder)
@@ -124,7 +130,7 @@ class _Work:
         source: Source,
         destination: Destination,
         place: OpenPlace,
-        location: Location | None,
+        gathered: Gathered,
         pulse: Pulse,
         folder: Path,
         journal: PostgresJournal,
@@ -134,7 +140,7 @@ class _Work:
         self._source = source
         self._destination = destination
         self._place = place
-        self._location = location
+        self._gathered = gathered
         self._pulse = pulse
         self._folder = folder
         self._journal = journal
@@ -144,8 +150,9 @@ class _Work:
     def make(self) -> Made:
         with self._place.opened() as transport:
             transport.clean()
-            seen = self._folder / "seen"
-            sums = self._put_tree(transport, seen)
+            tree = self._gathered.tree
+            seen = None if tree is None else self._folder / "seen"
+            sums = self._put_tree(transport, tree, seen) if tree and seen else TreeSums()
             self._pulse.begin("writing the bundle")
             at = self._turn.at
             manifest, bundle = self._bundle(seen, sums)
@@ -165,19 +172,24 @@ class _Work:
             created_at=at,
             bundle_sha256=bytes.fromhex(digest),
             bundle_bytes=bundle_bytes,
-            source_bytes=sums.size_bytes,
+            source_bytes=sums.size_bytes + self._member_bytes(manifest),
             added_bytes=sums.added_bytes + bundle_bytes,
-            file_count=sums.file_count,
+            file_count=sums.file_count + len(self._gathered.members),
             torn_count=sums.torn_count,
             skipped_count=len(self._skipped),
             format_version=VERSION,
             manifest=msgspec.to_builtins(manifest),
         )
-        return Made(archive=archive, seen=seen, report=self._report(sums, bundle_bytes))
+        return Made(
+            archive=archive,
+            seen=seen,
+            items=self._gathered.items,
+            report=self._report(sums, archive),
+        )
 
-    def _put_tree(self, transport: Transport, seen: Path) -> TreeSums:
+    def _put_tree(self, transport: Transport, tree: TreeSource, seen: Path) -> TreeSums:
         position = self._pulse.position
-        with tree_of(self._source, self._location) as tree, seen.open("wb") as output:
+        with tree, seen.open("wb") as output:
             self._pulse.begin("counting")
             files = [found.size_bytes for found in tree.walk() if found.type == "file"]
             position.files_total, position.bytes_total = len(files), sum(files)
@@ -198,64 +210,69 @@ class _Work:
             self._skipped = tree.skipped
         return sums
 
-    def _bundle(self, seen: Path, sums: TreeSums) -> tuple[Manifest, Path]:
-        tree = self._folder / "tree.jsonl.zst"
-        with seen.open("rb") as lines, tree.open("wb") as file, compressed(file, "zst") as output:
-            write_tree(lines, output, self._journal)
-        files = [*standalone_files(), BundleFile(path=TREE_MEMBER, content=tree)]
+    def _bundle(self, seen: Path | None, sums: TreeSums) -> tuple[Manifest, Path]:
+        files = [*standalone_files(), *self._gathered.members]
+        if seen is not None:
+            files.append(BundleFile(path=TREE_MEMBER, content=self._write_tree(seen)))
         manifest = Manifest(
             archive_id=str(self._job.archive_id),
             store_id=self._destination.store_id,
-            kind=self._source.type,
+            kind=self._gathered.kind,
             created_at=self._turn.at,
             keepsake_version=version("keepsake"),
             source=SourceFacts(
                 id=self._source.id,
                 name=self._source.name,
                 type=self._source.type,
-                facts=self._facts(),
+                preset=self._source.preset,
+                facts=self._gathered.facts,
             ),
             members=[describe(file) for file in files],
-            tree=TreeFacts(
-                file_count=sums.file_count,
-                directory_count=sums.directory_count,
-                symlink_count=sums.symlink_count,
-                size_bytes=sums.size_bytes,
-                torn_count=sums.torn_count,
-                skipped=[
-                    Skipped(path=path.decode("utf-8", "replace"), reason=reason)
-                    for path, reason in self._skipped[:_MOST_TOLD]
-                ],
-                skipped_count=len(self._skipped),
-            ),
+            tree=None if seen is None else self._tree_facts(sums),
+            contents=self._gathered.contents,
         )
         bundle = self._folder / "bundle"
         with bundle.open("wb") as output:
             write_bundle(output, manifest, files, key=self._place.key)
         return manifest, bundle
 
-    def _facts(self) -> dict[str, Any]:
-        if self._location is None:
-            return {"path": self._source.config.path}
-        return {
-            "udid": self._location.udid,
-            "revision": self._location.revision,
-            "taken_at": self._location.taken_at,
-            "encrypted": self._location.encrypted,
-        }
+    def _write_tree(self, seen: Path) -> Path:
+        tree = self._folder / "tree.jsonl.zst"
+        with seen.open("rb") as lines, tree.open("wb") as file, compressed(file, "zst") as output:
+            write_tree(lines, output, self._journal)
+        return tree
 
-    def _report(self, sums: TreeSums, bundle_bytes: int) -> dict[str, Any]:
+    def _tree_facts(self, sums: TreeSums) -> TreeFacts:
+        return TreeFacts(
+            file_count=sums.file_count,
+            directory_count=sums.directory_count,
+            symlink_count=sums.symlink_count,
+            size_bytes=sums.size_bytes,
+            torn_count=sums.torn_count,
+            skipped=[
+                Skipped(path=path.decode("utf-8", "replace"), reason=reason)
+                for path, reason in self._skipped[:_MOST_TOLD]
+            ],
+            skipped_count=len(self._skipped),
+        )
+
+    def _member_bytes(self, manifest: Manifest) -> int:
+        """Return how long the source's own members are, without what every bundle has."""
+        own = {file.path for file in self._gathered.members}
+        return sum(member.size_bytes for member in manifest.members if member.path in own)
+
+    def _report(self, sums: TreeSums, archive: NewArchive) -> dict[str, Any]:
         return {
             **self._pulse.report(),
-            "archive_id": str(self._job.archive_id),
-            "files_done": sums.file_count,
-            "bytes_done": sums.size_bytes,
+            "archive_id": str(archive.id),
+            "files_done": archive.file_count,
+            "bytes_done": archive.source_bytes,
             "files_read": sums.read_count,
             "bytes_read": sums.read_bytes,
-            "bytes_added": sums.added_bytes + bundle_bytes,
+            "bytes_added": archive.added_bytes,
             "objects_added": sums.object_count,
             "torn": sums.torn_count,
-            "skipped": len(self._skipped),
+            "skipped": archive.skipped_count,
         }
 
 

@@ -7,6 +7,8 @@ noticed by whoever restores.
 
 from __future__ import annotations
 
+from typing import Any
+
 from services.archiver.errors import SourceChangedError, SourceMissingError
 from shared.bus import Bus
 from shared.contracts.archiver import Source
@@ -46,6 +48,16 @@ async def locate(bus: Bus, udid: Udid) -> Location:
         if error.problem.status == 404:
             raise SourceMissingError("The backup of that device is gone.") from None
         raise
+
+
+def facts(location: Location) -> dict[str, Any]:
+    """Return what the manifest says of a backup."""
+    return {
+        "udid": location.udid,
+        "revision": location.revision,
+        "taken_at": location.taken_at,
+        "encrypted": location.encrypted,
+    }
 
 
 async def check_same(bus: Bus, location: Location) -> None:

@@ -1,14 +1,30 @@
-"""The tree that a source stands for."""
+"""Sources that are trees of files: a folder, or a phone's backup."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from services.archiver.sources import backup as phone_backup
+from services.archiver.sources.gathered import Around, Gathered
 from services.archiver.sources.matching import takes
 from services.archiver.sources.tree import TreeSource
 from shared.contracts.archiver import Source
 from shared.contracts.discovery import Location
+
+
+@asynccontextmanager
+async def gather_tree(source: Source, around: Around) -> AsyncIterator[Gathered]:
+    """Give the tree that *source* stands for; a backup must be the same one afterwards."""
+    location = await phone_backup.locate_source(around.bus, source)
+    yield Gathered(
+        kind=source.type,
+        facts={"path": source.config.path} if location is None else phone_backup.facts(location),
+        tree=tree_of(source, location),
+    )
+    if location is not None:
+        await phone_backup.check_same(around.bus, location)
 
 
 def tree_of(source: Source, location: Location | None) -> TreeSource:

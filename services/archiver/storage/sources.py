@@ -38,12 +38,14 @@ async def get_source(connection: Connection, source_id: UUID) -> Source:
 async def record_source(connection: Connection, source: Source) -> None:
     """Write a source, new or changed. Raises ``UniqueViolationError`` for a name that is taken."""
     await connection.execute(
-        "insert into source (id, name, type, config, priority) values ($1, $2, $3, $4, $5)"
+        "insert into source (id, name, type, preset, config, priority)"
+        " values ($1, $2, $3, $4, $5, $6)"
         " on conflict (id) do update set name = excluded.name, config = excluded.config,"
         " priority = excluded.priority",
         UUID(source.id),
         source.name,
         source.type,
+        source.preset,
         msgspec.to_builtins(source.config),
         source.priority,
     )
@@ -64,6 +66,7 @@ def _to_source(row: Any) -> Source:
         id=SourceId(str(row["id"])),
         name=row["name"],
         type=row["type"],
+        preset=row["preset"],
         config=msgspec.convert(row["config"], SourceConfig),
         priority=row["priority"],
         created_at=row["created_at"],
