@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from services.indexer.exports.formats import FORMATS, find_format
+from services.indexer.exports.selection import check_words
 from services.indexer.jobs.storage import create_export
 from services.indexer.kinds import PARSERS
 from shared.bus import Bus, RequestContext, publish
@@ -49,6 +50,7 @@ class ExportRequests:
             _check_session(session_id)
         async with self._pool.acquire() as connection, connection.transaction():
             await _check_thread(connection, request.wish.query)
+            await check_words(connection, request.wish.query)
             if not await create_export(
                 connection,
                 job_id=job_id,

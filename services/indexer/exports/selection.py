@@ -34,7 +34,7 @@ from services.indexer.history.storage_shards import fetch_shards
 from services.indexer.kinds import PARSERS
 from services.indexer.lineage.storage_stitched import LISTED, thread_ids_of, with_devices
 from services.indexer.people.storage_pages import handles_of
-from services.indexer.search.storage import search
+from services.indexer.search.storage import check_search, search
 from shared.contracts.exports import ExportQuery
 from shared.contracts.identifiers import ThreadId
 from shared.contracts.indexer import Search, Thread
@@ -65,6 +65,31 @@ class _FoundHit(msgspec.Struct):
 class _FoundPage(msgspec.Struct):
     items: list[_FoundHit]
     next_cursor: str | None
+
+
+async def check_words(connection: Connection, query: ExportQuery) -> None:
+    """Raise the 400 problem that the search of *query* would end with."""
+    if query.q is None:
+        return
+    for kind in query.wanted_kinds or (None,):
+        await check_search(connection, _to_search(query, query.q, kind, None), labels=_LABELS)
+
+
+def _to_search(query: ExportQuery, q: str, kind: str | None, cursor: str | None) -> Search:
+    return Search(
+        q=q,
+        device=query.device,
+        kind=kind,
+        thread=None if query.thread is None else ThreadId(query.thread),
+        person=query.person,
+        since=query.since,
+        until=query.until,
+        removed=query.removed,
+        lineage=query.lineage,
+        sort="oldest",
+        limit=_SEARCH_LIMIT,
+        cursor=cursor,
+    )
 
 
 class Selection:
@@ -267,20 +292,7 @@ class Selection:
             while True:
                 body = await search(
                     self._connection,
-                    Search(
-                        q=q,
-                        device=query.device,
-                        kind=kind,
-                        thread=None if query.thread is None else ThreadId(query.thread),
-                        person=query.person,
-                        since=query.since,
-                        until=query.until,
-                        removed=query.removed,
-                        lineage=query.lineage,
-                        sort="oldest",
-                        limit=_SEARCH_LIMIT,
-                        cursor=cursor,
-                    ),
+                    _to_search(query, q, kind, cursor),
                     most_bytes=_SEARCH_BYTES,
                     labels=_LABELS,
                 )

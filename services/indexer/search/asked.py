@@ -15,12 +15,13 @@ from services.indexer.lineage.storage_stitched import thread_ids_of
 from services.indexer.lineage.storage_view import devices_meant
 from services.indexer.people.storage_pages import handles_of, owned_devices
 from services.indexer.search.filters import FilterError, Filters, split_filters
+from services.indexer.search.query import Question, parse_question
 from services.indexer.sql import statement
 from shared.contracts.problems import bad_request
 from shared.cursors import read_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from services.indexer.history.storage_rows import Connection
     from shared.contracts.indexer import Search
@@ -79,13 +80,32 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         )  # fmt: skip
 
 
-async def read_request(connection: Connection, request: Search, *, kinds: Iterable[str]) -> Asked:
-    """Return what is asked for; 400 when a filter cannot be meant."""
+async def read_request(connection: Connection, request: Search, *, kinds: Collection[str]) -> Asked:
+    """Return what is asked for; 400 when a filter cannot be meant, or there is no such kind."""
+    await _check_kind(connection, request.kind, kinds)
     try:
         filters, words = split_filters(request.q, kinds=kinds)
         return await _resolve(connection, request, filters, words)
     except FilterError as error:
         raise bad_request(str(error), parameter="q") from None
+
+
+def read_question(asked: Asked) -> Question:
+    """Return the words that are looked for; 400 when nothing is."""
+    question = parse_question(asked.q)
+    if question.is_empty and (question.terms or not asked.is_narrowed):
+        raise bad_request("q names nothing to find. Give at least one word or filter.")
+    return question
+
+
+async def _check_kind(connection: Connection, kind: str | None, kinds: Collection[str]) -> None:
+    if kind is None or kind in kinds:
+        return
+    # What a package parsed that is installed no longer is still there.
+    if not await connection.fetchval(
+        "select exists (select from kind_index where kind = $1)", _plain(kind)
+    ):
+        raise bad_request(f"kind must be one of: {', '.join(sorted(kinds))}.", parameter="kind")
 
 
 async def _resolve(connection: Connection, request: Search, filters: Filters, words: str) -> Asked:
@@ -165,4 +185,9 @@ async def _threads(
 ) -> list[int]:
     patterns = [like_pattern(fold(_plain(title))) for title in titles]
     rows = await connection.fetch(statement("search", "titled"), patterns, devices, MOST_FITTING)
+    if not rows:
+        raise FilterError(
+            "in: no conversation, album or folder has this in its title. What somebody takes part"
+            " in is found by with:."
+        )
     return [row["id"] for row in rows]

@@ -1,7 +1,8 @@
 """The filters that a person typed among the words: ``from:anna after:2021 kind:note has:photo``.
 
-Pure code, and strict: a filter that nobody knows, or that says nothing that can be meant, is an
-error in words. What only looks like one (``10:30``, ``https://…``, anything in quotes) is text.
+Pure code, and strict: a filter that nobody knows or that says nothing that can be meant, or a quote
+without an end, is an error in words. What only looks like a filter (``10:30``, ``https://…``,
+anything in quotes) is text.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Removed = Literal["exclude", "include", "only"]
 
 _TOKEN = re.compile(
     r'(?<!\S)(?P<minus>-)?(?P<name>[A-Za-z]{2,12}):(?!//)(?P<value>"[^"]*"|[^\s"]*)(?!\S)'
-    r'|"[^"]*"?'
+    r'|"[^"]*"'
 )
 #: Beginnings of addresses, which people paste.
 _SCHEMES = frozenset({"http", "https", "ftp", "mailto", "tel", "sms", "file", "urn", "data"})
@@ -74,6 +75,13 @@ def split_filters(text: str, *, kinds: Iterable[str]) -> tuple[Filters, str]:
     """
     if len(text) > LONGEST_QUESTION:
         raise FilterError(f"A search must not be longer than {LONGEST_QUESTION} characters.")
+    if text.count('"') % 2:
+        # Quotes are taken two by two, so the last one is the one without an end.
+        place = text.rindex('"') + 1
+        raise FilterError(
+            f"The quote at character {place} is not closed. Put another one behind what belongs"
+            " together, or leave it out."
+        )
     found = _Found(frozenset(kinds))
     rest: list[str] = []
     end = count = 0

@@ -15,7 +15,7 @@ import msgspec
 
 from services.indexer.history.storage_rows import like_pattern
 from services.indexer.pages import assemble
-from services.indexer.search.asked import Asked, read_request
+from services.indexer.search.asked import Asked, read_question, read_request
 from services.indexer.search.found import Found, FoundHit
 from services.indexer.search.hits import count_facets, fetch_hits
 from services.indexer.search.plan import SCANNED, Finder, Match, Mode
@@ -23,13 +23,12 @@ from services.indexer.search.query import (
     Question,
     has_trigram,
     needs_order,
-    parse_question,
 )
 from services.indexer.search.scope import Scope, fetch_scope, goes_by_words
 from services.indexer.search.windows import Way
 from services.indexer.sql import statement
 from shared.contracts.indexer import Search
-from shared.contracts.problems import ProblemError, bad_request, problem
+from shared.contracts.problems import ProblemError, problem
 from shared.cursors import TimePlace, read_cursor, read_limit, write_cursor
 
 if TYPE_CHECKING:
@@ -69,6 +68,13 @@ async def search(
         raise _too_slow() from None
 
 
+async def check_search(
+    connection: Connection, request: Search, *, labels: Mapping[str, str]
+) -> None:
+    """Raise the 400 problem with which ``search`` would refuse a first page."""
+    read_question(await read_request(connection, request, kinds=labels))
+
+
 @asynccontextmanager
 async def _patiently(connection: Connection) -> AsyncIterator[None]:
     """Open a transaction for one search, in one round trip."""
@@ -99,9 +105,7 @@ async def _search(
     most_bytes: int,
     labels: Mapping[str, str],
 ) -> bytes:
-    question = parse_question(asked.q)
-    if question.is_empty and (question.terms or not asked.is_narrowed):
-        raise bad_request("q names nothing to find. Give at least one word or filter.")
+    question = read_question(asked)
     scope = await fetch_scope(connection, asked, question)
     page = _Page(asked.sort, place, limit=limit)
     modes: tuple[Mode, ...] = (place.mode,) if place else ("words", "parts")

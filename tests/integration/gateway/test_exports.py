@@ -200,6 +200,14 @@ async def test_what_cannot_be_made_is_refused_at_once(vault: House) -> None:
     for body in REFUSED:
         answer = await vault.client.post("/api/exports/content", json=body)
         assert answer.status_code == 400, (body, answer.text)
+    for q in ("form:anna", 'lake "not closed', "after:yesterday lake", "-lake", "in:nowhere lake"):
+        answer = await vault.client.post(
+            "/api/exports/content", json={"format": "json", "query": {"q": q}}
+        )
+        assert answer.status_code == 400, (q, answer.text)
+        # In the words of the search.
+        searched = await vault.client.get("/api/search", params={"q": q})
+        assert searched.json()["detail"] == answer.json()["detail"]
     jobs = await vault.client.get("/api/jobs", params={"kind": "export"})
     assert jobs.json()["items"] == []
 

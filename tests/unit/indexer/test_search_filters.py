@@ -47,7 +47,6 @@ def test_filters_are_told_from_words(text: str, fields: dict[str, Any], words: s
     [
         "at 10:30", "https://example.org/a:b", "http://x", "mailto:anna@example.org", "a: b", ":)",
         '"from:anna"', 'say "kind:nothing here"', "x:y", "C:/Users", "from : anna", "Re: lake",
-        '"not closed from:a',
     ],
 )  # fmt: skip
 def test_what_only_looks_like_a_filter_is_text(text: str) -> None:
@@ -77,6 +76,9 @@ def test_what_only_looks_like_a_filter_is_text(text: str) -> None:
         ("-from:anna", "cannot be turned round"),
         ("from:a " * 21, "at most 20 filters"),
         ("x" * 1001, "not be longer than"),
+        ('"not closed from:a', "quote at character 1 is not closed"),
+        ('lake "a b" -"c', "quote at character 13 is not closed"),
+        ('from:"Anna', "quote at character 6 is not closed"),
     ],
 )
 def test_a_filter_that_cannot_be_meant_is_an_error_in_words(text: str, said: str) -> None:
