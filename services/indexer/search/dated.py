@@ -42,6 +42,8 @@ class Marks(NamedTuple):
     queries: list[str]
     #: Whether what they find has the words, and need not be looked at again.
     is_exact: bool = False
+    #: Whether it also has the attachment or the link that is asked for.
+    is_special: bool = False
 
 
 class Marked:
@@ -69,7 +71,8 @@ class Marked:
         self.is_paired = bool(pairs) and is_paired(shards)
         self._pairs = f"{' & '.join(map(quoted, pairs))} | '\x01p*'"
         self._query = query
-        self._words = without_order(query) if all(shard.has_dated for shard in listed) else None
+        has_dated = bool(listed) and all(shard.has_dated for shard in listed)
+        self._words = without_order(query) if has_dated else None
         special = (("a", has_attachment), ("l", has_link))
         self._special = " & ".join(f"'\x01{letter}'" for letter, is_asked in special if is_asked)
 
@@ -87,19 +90,27 @@ class Marked:
         is_anytime: bool,
     ) -> Marks | None:
         """Return what is asked for in some tables within a time; None where it would not help."""
-        if is_anytime:
-            return Marks("paired", [self._pairs]) if self.is_paired else None
+        times = None if is_anytime else self._times(since, until, numbers)
+        if self.is_paired:
+            return Marks("paired", [self._pairs, *([times] if times is not None else [])])
+        marks = [query for query in (times, self._special) if query]
+        if self._words is None or not marks:
+            return None
+        return Marks(
+            "dated",
+            [self._words, *marks],
+            is_exact=self._words == self._query,
+            is_special=bool(self._special),
+        )
+
+    def _times(
+        self, since: dt.datetime | None, until: dt.datetime | None, numbers: Sequence[int]
+    ) -> str | None:
         spans = [self._spans[number] for number in numbers if number in self._spans]
         if not spans:
             return None
         first, last = min(span[0] for span in spans), max(span[1] for span in spans)
-        times = marks_between(since or first, until or last)
-        if self.is_paired:
-            return Marks("paired", [self._pairs, *([times] if times is not None else [])])
-        if self._words is None or times is None:
-            return None
-        queries = [self._words, times, *([self._special] if self._special else [])]
-        return Marks("dated", queries, is_exact=self._words == self._query)
+        return marks_between(since or first, until or last)
 
 
 def is_paired(shards: Sequence[Shard]) -> bool:

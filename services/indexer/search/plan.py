@@ -136,7 +136,7 @@ class Finder:
             compare = "<" if way == "desc" else ">"
             where.add(f"(a.sort_at, a.id) {compare} ({{at}}, {{id}})", at=after.at, id=after.id)
 
-    def _looked_for(self, where: Conditions, query: str) -> None:
+    def _looked_for(self, where: Conditions, query: str, marks: Marks | None = None) -> None:
         match = self._match
         if query:
             where.add(f"a.search @@ {query}")
@@ -145,6 +145,12 @@ class Finder:
         for pattern in match.excluded_patterns:
             where.add("a.folded not like {pattern}", pattern=pattern)
         self._filter(where)
+        # Asked for once more, Postgres would go by the index of everything that has one.
+        if marks is None or not marks.is_special:
+            if self._asked.has_attachment:
+                where.add("a.has_attachment")
+            if self._asked.has_link:
+                where.add("a.has_link")
 
     def _filter(self, where: Conditions) -> None:
         asked = self._asked
@@ -158,10 +164,6 @@ class Finder:
         elif asked.kinds is not None:
             where.add("a.kind = any({kinds})", kinds=asked.kinds)
         self._of_whom(where)
-        if asked.has_attachment:
-            where.add("a.has_attachment")
-        if asked.has_link:
-            where.add("a.has_link")
         for pattern in asked.media:
             where.add("a.attachments::text ~ {pattern}", pattern=pattern)
         where.see(asked.removed)
@@ -258,7 +260,7 @@ class Finder:
                 self._bounds(inside, window, way, after)
             if marks is not None:
                 self._ask_marks(inside, marks, asked)
-            self._looked_for(inside, self._query(inside, asked) if marks is None else "")
+            self._looked_for(inside, self._query(inside, asked) if marks is None else "", marks)
             searched = "a.search," if self._is_ranked else ""
             text = statement("search", "hits")
             return text.format(searched=searched, table=table, where=inside)
@@ -308,10 +310,10 @@ class Finder:
         )
 
     def _marks(self, window: Window) -> Marks | None:
-        if self._marked is None or window.how not in {"dated", "indexed"}:
+        if self._marked is None:
             return None
         return self._marked.of(
-            window.since, window.until, window.shards, is_anytime=window.how == "indexed"
+            window.since, window.until, window.shards, is_anytime=window.how != "dated"
         )
 
     @property

@@ -73,8 +73,15 @@ def _shard(number: int, *, dated: bool = True, paired: bool = False) -> Shard:
     )  # fmt: skip
 
 
-def _asked(query: str, shards: list[Shard], *, is_anytime: bool = False, days: int = 1) -> Any:
-    marked = Marked(query, shards, pairs=["x"] * ("<->" in query), has_attachment=True,
+def _asked(
+    query: str,
+    shards: list[Shard],
+    *,
+    is_anytime: bool = False,
+    days: int = 1,
+    has_attachment: bool = True,
+) -> Any:
+    marked = Marked(query, shards, pairs=["x"] * ("<->" in query), has_attachment=has_attachment,
                     has_link=False)  # fmt: skip
     numbers = [shard.number for shard in shards]
     until = _MOMENT + dt.timedelta(days=days)
@@ -83,13 +90,17 @@ def _asked(query: str, shards: list[Shard], *, is_anytime: bool = False, days: i
 
 def test_an_index_is_asked_only_where_every_table_has_it() -> None:
     open_table = _shard(0, dated=False)
-    name, queries, is_exact = _asked("'a'", [open_table, _shard(1), _shard(2)])
-    assert (name, queries[0], queries[2], is_exact) == ("dated", "'a'", "'\x01a'", True)
+    marks = _asked("'a'", [open_table, _shard(1), _shard(2)])
+    assert (marks.name, marks.queries[0], marks.queries[2]) == ("dated", "'a'", "'\x01a'")
+    assert marks.is_exact
+    assert marks.is_special
     assert _asked("'a'", [_shard(1), _shard(2, dated=False)]) is None
     assert _asked("'a'", [open_table]) is None
-    # Too long a time has too many marks, and all of time has none; pairs help all the same.
-    assert _asked("'a'", [_shard(1)], days=5_000) is None
-    assert _asked("'a'", [_shard(1)], is_anytime=True) is None
+    # Too long a time has too many marks, and all of time has none; others help all the same.
+    assert _asked("'a'", [_shard(1)], days=5_000).queries == ["'a'", "'\x01a'"]
+    assert _asked("'a'", [_shard(1)], is_anytime=True).queries == ["'a'", "'\x01a'"]
+    assert _asked("'a'", [_shard(1)], days=5_000, has_attachment=False) is None
+    assert _asked("'a'", [_shard(1)], is_anytime=True, has_attachment=False) is None
     both = [_shard(1, paired=True), _shard(2, paired=True)]
     assert [len(_asked("'a' <-> 'b'", both, days=days).queries) for days in (1, 5_000)] == [2, 1]
     assert _asked("'a' <-> 'b'", both, is_anytime=True).name == "paired"
