@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, delete, get, post
-from litestar.params import JSONBody
+from litestar.params import JSONBody, PathParameter
 
 from gateway.authentication import needs
 from gateway.parameters import PROBLEMS, UuidPath, passed_through, problems
@@ -26,13 +26,25 @@ from shared.contracts.archiver import (
     ListDestinations,
     StoreCheck,
 )
+from shared.contracts.archiver_destinations import (
+    Backend,
+    BackendSummary,
+    GetBackend,
+    ListBackends,
+    Trial,
+    TryDestination,
+)
 from shared.contracts.requests import Done, Page
 
 #: A share may take its time, and a test write as well.
 _CHECK_SECONDS = 120.0
-
+#: rclone may have to be started for it.
+_FORM_SECONDS = 60.0
 
 Option = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]{1,60}$")]
+BackendPath = Annotated[
+    str, PathParameter(pattern=r"^[a-z0-9 _-]{1,40}$", description="Name of the back end")
+]
 Value = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, pattern=r"^[^\x00]*$")]
 
 
@@ -53,13 +65,25 @@ class CryptBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     password2_ref: Value | None = None
 
 
-class NewDestination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A place for archives: an empty one, or one that holds a store already."""
+class TriedDestination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place that may become a destination."""
 
-    name: Name
     type: DestinationType
     config: DestinationConfigBody
     crypt: CryptBody | None = None
+
+    def told(self) -> tuple[DestinationConfig, CryptConfig | None]:
+        """Return it as the archiver takes it."""
+        config = msgspec.convert(self.config, DestinationConfig, from_attributes=True)
+        if self.crypt is None:
+            return config, None
+        return config, msgspec.convert(self.crypt, CryptConfig, from_attributes=True)
+
+
+class NewDestination(TriedDestination, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place for archives: an empty one, or one that holds a store already."""
+
+    name: Name
 
 
 class StoreChecks(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,16 +110,52 @@ async def create_destination(
 ) -> Response[Destination]:
     """Set a destination up; a store that is there already is taken over."""
     await parts.audit.record(request.user, "create", "destination")
+    config, crypt = data.told()
     return passed_through(
         await parts.bus.request_bytes(
-            CreateDestination(
-                name=data.name,
-                type=data.type,
-                config=msgspec.convert(data.config, DestinationConfig, from_attributes=True),
-                crypt=None
-                if data.crypt is None
-                else msgspec.convert(data.crypt, CryptConfig, from_attributes=True),
-            ),
+            CreateDestination(name=data.name, type=data.type, config=config, crypt=crypt),
+            timeout_seconds=_CHECK_SECONDS,
+        )
+    )
+
+
+@get("/api/destinations/backends", opt=needs("read"), responses=PROBLEMS, tags=["archives"])
+async def list_backends(*, parts: GivenParts) -> Response[Page[BackendSummary]]:
+    """List what rclone reaches, and which of it needs a token from a browser's login."""
+    return passed_through(
+        await parts.bus.request_bytes(ListBackends(), timeout_seconds=_FORM_SECONDS)
+    )
+
+
+@get(
+    "/api/destinations/backends/{name:str}",
+    opt=needs("read"),
+    responses=PROBLEMS,
+    tags=["archives"],
+)
+async def get_backend(*, parts: GivenParts, name: BackendPath) -> Response[Backend]:
+    """Show the form of one back end: its fields, which are required and which are secret."""
+    return passed_through(
+        await parts.bus.request_bytes(GetBackend(name=name), timeout_seconds=_FORM_SECONDS)
+    )
+
+
+@post(
+    "/api/destinations/try",
+    status_code=200,
+    opt=needs("admin"),
+    responses=PROBLEMS,
+    tags=["archives"],
+)
+async def try_destination(
+    *, request: Request[Caller, Any, Any], parts: GivenParts, data: JSONBody[TriedDestination]
+) -> Response[Trial]:
+    """Go through all steps of a set-up with a test write, and keep nothing of it."""
+    await parts.audit.record(request.user, "try", "destination")
+    config, crypt = data.told()
+    return passed_through(
+        await parts.bus.request_bytes(
+            TryDestination(type=data.type, config=config, crypt=crypt),
             timeout_seconds=_CHECK_SECONDS,
         )
     )
@@ -150,6 +210,9 @@ async def check_destination(*, parts: GivenParts, destination_id: UuidPath) -> S
 
 
 HANDLERS = (
+    list_backends,
+    get_backend,
+    try_destination,
     list_destinations,
     create_destination,
     get_destination,

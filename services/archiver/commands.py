@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
-from services.archiver.destinations.setting_up import Report
 from services.archiver.errors import ArchiverError
 from services.archiver.identifiers import parse_id
 from services.archiver.opening import Destinations
@@ -23,8 +22,6 @@ from services.archiver.sources.trees import tree_of
 from services.archiver.storage.archives import get_archive, set_protected
 from services.archiver.storage.destinations import (
     get_destination,
-    record_destination,
-    remove_destination,
 )
 from services.archiver.storage.jobs import (
     RestoreWish,
@@ -40,13 +37,8 @@ from shared.bus import Bus, RequestContext, publish
 from shared.contracts.archiver import (
     Accepted,
     Archive,
-    CheckDestination,
-    CreateDestination,
     CreateSource,
-    DeleteDestination,
     DeleteSource,
-    Destination,
-    DestinationId,
     DryRun,
     DryRunSource,
     Preset,
@@ -57,7 +49,6 @@ from shared.contracts.archiver import (
     SourceConfig,
     SourceId,
     SourceType,
-    StoreCheck,
     UpdateSource,
 )
 from shared.contracts.events import ArchiveRequested, RestoreRequested
@@ -86,9 +77,6 @@ class Commands:
             UpdateSource: self.update_source,
             DeleteSource: self.delete_source,
             DryRunSource: self.dry_run_source,
-            CreateDestination: self.create_destination,
-            DeleteDestination: self.delete_destination,
-            CheckDestination: self.check_destination,
             RequestArchive: self.request_archive,
             RequestRestore: self.request_restore,
             ProtectArchive: self.protect_archive,
@@ -134,60 +122,6 @@ class Commands:
         try:
             location = await phone_backup.locate_source(self._bus, source)
             return await asyncio.to_thread(_walk, tree_of(source, location))
-        except ArchiverError as error:
-            raise problem_of(error) from None
-
-    async def create_destination(
-        self, request: CreateDestination, _: RequestContext
-    ) -> Destination:
-        """Set a destination up, or take over the store that is there."""
-        config = request.config
-        if request.type == "local" and (
-            not config.path.startswith("/") or config.backend or config.options
-        ):
-            raise bad_request("A local destination has an absolute path, and nothing else.")
-        if request.type == "rclone" and not config.backend:
-            raise bad_request("A destination over rclone has a backend.")
-        try:
-            place = await self._destinations.find_new(request.type, config, request.crypt)
-            report = await asyncio.to_thread(place.set_up)
-        except ArchiverError as error:
-            raise problem_of(error) from None
-        if report.store is None:
-            raise _not_set_up(report)
-        destination = Destination(
-            id=DestinationId(str(uuid4())),
-            name=request.name,
-            type=request.type,
-            config=request.config,
-            crypt=request.crypt,
-            store_id=str(report.store.store_id),
-            created_at=dt.datetime.now(dt.UTC),
-        )
-        try:
-            await record_destination(self._pool, destination)
-        except asyncpg.UniqueViolationError:
-            raise _taken("destination") from None
-        return await get_destination(self._pool, UUID(destination.id))
-
-    async def delete_destination(self, request: DeleteDestination, _: RequestContext) -> Done:
-        """Forget a destination."""
-        if not await remove_destination(
-            self._pool, parse_id(request.destination_id, "destination")
-        ):
-            raise not_found("destination")
-        return Done()
-
-    async def check_destination(
-        self, request: CheckDestination, _: RequestContext
-    ) -> list[StoreCheck]:
-        """Look whether a destination works."""
-        destination = await get_destination(
-            self._pool, parse_id(request.destination_id, "destination")
-        )
-        try:
-            place = await self._destinations.find(destination)
-            return _checks(await asyncio.to_thread(place.examine))
         except ArchiverError as error:
             raise problem_of(error) from None
 
@@ -313,24 +247,6 @@ def _check_config(kind: SourceType, preset: Preset | None, config: SourceConfig)
         takes(include=config.include, exclude=config.exclude)
     except ValueError:
         raise bad_request("A pattern is empty.") from None
-
-
-def _checks(report: Report) -> list[StoreCheck]:
-    return [
-        StoreCheck(step=step.name, outcome=step.outcome, detail=step.message)
-        for step in report.steps
-    ]
-
-
-def _not_set_up(report: Report) -> ProblemError:
-    failed = next(step for step in report.steps if step.outcome == "failed")
-    return problem(
-        "destination-refused",
-        "The destination cannot be set up.",
-        409,
-        failed.message,
-        steps=msgspec.to_builtins(_checks(report)),
-    )
 
 
 def _taken(what: str) -> ProblemError:

@@ -14,7 +14,14 @@ from services.archiver.destinations.patience import Limits
 from services.archiver.destinations.places import LocalPlace, Place, RclonePlace
 from services.archiver.destinations.rclone_daemon import RcloneDaemon
 from services.archiver.destinations.remotes import Crypt, RcloneRemote
-from services.archiver.destinations.setting_up import Report, check_store, examine, set_up
+from services.archiver.destinations.setting_up import (
+    Findings,
+    Report,
+    attempt,
+    check_store,
+    examine,
+    set_up,
+)
 from services.archiver.errors import DestinationRefusedError
 from services.archiver.format.manifest import signing_key
 from services.archiver.store.transport import Transport
@@ -30,6 +37,8 @@ class OpenPlace(msgspec.Struct, frozen=True, kw_only=True):
     store_id: UUID | None
     #: What manifests are signed with; None for a destination without a secret.
     key: bytes | None
+    #: Of what is only looked at.
+    findings: Findings = Findings()
 
     @contextmanager
     def opened(self) -> Iterator[Transport]:
@@ -47,12 +56,17 @@ class OpenPlace(msgspec.Struct, frozen=True, kw_only=True):
 
     def set_up(self) -> Report:
         """Make a store of it, or take over the one that is there. Blocking."""
-        return set_up(self.place, uuid4(), now=dt.datetime.now(dt.UTC), takes_existing=True)
+        now = dt.datetime.now(dt.UTC)
+        return set_up(self.place, uuid4(), now=now, takes_existing=True, findings=self.findings)
+
+    def attempt(self) -> Report:
+        """Go through a set-up and leave everything as it was. Blocking."""
+        return attempt(self.place, findings=self.findings)
 
     def examine(self) -> Report:
         """Go through all that must hold, with a test write. Blocking."""
         assert self.store_id is not None
-        return examine(self.place, self.store_id)
+        return examine(self.place, self.store_id, findings=self.findings)
 
 
 class Destinations:
@@ -66,58 +80,93 @@ class Destinations:
         self._allow_commands = allow_commands
         self._limits = limits
 
+    @property
+    def daemon(self) -> RcloneDaemon:
+        """What knows which back ends there are."""
+        return self._daemon
+
     async def find(self, destination: Destination) -> OpenPlace:
         """Return a destination that was set up. Raises ``DestinationRefusedError``."""
-        return await self._find(
+        found = await self.look_at(
             destination.type, destination.config, destination.crypt, UUID(destination.store_id)
         )
+        if found.findings.refused:
+            raise DestinationRefusedError(found.findings.refused[0])
+        return found
 
-    async def find_new(
-        self, kind: DestinationType, config: DestinationConfig, crypt: CryptConfig | None
+    async def look_at(
+        self,
+        kind: DestinationType,
+        config: DestinationConfig,
+        crypt: CryptConfig | None,
+        store_id: UUID | None = None,
+        *,
+        warnings: tuple[str, ...] = (),
     ) -> OpenPlace:
-        """Return one that is to be set up. Raises ``DestinationRefusedError``."""
-        return await self._find(kind, config, crypt, None)
+        """Return a place whose steps tell which of its secrets cannot be fetched.
+
+        Only what goes through the steps may be done with it: they end before such a secret is used.
+        """
+        wanted = _Wanted(allow_commands=self._allow_commands)
+        passwords = None
+        if crypt is not None:
+            second = crypt.password2_ref
+            passwords = Crypt(
+                password=await wanted.fetch("password", crypt.password_ref),
+                password2=None if second is None else await wanted.fetch("password2", second),
+            )
+        secrets = {
+            name: await wanted.fetch(name, reference)
+            for name, reference in config.secret_options.items()
+        }
+        findings = Findings(
+            warnings=warnings, refused=tuple(wanted.refused), secret_count=wanted.count
+        )
+        if kind == "local" and passwords is None:
+            local = LocalPlace(Path(config.path))
+            return OpenPlace(place=local, store_id=store_id, key=None, findings=findings)
+        key = None
+        if passwords is not None and store_id is not None:
+            key = signing_key(passwords.password.reveal(), store_id=str(store_id))
+        remote = RcloneRemote(
+            backend="local" if kind == "local" else config.backend or "",
+            path=config.path,
+            options=config.options,
+            secrets=secrets,
+            crypt=passwords,
+        )
+        place = RclonePlace(self._daemon, remote, limits=self._limits)
+        return OpenPlace(place=place, store_id=store_id, key=key, findings=findings)
+
+    async def passwords(self, crypt: CryptConfig) -> tuple[Secret, Secret | None]:
+        """Fetch the passwords of a destination. Raises ``DestinationRefusedError``."""
+        wanted = _Wanted(allow_commands=self._allow_commands)
+        first = await wanted.fetch("password", crypt.password_ref)
+        second = None
+        if crypt.password2_ref is not None:
+            second = await wanted.fetch("password2", crypt.password2_ref)
+        if wanted.refused:
+            raise DestinationRefusedError(wanted.refused[0])
+        return first, second
 
     def close(self) -> None:
         """End rclone. Blocking; safe to call twice."""
         self._daemon.close()
 
-    async def _find(
-        self,
-        kind: DestinationType,
-        config: DestinationConfig,
-        crypt: CryptConfig | None,
-        store_id: UUID | None,
-    ) -> OpenPlace:
-        passwords = None if crypt is None else await self._crypt(crypt)
-        key = None
-        if passwords is not None and store_id is not None:
-            key = signing_key(passwords.password.reveal(), store_id=str(store_id))
-        if kind == "local" and passwords is None:
-            return OpenPlace(place=LocalPlace(Path(config.path)), store_id=store_id, key=None)
-        remote = RcloneRemote(
-            backend="local" if kind == "local" else config.backend or "",
-            path=config.path,
-            options=config.options,
-            secrets={
-                name: await self._secret(reference)
-                for name, reference in config.secret_options.items()
-            },
-            crypt=passwords,
-        )
-        place = RclonePlace(self._daemon, remote, limits=self._limits)
-        return OpenPlace(place=place, store_id=store_id, key=key)
 
-    async def _crypt(self, config: CryptConfig) -> Crypt:
-        second = config.password2_ref
-        return Crypt(
-            password=await self._secret(config.password_ref),
-            password2=None if second is None else await self._secret(second),
-        )
+class _Wanted:
+    """Fetches secrets, and remembers which of them there are not."""
 
-    async def _secret(self, reference: str) -> Secret:
+    def __init__(self, *, allow_commands: bool) -> None:
+        self._allow_commands = allow_commands
+        self.refused: list[str] = []
+        self.count = 0
+
+    async def fetch(self, name: str, reference: str) -> Secret:
+        self.count += 1
         try:
-            parsed = parse_reference(reference, allow_commands=self._allow_commands)
-            return await resolve(parsed)
+            return await resolve(parse_reference(reference, allow_commands=self._allow_commands))
         except SecretReferenceError as error:
-            raise DestinationRefusedError(f"A secret of the destination: {error}") from None
+            self.refused.append(f"A secret of the destination ({name}): {error}")
+            # Never sent anywhere: whoever has a refusal goes no further.
+            return Secret("not fetched")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from services.archiver.commands import Commands
+from services.archiver.destination_requests import DestinationRequests
 from services.archiver.handlers import EventHandlers
 from services.archiver.opening import Destinations
 from services.archiver.queries import Queries
@@ -54,7 +55,10 @@ async def start(runtime: Runtime) -> None:
     runtime.at_stop(leave_destinations)
     commands = Commands(pool=runtime.pool, bus=runtime.bus, destinations=destinations)
     queries = Queries(pool=runtime.pool, destinations=destinations)
-    for part in (commands, queries):
+    destination_requests = DestinationRequests(
+        pool=runtime.pool, destinations=destinations, backup_paths=runtime.settings.backup_paths
+    )
+    for part in (commands, queries, destination_requests):
         for request_type, answer in part.answers().items():
             await runtime.serve(request_type, answer)
     await runtime.serve(ListJobs, queries.list_jobs, subject="cmd.archiver.list_jobs")

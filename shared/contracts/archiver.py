@@ -128,9 +128,11 @@ class ArchiveContents(msgspec.Struct, frozen=True, kw_only=True):
 class StoreCheck(msgspec.Struct, frozen=True, kw_only=True):
     """One step of setting a destination up, or of looking whether it works."""
 
-    step: Literal["prerequisites", "reach", "canary", "write", "mark"]
+    step: Literal["prerequisites", "credentials", "reach", "canary", "write", "mark"]
     outcome: Literal["done", "already", "warning", "failed", "skipped"]
     detail: str
+    #: What a person can do about a step that failed.
+    advice: str = ""
 
 
 class DryRun(msgspec.Struct, frozen=True, kw_only=True):

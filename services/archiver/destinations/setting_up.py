@@ -20,6 +20,7 @@ from services.archiver.errors import (
     ArchiverError,
     DamagedArchiveError,
     DestinationAwayError,
+    DestinationFullError,
     DestinationRefusedError,
     ObjectMissingError,
     TransportError,
@@ -38,9 +39,24 @@ _TEST_BYTES = 150_000
 _FOLDERS = frozenset({"bundles", "objects", "packs"})
 _LARGEST_MARK_BYTES = 4096
 
-StepName = Literal["prerequisites", "reach", "canary", "write", "mark"]
+StepName = Literal["prerequisites", "credentials", "reach", "canary", "write", "mark"]
 Outcome = Literal["done", "already", "warning", "failed", "skipped"]
-_STEPS: tuple[StepName, ...] = ("prerequisites", "reach", "canary", "write", "mark")
+_STEPS: tuple[StepName, ...] = (
+    *("prerequisites", "credentials", "reach", "canary", "write", "mark"),
+)
+
+
+_ADVICE: dict[type[ArchiverError], str] = {
+    DestinationAwayError: "See that it is switched on, mounted, and reached from this machine.",
+    DestinationFullError: "Make room there.",
+    DestinationRefusedError: "Correct its path, its keys, or the rights of whom they belong to.",
+    DamagedArchiveError: "If the passwords are the right ones, somebody changed what lies there.",
+    ArchiverError: "Look at the destination with its own tools.",
+}
+_STEP_ADVICE: dict[StepName, str] = {
+    "prerequisites": "Correct that first.",
+    "credentials": "See that the user whom Keepsake runs as gets the secret from its reference.",
+}
 
 
 class StoreMark(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,35 +75,60 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     name: StepName
     outcome: Outcome
     message: str
+    #: What a person can do about a step that failed.
+    advice: str = ""
+
+
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a place before anybody looks at it, as sentences."""
+
+    warnings: tuple[str, ...] = ()
+    #: Secrets that could not be fetched; how many there are in all.
+    refused: tuple[str, ...] = ()
+    secret_count: int = 0
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """All steps; those behind one that failed are skipped."""
 
     steps: tuple[Step, ...]
-    #: The store that the destination is; None unless every step went well.
+    #: The store that the destination is; None unless every step went well, or of a trial of a
+    #: place that is none yet.
     store: StoreMark | None = None
 
     @property
     def is_good(self) -> bool:
         """Whether the destination can be used."""
-        return self.store is not None
+        return not any(step.outcome in ("failed", "skipped") for step in self.steps)
 
 
 def set_up(
-    place: Place, store_id: UUID, *, now: dt.datetime, takes_existing: bool = False
+    place: Place,
+    store_id: UUID,
+    *,
+    now: dt.datetime,
+    takes_existing: bool = False,
+    findings: Findings | None = None,
 ) -> Report:
     """Make *place* the store *store_id*, or the store that it is already if *takes_existing*.
 
     A place that holds another store or anything of somebody else's is refused and left as it is.
     Safe to run twice, and after it was killed. Blocking; raises nothing that a place can cause.
     """
-    return _Run(place, store_id, now=now, takes_existing=takes_existing).run()
+    return _Run(place, store_id, findings=findings, now=now, takes_existing=takes_existing).run(
+        _STEPS
+    )
 
 
-def examine(place: Place, store_id: UUID) -> Report:
+def attempt(place: Place, *, findings: Findings | None = None) -> Report:
+    """Go through the steps of a set-up but for the mark, and take back what they wrote."""
+    run = _Run(place, None, findings=findings, now=None, takes_existing=True)
+    return run.run(_STEPS[:-1])
+
+
+def examine(place: Place, store_id: UUID, *, findings: Findings | None = None) -> Report:
     """Go through the same steps with a place that was set up. Leaves nothing behind."""
-    return _Run(place, store_id, now=None, takes_existing=False).run()
+    return _Run(place, store_id, findings=findings, now=None, takes_existing=False).run(_STEPS)
 
 
 def check_store(transport: Transport, store_id: UUID) -> StoreMark:
@@ -109,7 +150,8 @@ def read_mark(transport: Transport) -> StoreMark:
         content = transport.get(STORE_FILE, size_bytes=_LARGEST_MARK_BYTES)
     except ObjectMissingError:
         raise DestinationAwayError(
-            "The destination holds no store, or the passwords are others."
+            "The destination holds no store: it is not mounted, it is not the one that was set up,"
+            " or the passwords are others."
         ) from None
     try:
         mark = msgspec.json.decode(content, type=StoreMark)
@@ -122,9 +164,9 @@ def read_mark(transport: Transport) -> StoreMark:
     return mark
 
 
-def _check_canary(transport: Transport) -> None:
+def _check_canary(transport: Transport, path: str = CANARY_FILE) -> None:
     try:
-        found = transport.get(CANARY_FILE, size_bytes=len(CANARY) + 1)
+        found = transport.get(path, size_bytes=len(CANARY) + 1)
     except ObjectMissingError:
         raise DamagedArchiveError(
             "The canary of the store is missing, or the passwords are others."
@@ -134,25 +176,35 @@ def _check_canary(transport: Transport) -> None:
 
 
 class _Run:
-    """One go through the steps; *now* is None for a place that must not be changed."""
+    """One go through the steps; *now* is None for a place that must not be changed.
+
+    Without *store_id* it is a trial, of whatever place.
+    """
 
     def __init__(
-        self, place: Place, store_id: UUID, *, now: dt.datetime | None, takes_existing: bool
+        self,
+        place: Place,
+        store_id: UUID | None,
+        *,
+        findings: Findings | None,
+        now: dt.datetime | None,
+        takes_existing: bool,
     ) -> None:
         self._place = place
         self._store_id = store_id
+        self._findings = findings or Findings()
         self._now = now
         self._takes_existing = takes_existing
         self._top = Top(names=frozenset())
         self._transport: Transport | None = None
         self._mark: StoreMark | None = None
 
-    def run(self) -> Report:
+    def run(self, names: tuple[StepName, ...]) -> Report:
         """Go through the steps up to the first that fails."""
         steps: list[Step] = []
         is_good = True
         try:
-            for name in _STEPS:
+            for name in names:
                 step = Step(name=name, outcome="skipped", message="An earlier step failed.")
                 if is_good:
                     step = self._step(name)
@@ -164,9 +216,11 @@ class _Run:
         return Report(steps=tuple(steps), store=self._mark if is_good else None)
 
     def _step(self, name: StepName) -> Step:
+        advice = ""
         try:
             outcome, message = {
                 "prerequisites": self._prerequisites,
+                "credentials": self._credentials,
                 "reach": self._reach,
                 "canary": self._canary,
                 "write": self._write,
@@ -174,15 +228,25 @@ class _Run:
             }[name]()
         except ArchiverError as error:
             outcome, message = "failed", str(error)
-        return Step(name=name, outcome=outcome, message=message)
+            advice = next(said for kind, said in _ADVICE.items() if isinstance(error, kind))
+        if outcome == "failed":
+            advice = _STEP_ADVICE.get(name, advice)
+        return Step(name=name, outcome=outcome, message=message, advice=advice)
 
     def _prerequisites(self) -> tuple[Outcome, str]:
         problems, warnings = self._place.prerequisites()
         if problems:
             return "failed", " ".join(problems)
-        if warnings:
-            return "warning", " ".join(warnings)
+        if warnings or self._findings.warnings:
+            return "warning", " ".join([*warnings, *self._findings.warnings])
         return "done", "Everything that is needed is there."
+
+    def _credentials(self) -> tuple[Outcome, str]:
+        if self._findings.refused:
+            return "failed", " ".join(self._findings.refused)
+        if self._findings.secret_count:
+            return "done", "Every secret was found where its reference leads."
+        return "done", "No secret is needed."
 
     def _reach(self) -> tuple[Outcome, str]:
         self._top = self._place.top()
@@ -198,7 +262,7 @@ class _Run:
             if self._mark.store_id == self._store_id or self._takes_existing:
                 return "already", "The destination answers; it holds the store already."
             raise DestinationRefusedError("The destination holds another store.")
-        if self._now is None:
+        if self._store_id is not None and self._now is None:
             raise DestinationAwayError(
                 "The destination holds no store: it is not mounted, it is not the one that was set"
                 " up, or the passwords are others."
@@ -219,6 +283,14 @@ class _Run:
 
     def _canary(self) -> tuple[Outcome, str]:
         transport = self._opened()
+        if self._store_id is None and CANARY_FILE not in self._top.names:
+            path = f"{_TEST_PREFIX}{secrets.token_hex(8)}"
+            transport.put(path, [CANARY])
+            try:
+                _check_canary(transport, path)
+            finally:
+                transport.delete(path)
+            return "done", "What everybody knows can be written and read."
         if CANARY_FILE in self._top.names:
             try:
                 _check_canary(transport)
@@ -262,6 +334,7 @@ class _Run:
         if self._mark is not None:
             return "already", "The store carries its mark."
         assert self._now is not None
+        assert self._store_id is not None
         mark = StoreMark(store_id=self._store_id, created_at=self._now.astimezone(dt.UTC))
         transport.put(STORE_FILE, [msgspec.json.format(msgspec.json.encode(mark)) + b"\n"])
         self._mark = check_store(transport, self._store_id)

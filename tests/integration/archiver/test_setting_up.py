@@ -14,7 +14,9 @@ from services.archiver.destinations.places import LocalPlace, Place, RclonePlace
 from services.archiver.destinations.rclone_daemon import RcloneDaemon
 from services.archiver.destinations.remotes import Crypt, RcloneRemote
 from services.archiver.destinations.setting_up import (
+    Findings,
     StoreMark,
+    attempt,
     check_store,
     examine,
     read_mark,
@@ -98,7 +100,8 @@ def test_an_empty_place_becomes_a_store_and_stays_the_same_when_it_is_set_up_aga
     assert first.is_good, first
     found = outcomes(first)
     assert found.pop("prerequisites") in ("done", "warning")
-    assert found == {"reach": "done", "canary": "done", "write": "done", "mark": "done"}
+    done = ("credentials", "reach", "canary", "write", "mark")
+    assert found == dict.fromkeys(done, "done")
     assert first.store == StoreMark(store_id=store_id, created_at=NOW)
     # The canary and the mark; nothing is left of the test.
     stored = {path: path.read_bytes() for path in stored_files(site.files)}
@@ -114,6 +117,42 @@ def test_an_empty_place_becomes_a_store_and_stays_the_same_when_it_is_set_up_aga
     assert {path: path.read_bytes() for path in stored_files(site.files)} == stored
 
 
+def test_a_trial_goes_through_the_same_steps_and_leaves_everything_as_it_was(
+    daemon: RcloneDaemon, servers: dict[str, Server], tmp_path: Path
+) -> None:
+    for kind in ("folder", "local crypt", "s3"):
+        site = Site(kind, daemon, servers, tmp_path / kind)
+        site.files.mkdir(exist_ok=True)
+        tried = attempt(site.place())
+        assert tried.is_good, tried
+        assert tried.store is None
+        assert list(outcomes(tried)) == ["prerequisites", "credentials", "reach", "canary", "write"]
+        assert stored_files(site.files) == []
+        store_id = uuid4()
+        set_up(site.place(), store_id, now=NOW)
+        before = {path: path.read_bytes() for path in stored_files(site.files)}
+        tried = attempt(site.place())
+        assert tried.is_good
+        assert tried.store is not None
+        assert tried.store.store_id == store_id
+        assert {path: path.read_bytes() for path in stored_files(site.files)} == before
+
+
+def test_a_secret_that_cannot_be_fetched_ends_the_steps_before_it_is_used(tmp_path: Path) -> None:
+    findings = Findings(refused=("The secret's file cannot be read.",), secret_count=1)
+    place = LocalPlace(tmp_path)
+    for report in (
+        attempt(place, findings=findings),
+        set_up(place, uuid4(), now=NOW, findings=findings),
+        examine(place, uuid4(), findings=findings),
+    ):
+        assert not report.is_good
+        assert outcomes(report)["credentials"] == "failed"
+        assert outcomes(report)["reach"] == "skipped"
+        assert report.steps[1].advice
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_another_store_is_refused_and_left_as_it_is_unless_it_is_wanted(site: Site) -> None:
     store_id, another = uuid4(), uuid4()
     set_up(site.place(), store_id, now=NOW)
@@ -122,7 +161,7 @@ def test_another_store_is_refused_and_left_as_it_is_unless_it_is_wanted(site: Si
     assert not report.is_good
     assert outcomes(report)["reach"] == "failed"
     assert outcomes(report)["canary"] == "skipped"
-    assert "another store" in report.steps[1].message
+    assert "another store" in report.steps[2].message
     with pytest.raises(DestinationRefusedError):
         check(site.place(), another)
     assert not examine(site.place(), another).is_good
@@ -168,7 +207,7 @@ def test_other_passwords_are_noticed_before_anything_is_written(
             examine(site.place(OTHERS), store_id),
         ):
             assert outcomes(report)["reach"] == "failed"
-            assert "passwords" in report.steps[1].message
+            assert "passwords" in report.steps[2].message
         with pytest.raises(DestinationAwayError, match="passwords"):
             check(site.place(OTHERS), store_id)
         assert stored_files(site.files) == before
@@ -210,7 +249,7 @@ def test_a_store_that_lost_its_mark_or_its_canary_is_not_used(
             check_store(transport, store_id)
         report = set_up(site.place(), store_id, now=NOW)
         assert outcomes(report)["reach"] == "failed"
-        assert "mark is lost" in report.steps[1].message
+        assert "mark is lost" in report.steps[2].message
         transport.close()
 
 
@@ -262,6 +301,10 @@ def test_settings_that_cannot_be_used_are_told_before_anything_is_tried(
             "reference",
         ),
         (
+            RcloneRemote(backend="b2", path="x", options={"account": "a", "key": "open"}),
+            "reference",
+        ),
+        (
             RcloneRemote(
                 backend="sftp", path="x", secrets=secret, options={"host": "h", "ssh": "touch /x"}
             ),
@@ -280,8 +323,29 @@ def test_settings_that_cannot_be_used_are_told_before_anything_is_tried(
         report = set_up(RclonePlace(daemon, remote, limits=IMPATIENT), uuid4(), now=NOW)
         assert outcomes(report)["prerequisites"] == "failed"
         assert said in report.steps[0].message
-    missing = set_up(LocalPlace(tmp_path / "not mounted"), uuid4(), now=NOW)
-    assert "not mounted" in missing.steps[0].message
+
+
+def test_a_folder_whose_share_is_gone_is_told_and_left_alone(tmp_path: Path) -> None:
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    store_id = uuid4()
+    assert set_up(LocalPlace(mount), store_id, now=NOW).is_good
+    mount.rename(tmp_path / "elsewhere")
+    gone = examine(LocalPlace(mount), store_id)
+    assert outcomes(gone)["prerequisites"] == "failed"
+    assert "not mounted" in gone.steps[0].message
+    # The mount point is there, and empty: what is not mounted looks like that.
+    mount.mkdir()
+    empty = examine(LocalPlace(mount), store_id)
+    assert outcomes(empty)["reach"] == "failed"
+    assert "it is not mounted" in empty.steps[2].message
+    assert empty.steps[2].advice
+    transport = LocalPlace(mount).open()
+    with pytest.raises(DestinationAwayError, match="not mounted"):
+        check_store(transport, store_id)
+    with pytest.raises(DestinationAwayError, match="not mounted"):
+        transport.put(object_path("ab" * 32), [b"content"])
+    assert list(mount.iterdir()) == []
 
 
 def test_options_that_run_programs_never_reach_rclone(daemon: RcloneDaemon) -> None:
@@ -296,7 +360,7 @@ def test_a_bucket_must_exist_and_be_named(daemon: RcloneDaemon, servers: dict[st
     missing = servers["s3"].remote("x", bucket="nobodys")
     report = set_up(RclonePlace(daemon, missing, limits=IMPATIENT), uuid4(), now=NOW)
     assert outcomes(report)["reach"] == "failed"
-    assert "bucket does not exist" in report.steps[1].message
+    assert "bucket does not exist" in report.steps[2].message
     unnamed = servers["s3"].remote("", bucket="")
     report = set_up(RclonePlace(daemon, unnamed, limits=IMPATIENT), uuid4(), now=NOW)
-    assert "name of a bucket" in report.steps[1].message
+    assert "name of a bucket" in report.steps[2].message
