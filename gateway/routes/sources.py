@@ -47,6 +47,8 @@ class SourceConfigBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     path: Path | None = None
     include: Patterns = []
     exclude: Patterns = []
+    regenerable: bool = False
+    dump_hours: Annotated[int, msgspec.Meta(ge=1, le=8784)] | None = None
 
     def config(self) -> SourceConfig:
         """Return it as the archiver takes it."""
@@ -55,6 +57,8 @@ class SourceConfigBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             path=self.path,
             include=self.include,
             exclude=self.exclude,
+            regenerable=self.regenerable,
+            dump_hours=self.dump_hours,
         )
 
 

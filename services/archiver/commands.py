@@ -243,6 +243,8 @@ def _check_config(kind: SourceType, preset: Preset | None, config: SourceConfig)
         return
     if config.path is None or not config.path.startswith("/") or config.udid is not None:
         raise bad_request("A directory has an absolute path.")
+    if preset != "immich" and (config.regenerable or config.dump_hours is not None):
+        raise bad_request("regenerable and dump_hours belong to the preset immich.")
     try:
         takes(include=config.include, exclude=config.exclude)
     except ValueError:

@@ -8,6 +8,8 @@ ArchiverError
 │   └── DestinationRefusedError  it does not want us: keys, rights, limits
 ├── SourceError             the source cannot be read
 │   ├── SourceMissingError       it is not there
+│   ├── SourceUnmountedError     a part of it is not there that must be
+│   ├── DumpRefusedError         it has no copy of its database that can be used
 │   └── SourceChangedError       it became another one while it was read
 ├── DamagedArchiveError          what lies in a destination is not what was put there
 └── CancelledByPersonError               somebody wants the work to stop
@@ -48,6 +50,14 @@ class SourceError(ArchiverError):
 
 class SourceMissingError(SourceError):
     """It is not there."""
+
+
+class SourceUnmountedError(SourceError):
+    """A part of it is not there that must be: its disk is not mounted."""
+
+
+class DumpRefusedError(SourceError):
+    """It has no copy of its database that can be used: none, an old one, one that is damaged."""
 
 
 class SourceChangedError(SourceError):

@@ -12,10 +12,12 @@ from services.archiver.errors import (
     DestinationAwayError,
     DestinationFullError,
     DestinationRefusedError,
+    DumpRefusedError,
     ObjectMissingError,
     SourceChangedError,
     SourceError,
     SourceMissingError,
+    SourceUnmountedError,
 )
 from shared.contracts.jobs import JobState
 from shared.contracts.problems import ProblemError, problem
@@ -76,6 +78,18 @@ _PROBLEMS: dict[type[ArchiverError], _Said] = {
         "The source changed while it was archived.",
         409,
         "Run the job again when nothing writes to it; what was stored is not stored twice.",
+    ),
+    SourceUnmountedError: _problem(
+        "source-not-mounted",
+        "A part of the source is not there.",
+        409,
+        "Mount it, or correct the source, then run the job again.",
+    ),
+    DumpRefusedError: _problem(
+        "database-dump",
+        "The library has no database dump that can be used.",
+        409,
+        "Have Immich make one (Administration, Jobs, Create Job), then run the job again.",
     ),
     SourceError: _problem("source-unreadable", "The source cannot be read.", 422, ""),
     ObjectMissingError: _problem(

@@ -29,6 +29,9 @@ class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     #: Patterns of paths below the folder, as in ``.gitignore`` without ``!``; none: everything.
     include: list[str] = []
     exclude: list[str] = []
+    #: Of the preset ``immich``: thumbnails and transcoded films too; how old a dump may be.
+    regenerable: bool = False
+    dump_hours: int | None = None
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,6 +36,9 @@ def list_sources(context: click.Context, *, as_json: bool) -> None:
 @click.option("--device", metavar="UDID", help="The newest backup of this device.")
 @click.option("--include", multiple=True, metavar="PATTERN", help="Only what fits.")
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Not what fits: '*.tmp'.")
+@click.option("--immich", is_flag=True, help="The folder is Immich's UPLOAD_LOCATION.")
+@click.option("--regenerable", is_flag=True, help="Of Immich: thumbnails and transcoded films too.")
+@click.option("--dump-hours", type=int, metavar="N", help="Of Immich: how old its dump may be.")
 @json_option
 @click.pass_context
 def add_source(
@@ -46,6 +49,9 @@ def add_source(
     device: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    immich: bool,
+    regenerable: bool,
+    dump_hours: int | None,
     as_json: bool,
 ) -> None:
     """Say what NAME stands for: a folder, or a device's backup."""
@@ -57,6 +63,8 @@ def add_source(
             "path": absolute(folder),
             "include": list(include),
             "exclude": list(exclude),
+            "regenerable": regenerable,
+            "dump_hours": dump_hours,
         }
     made = connect(context).request(
         "POST",
@@ -64,6 +72,7 @@ def add_source(
         body={
             "name": name,
             "type": "device_backup" if device else "directory",
+            "preset": "immich" if immich else None,
             "config": config,
         },
     )

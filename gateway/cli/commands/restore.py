@@ -87,6 +87,8 @@ def _tell(report: dict[str, Any], folder: str) -> None:
     )
     for one in report["refused_items"]:
         say(f"Not restored: {one['path']}: {one['reason']}")
+    for number, step in enumerate(report.get("next_steps", ()), start=1):
+        say(f"{number}. {step}")
 
 
 def _check(context: click.Context, job: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from services.archiver.format.tree import TreeEntry
 from services.archiver.opening import Destinations, OpenPlace
 from services.archiver.runs.pulse import Pulse
+from services.archiver.sources import immich
 from services.archiver.storage.archives import find_archive_row
 from services.archiver.storage.destinations import get_destination
 from services.archiver.storage.jobs import ArchiverJob, RestoreWish
@@ -42,6 +43,7 @@ class RestoreRunner:
 
         Raises ``ArchiverError``, ``ProblemError``, OSError of the disk that it goes to.
         """
+        assert job.archive_id is not None
         wish = msgspec.convert(job.request, RestoreWish)
         archive = await find_archive_row(self._pool, job.archive_id)
         if archive is None:
@@ -59,7 +61,17 @@ class RestoreRunner:
             restored = await asyncio.to_thread(
                 _restore, place, entries, wish, pulse, takes_whole_packs=files > _FEW_FILES
             )
-        return {**pulse.report(), **_report(restored), "target": wish.target}
+            after = await asyncio.to_thread(_after, archive["manifest"], wish)
+        return {**pulse.report(), **_report(restored), **after, "target": wish.target}
+
+
+def _after(manifest: dict[str, Any], wish: RestoreWish) -> dict[str, Any]:
+    """Do what has to be done once everything is back, and return what to do next."""
+    source = manifest["source"]
+    if wish.paths is not None or source.get("preset") != "immich":
+        return {}
+    made = immich.make_folders(Path(wish.target))
+    return {"folders_made": made, "next_steps": immich.next_steps(source["facts"])}
 
 
 def _restore(

@@ -53,10 +53,14 @@ class TreeSource:
         takes: Callable[[bytes, bool], bool] = lambda _path, _is_folder: True,
         first: tuple[bytes, ...] = (),
     ) -> None:
-        """Read *root*, of it what *takes* a path; files at the top named *first* come first."""
+        """Read *root*, of it what *takes* a path; what is at the top named *first* comes first."""
         self._root = root
         self._takes = takes
         self._first = first
+        #: These files come before everything else, whatever *takes* says of them.
+        self._ahead: tuple[bytes, ...] = ()
+        #: What was yielded ahead in the walk that goes on, with the folders above.
+        self._given: set[bytes] = set()
         #: The folder that was opened last: files of one folder come one after the other.
         self._folder: tuple[bytes, int] | None = None
         #: What is left out although it was wanted, with the reason.
@@ -81,20 +85,23 @@ class TreeSource:
 
     def walk(self) -> Iterator[Found]:
         """Yield everything: a folder before what is in it, names in order."""
+        self._given = set()
+        for path in self._ahead:
+            yield from self._walk_ahead(path)
         yield from self._walk(b"", 0)
 
+    def _walk_ahead(self, path: bytes) -> Iterator[Found]:
+        """Yield a file and the folders above it, none of them twice; nothing if it is gone."""
+        parts = path.split(b"/")
+        above = [b"/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+        looked = [self.look(one) for one in above]
+        for found in looked:
+            if found is not None and None not in looked and found.path not in self._given:
+                self._given.add(found.path)
+                yield found
+
     def _walk(self, folder: bytes, depth: int) -> Iterator[Found]:
-        try:
-            descriptor = self._open_folder(folder)
-            with os.scandir(descriptor) as entries:
-                names = sorted(os.fsencode(entry.name) for entry in entries)
-        except OSError as error:
-            self.skipped.append((folder, _reason(error)))
-            return
-        if not folder and self._first:
-            ranks = {name: rank for rank, name in enumerate(self._first)}
-            names.sort(key=lambda name: (ranks.get(name, len(ranks)), name))
-        for name in names:
+        for name in self._names(folder):
             path = folder + b"/" + name if folder else name
             try:
                 found = self._look(name, path, self._open_folder(folder))
@@ -106,12 +113,26 @@ class TreeSource:
             if found is None:
                 self.skipped.append((path, "is neither a file, a folder nor a link"))
             elif self._takes(path, found.type == "directory"):
-                yield found
+                if path not in self._given:
+                    yield found
                 if found.type == "directory":
                     if depth >= MOST_DEPTH:
                         self.skipped.append((path, "lies too deep"))
                     else:
                         yield from self._walk(path, depth + 1)
+
+    def _names(self, folder: bytes) -> list[bytes]:
+        try:
+            descriptor = self._open_folder(folder)
+            with os.scandir(descriptor) as entries:
+                names = sorted(os.fsencode(entry.name) for entry in entries)
+        except OSError as error:
+            self.skipped.append((folder, _reason(error)))
+            return []
+        if not folder and self._first:
+            ranks = {name: rank for rank, name in enumerate(self._first)}
+            names.sort(key=lambda name: (ranks.get(name, len(ranks)), name))
+        return names
 
     def open(self, path: bytes) -> int:
         """Open a file for reading, as a descriptor. Raises OSError."""
