@@ -25,7 +25,7 @@ import msgspec
 from services.archiver.destinations.failures import PassingError, failure
 from services.archiver.destinations.patience import Limits, Patience
 from services.archiver.destinations.rclone_daemon import RcloneDaemon
-from services.archiver.destinations.remotes import RcloneRemote, plain_fs, store_fs
+from services.archiver.destinations.remotes import RcloneRemote, parts_fs, plain_fs, store_fs
 from services.archiver.errors import (
     DestinationAwayError,
     DestinationRefusedError,
@@ -43,6 +43,8 @@ _ATOMIC = frozenset({"box", "drive", "dropbox", "onedrive"})
 #: Back ends whose unfinished uploads are paid for. rclone's general clean-up is not used: on some
 #: it empties the owner's whole trash, or removes old versions that the owner wants.
 _MULTIPART = frozenset({"b2", "s3"})
+#: A few round trips, where each brings 32 KiB.
+_SMALL_PART_BYTES = 128 * 1024
 #: Others may be uploading into the same bucket.
 _UNFINISHED_FOR = "24h"
 
@@ -94,6 +96,7 @@ class RcloneTransport:
         name = daemon.add(remote)
         self._plain = plain_fs(name, remote)
         self._fs = store_fs(name, remote)
+        self._parts = parts_fs(name, remote)
         self._lock = threading.Lock()
         self._known_features: _Features | None = None
 
@@ -277,7 +280,9 @@ class RcloneTransport:
             if self._size(path) is None:
                 self._missing()
             return b""
-        reply = self._daemon.read(self._fs, path, offset=offset, size_bytes=size_bytes)
+        is_small = size_bytes is not None and size_bytes <= _SMALL_PART_BYTES
+        fs = self._parts if is_small else self._fs
+        reply = self._daemon.read(fs, path, offset=offset, size_bytes=size_bytes)
         if reply.status in (200, 206) and not reply.is_short:
             return reply.body
         if reply.whole_bytes is not None and offset >= reply.whole_bytes:

@@ -22,6 +22,11 @@ _DEFAULTS: dict[str, dict[str, str]] = {
     "sftp": {"shell_type": "none"},
 }
 
+#: What small parts of objects are read with. Over sftp rclone asks for two megabytes ahead whatever
+#: is wanted, which is right for whole objects only.
+_PARTS: dict[str, dict[str, str]] = {"sftp": {"disable_concurrent_reads": "true"}}
+_OF_PARTS = "r"
+
 
 class Crypt(msgspec.Struct, frozen=True, kw_only=True):
     """The passwords of rclone's crypt. They are all that is needed to read a destination again."""
@@ -80,13 +85,20 @@ def entries(name: str, remote: RcloneRemote) -> list[Entry]:
     """
     if any(is_forbidden(option) for option in (*remote.options, *remote.secrets)):
         raise DestinationRefusedError("The destination has an option that runs a program.")
+    made = _layers(name, remote, remote.options)
+    if _PARTS.get(remote.backend):
+        made += _layers(f"{name}{_OF_PARTS}", remote, {**_PARTS[remote.backend], **remote.options})
+    return made
+
+
+def _layers(name: str, remote: RcloneRemote, options: Mapping[str, str]) -> list[Entry]:
     made = [
         Entry(
             name=f"{name}p",
             type=remote.backend,
             parameters={
                 **_DEFAULTS.get(remote.backend, {}),
-                **remote.options,
+                **options,
                 **{option: secret.reveal() for option, secret in remote.secrets.items()},
             },
         )
@@ -120,3 +132,8 @@ def plain_fs(name: str, remote: RcloneRemote) -> str:
 def store_fs(name: str, remote: RcloneRemote) -> str:
     """Return how rclone calls the place where our objects are."""
     return plain_fs(name, remote) if remote.crypt is None else f"{name}c:"
+
+
+def parts_fs(name: str, remote: RcloneRemote) -> str:
+    """Return how rclone calls the same place for reading small parts of objects."""
+    return store_fs(f"{name}{_OF_PARTS}" if _PARTS.get(remote.backend) else name, remote)
