@@ -24,7 +24,7 @@ MOST_MEMORY_BYTES = 512 << 20
 _QUIET_SECONDS = 420.0
 _REPLAY_SECONDS = 60.0
 #: Every kind of job says by an event of its own how it ended.
-_JOB_KINDS = ("index", "export", "lineage")
+_JOB_KINDS = ("index", "export", "lineage", "archive", "restore")
 
 #: What every zip of an export has in it.
 _PLAIN = (b"manifest.json", b"SHA256SUMS")
@@ -163,7 +163,7 @@ def check_events(
     problems = [f"{job} said so {said[job]} times" for job in completed if said[job] != 1]
     problems += [f"{job} said so and is not" for job in said if job not in completed]
     record.checked("every completed job said so exactly once", problems)
-    given_up = {f"{kind}.failed" for kind in _JOB_KINDS}
+    given_up = {f"{kind}.failed" for kind in _JOB_KINDS} | {"archive.interrupted"}
     failed = Counter(e.data["job_id"] for e in events if e.type in given_up)
     problems = [
         f"{job['id']} {job['state']}, {job['kind']}.failed {failed[job['id']]} times"

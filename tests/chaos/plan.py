@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-SERVICES = ("discovery", "unlock", "indexer", "gateway")
-#: ``worker`` is a parser process of the indexer, ``backend`` one connection's Postgres process.
-TARGETS = (*SERVICES, "nats", "postgres", "backend", "worker", "supervisor")
+SERVICES = ("discovery", "unlock", "indexer", "archiver", "gateway")
+#: ``worker`` is a parser process of the indexer, ``rclone`` what the archiver stores through,
+#: ``backend`` one connection's Postgres process.
+TARGETS = (*SERVICES, "nats", "postgres", "backend", "worker", "rclone", "supervisor")
 KINDS = ("kill", "term", "stop")
 
 #: One volley in four has more than one fault.

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos import invariants, shifted, snapshot, takers
+from tests.chaos import invariants, keepers, shifted, snapshot, takers
 from tests.chaos.actors import Owner, Visitor
 from tests.chaos.client import Client
 from tests.chaos.cluster import Cluster, roll
@@ -191,7 +191,12 @@ def _people(
     record: Record,
 ) -> None:
     for phone in phones:
-        for role, person in (("owner", Owner), ("visitor", Visitor), ("taker", takers.Taker)):
+        for role, person in (
+            ("owner", Owner),
+            ("visitor", Visitor),
+            ("taker", takers.Taker),
+            ("keeper", keepers.Keeper),
+        ):
             client = Client(urls.get(role, urls["visitor"]), token, record, crew.stopping)
             one = person(client, phone, seed=f"{options.seed} {role} {phone.udid}")
             crew.start(f"{role} of {phone.name}", one.run)
@@ -214,6 +219,15 @@ def peace(
             for problem in takers.Taker(client, phone, seed="peace").settle()
         ],
     )
+    record.checked(
+        "restores hold what lies there",
+        [
+            problem
+            for phone in phones
+            for problem in keepers.Keeper(client, phone, seed="peace").settle()
+        ],
+    )
+    record.checked("stores are whole, by a reader of their own", keepers.check_stores(phones))
     jobs = invariants.check_jobs(client, record)
     for owner in owners:
         owner.lock()

@@ -125,7 +125,7 @@ class Vault:
             headers = {"Authorization": f"Bearer {self.token}"}
             return all(
                 httpx.get(f"{url}/api/{path}", headers=headers, timeout=5).status_code == 200
-                for path in ("backups", "kinds", "sessions")
+                for path in ("backups", "kinds", "sessions", "sources")
             )
         except (httpx.HTTPError, OSError):
             return False
@@ -230,6 +230,8 @@ def _label(pid: int, parent: str) -> str:
         return "backend" if "[local]" in command else "postgres helper"
     if parent == "indexer":
         return "worker"
+    if parent == "archiver":
+        return "rclone"
     if "-m services." in command:
         return command.rpartition("-m services.")[2].split()[0]
     if "-m gateway" in command:
