@@ -38,6 +38,7 @@ from gateway.routes import (
     sessions,
     sources,
     tokens,
+    upkeep,
 )
 from shared.contracts.problems import ProblemError
 
@@ -63,6 +64,7 @@ _ROUTES = (
     sources,
     destinations,
     archives,
+    upkeep,
     events,
     dead_letters,
     tokens,

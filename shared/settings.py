@@ -144,6 +144,9 @@ class ArchiverSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tries: Annotated[int, Meta(ge=1, le=9)] = 4
     #: Before the second try; twice as long before each further one.
     retry_seconds: Annotated[float, Meta(ge=0)] = 5.0
+    #: How long an archive can still be kept after its deletion was asked for, and how long what no
+    #: archive needs any more stays after that.
+    grace_seconds: Annotated[float, Meta(ge=0)] = 86_400.0
     #: Whether a reference of a destination may name a program to run, as who runs the archiver.
     reference_commands: bool = False
 

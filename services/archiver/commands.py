@@ -13,6 +13,7 @@ import msgspec
 
 from services.archiver.errors import ArchiverError
 from services.archiver.identifiers import parse_id
+from services.archiver.job_events import requested
 from services.archiver.opening import Destinations
 from services.archiver.problems import problem_of
 from services.archiver.sources import backup as phone_backup
@@ -193,14 +194,13 @@ class Commands:
         job = await find_job(self._pool, parse_id(request.job_id, "job"))
         if job is None:
             raise not_found("job")
-        requested = ArchiveRequested if job.kind == "archive" else RestoreRequested
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 if not await reset_job(connection, UUID(job.id)):
                     raise _not_retried()
                 await publish(
                     connection,
-                    requested(job_id=job.id),
+                    requested(job.kind, job.id),
                     service="archiver",
                     traceparent=context.traceparent,
                 )

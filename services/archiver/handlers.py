@@ -13,8 +13,10 @@ from services.archiver.errors import ArchiverError, CancelledByPersonError
 from services.archiver.problems import PASSING, no_space_here, problem_of, state_of
 from services.archiver.runs.archive_run import ArchiveRunner, Made
 from services.archiver.runs.restore_run import RestoreRunner
+from services.archiver.runs.upkeep_run import UpkeepRunner
 from services.archiver.storage.archives import record_archive
 from services.archiver.storage.jobs import ArchiverJob, find_job, finish_job, start_job
+from services.archiver.storage.states import heal_states
 from services.archiver.storage.trees import merge_tree
 from shared.bus import AlreadyHandled, Bus, Delivery, Reject, Retry
 from shared.contracts.events import (
@@ -26,6 +28,9 @@ from shared.contracts.events import (
     RestoreCompleted,
     RestoreFailed,
     RestoreRequested,
+    UpkeepCompleted,
+    UpkeepFailed,
+    UpkeepRequested,
 )
 from shared.contracts.jobs import JobProgress, JobState
 from shared.contracts.problems import Problem, ProblemError, problem
@@ -47,6 +52,7 @@ class EventHandlers:
         bus: Bus,
         archives: ArchiveRunner,
         restores: RestoreRunner,
+        upkeep: UpkeepRunner,
         settings: ArchiverSettings,
     ) -> None:
         self._pool = pool
@@ -54,6 +60,7 @@ class EventHandlers:
         self._bus = bus
         self._archives = archives
         self._restores = restores
+        self._upkeep = upkeep
 
     async def on_archive_requested(self, event: ArchiveRequested, delivery: Delivery) -> None:
         """Make the archive and say so, in one transaction with the inbox and the catalogue."""
@@ -75,6 +82,7 @@ class EventHandlers:
                             destination_id=made.archive.destination_id,
                             number=made.archive.number,
                         )
+                await heal_states(connection, made.archive.destination_id)
                 await delivery.publish(connection, _completed(job, made))
 
         try:
@@ -105,6 +113,31 @@ class EventHandlers:
                     file_count=report["files_done"],
                     size_bytes=report["bytes_done"],
                     refused_count=report.get("refused", 0),
+                ),
+            )
+        await self._tell(job, "completed")
+
+    async def on_upkeep_requested(self, event: UpkeepRequested, delivery: Delivery) -> None:
+        """Look after a store, and say how it went."""
+        job = await self._begin(event.job_id, delivery)
+        if job is None:
+            return
+        try:
+            report = await self._upkeep.run(job)
+        except Exception as error:  # noqa: BLE001 -- every end is told
+            await self._end(job, delivery, error)
+            return
+        async with delivery.transaction() as connection:
+            if not await finish_job(connection, job.id, state="completed", report=report):
+                return
+            await delivery.publish(
+                connection,
+                UpkeepCompleted(
+                    job_id=job.id,
+                    kind=job.kind,
+                    destination_id=str(job.destination_id),
+                    archive_id=None if job.archive_id is None else str(job.archive_id),
+                    wrong_count=report["wrong"],
                 ),
             )
         await self._tell(job, "completed")
@@ -186,6 +219,15 @@ def _unfinished(job: ArchiverJob, state: JobState, error: Problem) -> Event:
         return RestoreFailed(
             job_id=job.id,
             archive_id=str(job.archive_id),
+            problem_type=error.type,
+            title=error.title,
+        )
+    if job.kind != "archive":
+        return UpkeepFailed(
+            job_id=job.id,
+            kind=job.kind,
+            destination_id=str(job.destination_id),
+            archive_id=None if job.archive_id is None else str(job.archive_id),
             problem_type=error.type,
             title=error.title,
         )

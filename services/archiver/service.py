@@ -14,9 +14,11 @@ from services.archiver.opening import Destinations
 from services.archiver.queries import Queries
 from services.archiver.runs.archive_run import ArchiveRunner
 from services.archiver.runs.restore_run import RestoreRunner
+from services.archiver.runs.upkeep_run import UpkeepRunner
 from services.archiver.stale import keep_looking
+from services.archiver.upkeep.requests import UpkeepRequests
 from shared.bus import Bus
-from shared.contracts.events import ArchiveRequested, RestoreRequested
+from shared.contracts.events import ArchiveRequested, RestoreRequested, UpkeepRequested
 from shared.contracts.jobs import CancelJob, GetJob, ListJobs, RetryJob
 from shared.runtime import Runtime
 from shared.scratch import Scratch
@@ -58,7 +60,8 @@ async def start(runtime: Runtime) -> None:
     destination_requests = DestinationRequests(
         pool=runtime.pool, destinations=destinations, backup_paths=runtime.settings.backup_paths
     )
-    for part in (commands, queries, destination_requests):
+    upkeep = UpkeepRequests(pool=runtime.pool)
+    for part in (commands, queries, destination_requests, upkeep):
         for request_type, answer in part.answers().items():
             await runtime.serve(request_type, answer)
     await runtime.serve(ListJobs, queries.list_jobs, subject="cmd.archiver.list_jobs")
@@ -84,6 +87,7 @@ async def start(runtime: Runtime) -> None:
         {
             ArchiveRequested: handlers.on_archive_requested,
             RestoreRequested: handlers.on_restore_requested,
+            UpkeepRequested: handlers.on_upkeep_requested,
         },
         concurrency=_CONCURRENCY,
     )
@@ -106,5 +110,13 @@ def event_handlers(
             pool=pool, bus=bus, scratch=scratch, destinations=destinations, connect=connect
         ),
         restores=RestoreRunner(pool=pool, bus=bus, destinations=destinations),
+        upkeep=UpkeepRunner(
+            pool=pool,
+            bus=bus,
+            scratch=scratch,
+            destinations=destinations,
+            connect=connect,
+            grace_seconds=settings.grace_seconds,
+        ),
         settings=settings,
     )

@@ -14,9 +14,9 @@ from uuid import UUID, uuid5
 
 import structlog
 
+from services.archiver.job_events import requested
 from services.archiver.storage.jobs import fetch_stale
 from shared.bus import publish
-from shared.contracts.events import ArchiveRequested, RestoreRequested
 from shared.postgres import is_away
 
 if TYPE_CHECKING:
@@ -52,9 +52,8 @@ async def ask_again(pool: asyncpg.Pool[Any], *, stale_seconds: float) -> list[st
                 "select exists (select from outbox where event_id = $1)", event_id
             ):
                 continue
-            requested = ArchiveRequested if job.kind == "archive" else RestoreRequested
             await publish(
-                connection, requested(job_id=job.id), service="archiver", event_id=event_id
+                connection, requested(job.kind, job.id), service="archiver", event_id=event_id
             )
             asked.append(job.id)
     if asked:

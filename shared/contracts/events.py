@@ -245,6 +245,41 @@ class RestoreFailed(Event, frozen=True, kw_only=True):
     title: str
 
 
+class UpkeepRequested(Event, frozen=True, kw_only=True):
+    """Somebody wants a store looked after: rebuilt, verified, collected. The job's row says it."""
+
+    subject: ClassVar[str] = "upkeep.requested"
+    producers: ClassVar[tuple[str, ...]] = ("archiver",)
+    job_id: JobId
+
+
+class UpkeepCompleted(Event, frozen=True, kw_only=True):
+    """It was looked after; ``wrong_count`` things were missing, damaged or not to be read."""
+
+    subject: ClassVar[str] = "upkeep.completed"
+    producers: ClassVar[tuple[str, ...]] = ("archiver",)
+    job_id: JobId
+    #: ``rebuild``, ``verify`` or ``collect``.
+    kind: str
+    destination_id: str
+    #: Null where it was about all of the destination.
+    archive_id: str | None
+    wrong_count: int
+
+
+class UpkeepFailed(Event, frozen=True, kw_only=True):
+    """It was not finished; running it again goes on."""
+
+    subject: ClassVar[str] = "upkeep.failed"
+    producers: ClassVar[tuple[str, ...]] = ("archiver",)
+    job_id: JobId
+    kind: str
+    destination_id: str
+    archive_id: str | None
+    problem_type: str
+    title: str
+
+
 class LineageRequested(Event, frozen=True, kw_only=True):
     """A person decided about two devices; what, their link says."""
 
@@ -296,6 +331,9 @@ EVENTS: tuple[type[Event], ...] = (
     RestoreRequested,
     RestoreCompleted,
     RestoreFailed,
+    UpkeepRequested,
+    UpkeepCompleted,
+    UpkeepFailed,
     LineageRequested,
     LineageCompleted,
     LineageFailed,

@@ -24,6 +24,7 @@ from shared.contracts.events import (
     LineageRequested,
     RestoreRequested,
     SessionOpened,
+    UpkeepRequested,
 )
 
 SERVICES = ("discovery", "unlock", "indexer", "archiver", "gateway")
@@ -48,7 +49,7 @@ CONSUMES: dict[str, tuple[type[Event], ...]] = {
         SessionOpened,
     ),
     "unlock": (BackupRemoved,),
-    "archiver": (ArchiveRequested, RestoreRequested),
+    "archiver": (ArchiveRequested, RestoreRequested, UpkeepRequested),
 }
 
 #: What each service may ask of others.

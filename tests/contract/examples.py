@@ -114,6 +114,22 @@ EXAMPLES: tuple[events.Event, ...] = (
         problem_type="/problems/no-space",
         title="The disk has no room.",
     ),
+    events.UpkeepRequested(job_id=_JOB),
+    events.UpkeepCompleted(
+        job_id=_JOB,
+        kind="verify",
+        destination_id="2d7f8e3a-7c5f-4b7a-9e59-5b7c6b7d8e66",
+        archive_id="0b9f6c1e-5a3d-4f5e-9c37-3f9a4f5b6c44",
+        wrong_count=0,
+    ),
+    events.UpkeepFailed(
+        job_id=_JOB,
+        kind="collect",
+        destination_id="2d7f8e3a-7c5f-4b7a-9e59-5b7c6b7d8e66",
+        archive_id=None,
+        problem_type="/problems/destination-away",
+        title="The destination does not answer.",
+    ),
     events.LineageRequested(job_id=_JOB),
     events.LineageCompleted(job_id=_JOB, link_id=_LINK, devices=[_OLDER_UDID, _UDID]),
     events.LineageFailed(

@@ -10,6 +10,7 @@ from gateway.cli.archive_names import DESTINATIONS, SOURCES, find_archive, find_
 from gateway.cli.client import Client, connect
 from gateway.cli.commands.archive_destinations import check, chosen_destination, set_up, where
 from gateway.cli.commands.archive_sources import print_sources, source_group
+from gateway.cli.commands.archive_upkeep import rebuild
 from gateway.cli.commands.download import Source, fetch, put_in_place, target_of
 from gateway.cli.commands.indexing import watch_job
 from gateway.cli.failure import FAILED, NOT_FOUND, Failure
@@ -29,6 +30,7 @@ def archive() -> None:
 archive.add_command(set_up)
 archive.add_command(check)
 archive.add_command(source_group)
+archive.add_command(rebuild)
 
 
 @archive.command("list")

@@ -52,6 +52,9 @@ class SourceFacts(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     preset: str | None = None
     facts: dict[str, Any] = {}
+    #: How it was set up, without anything secret.
+    config: dict[str, Any] = {}
+    priority: int = 0
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):

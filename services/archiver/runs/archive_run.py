@@ -32,14 +32,17 @@ from services.archiver.format.standalone import standalone_files
 from services.archiver.opening import Destinations, OpenPlace
 from services.archiver.runs.pulse import Pulse
 from services.archiver.runs.store_lock import store_lock
+from services.archiver.runs.tidying import begin_writing
 from services.archiver.sources.gathered import Around, Gathered, Item
 from services.archiver.sources.gathering import gathered
+from services.archiver.sources.remembering import told_config
 from services.archiver.sources.tree import TreeSource
 from services.archiver.storage.archives import NewArchive, Turn, next_turn
 from services.archiver.storage.destinations import get_destination
 from services.archiver.storage.jobs import ArchiverJob
 from services.archiver.storage.journal import PostgresJournal
 from services.archiver.storage.sources import get_source
+from services.archiver.storage.upkeep import mark_tidy
 from services.archiver.store.transport import Transport
 from services.archiver.store.tree_writer import TreeSums, put_tree, write_tree
 from shared.bus import Bus
@@ -96,6 +99,15 @@ class ArchiveRunner:
             async with pulse.beating(), store_lock(self._connect, destination.id):
                 ids = {"source_id": UUID(source.id), "destination_id": UUID(destination.id)}
                 place = await self._destinations.find(destination)
+                await begin_writing(
+                    self._pool,
+                    self._connect,
+                    destination=destination,
+                    place=place,
+                    folder=folder,
+                    pulse=pulse,
+                    archive_id=job.archive_id,
+                )
                 around = Around(
                     bus=self._bus,
                     folder=folder,
@@ -116,6 +128,7 @@ class ArchiveRunner:
                     )
                     made = await asyncio.to_thread(work.make)
                 await record(made)
+                await mark_tidy(self._pool, job.destination_id)
         finally:
             await asyncio.to_thread(self._scratch.remove, folder)
 
@@ -149,7 +162,6 @@ class _Work:
 
     def make(self) -> Made:
         with self._place.opened() as transport:
-            transport.clean()
             tree = self._gathered.tree
             seen = None if tree is None else self._folder / "seen"
             sums = self._put_tree(transport, tree, seen) if tree and seen else TreeSums()
@@ -162,6 +174,7 @@ class _Work:
             transport.put_file(path, bundle)
             transport.put(f"{path}.sha256", [f"{digest}  {name}\n".encode()])
             bundle_bytes = bundle.stat().st_size
+        assert self._job.archive_id is not None
         archive = NewArchive(
             id=self._job.archive_id,
             source_id=UUID(self._source.id),
@@ -226,6 +239,8 @@ class _Work:
                 type=self._source.type,
                 preset=self._source.preset,
                 facts=self._gathered.facts,
+                config=told_config(self._source),
+                priority=self._source.priority,
             ),
             members=[describe(file) for file in files],
             tree=None if seen is None else self._tree_facts(sums),

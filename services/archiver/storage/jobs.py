@@ -36,7 +36,8 @@ class ArchiverJob(msgspec.Struct, frozen=True, kw_only=True):
     state: JobState
     source_id: UUID | None
     destination_id: UUID | None
-    archive_id: UUID
+    #: None for what is about a whole destination.
+    archive_id: UUID | None
     request: dict[str, Any]
     created_at: dt.datetime
 
@@ -211,6 +212,8 @@ def to_run(row: Any) -> ArchiverJob:
 def _to_job(row: Any) -> Job:
     if row["kind"] == "archive":
         subject = JobSubject(type="source", id=str(row["source_id"]))
+    elif row["archive_id"] is None:
+        subject = JobSubject(type="destination", id=str(row["destination_id"]))
     else:
         subject = JobSubject(type="archive", id=str(row["archive_id"]))
     return Job(

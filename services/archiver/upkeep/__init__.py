@@ -1,0 +1,1 @@
+"""What is asked to look after stores, by people and by the clock."""
