@@ -33,9 +33,12 @@ CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 RUN_SECRETS = Path("/run/secrets")
 #: What the 1Password program signs in with.
 OP_TOKEN = "OP_SERVICE_ACCOUNT_TOKEN"  # noqa: S105 -- a variable's name
+#: How ``op signin`` passes a person's session on, which ends after half an hour without use.
+OP_SESSION_PREFIX = "OP_SESSION_"
 
 _LONGEST_REFERENCE = 1024
 _LONGEST_SECRET_BYTES = 4096
+_LONGEST_ITEM_BYTES = 65_536
 _SECONDS = 20.0
 _ENDING_SECONDS = 2.0
 
@@ -67,7 +70,8 @@ def parse_reference(text: str, *, allow_commands: bool) -> Reference:
     if scheme == "cmd" and not allow_commands:
         raise SecretReferenceError(
             "Commands are switched off. Whoever runs Keepsake can allow them with"
-            " KEEPSAKE_UNLOCK__REFERENCE_COMMANDS=true."
+            " KEEPSAKE_UNLOCK__REFERENCE_COMMANDS=true, for archives with"
+            " KEEPSAKE_ARCHIVER__REFERENCE_COMMANDS=true."
         )
     expected, form = _FORMS[scheme]
     if not re.fullmatch(expected, rest):
@@ -179,25 +183,46 @@ def _bare_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _ask_one_password(reference: str, environ: Mapping[str, str]) -> bytes:
+    return await call_one_password(["read", "--no-newline", reference], environ=environ)
+
+
+async def call_one_password(
+    arguments: list[str], *, content: bytes | None = None, environ: Mapping[str, str] = os.environ
+) -> bytes:
+    """Run 1Password's program with *content* as its input, and return what it prints.
+
+    It is told who we are by a service account's token, or by the sessions of ``op signin`` where
+    there is none. Raises ``SecretReferenceError``.
+    """
     program = shutil.which("op", path=environ.get("PATH", os.defpath))
     if program is None:
         raise SecretReferenceError("The program of 1Password (op) is not installed.")
-    token = environ.get(OP_TOKEN)
-    if not token:
-        raise SecretReferenceError(f"{OP_TOKEN} is not set for unlock.")
+    known = {OP_TOKEN: environ[OP_TOKEN]} if environ.get(OP_TOKEN) else {}
+    if not known:
+        known = {name: environ[name] for name in environ if name.startswith(OP_SESSION_PREFIX)}
+    if not known:
+        raise SecretReferenceError(f"{OP_TOKEN} is not set where Keepsake was started.")
     return await _run(
-        [program, "read", "--no-newline", reference],
-        {**_bare_environment(environ), OP_TOKEN: token},
+        [program, *arguments],
+        {**_bare_environment(environ), **known},
+        content=content,
+        longest_bytes=_LONGEST_SECRET_BYTES if content is None else _LONGEST_ITEM_BYTES,
     )
 
 
-async def _run(arguments: list[str], environment: Mapping[str, str]) -> bytes:
+async def _run(
+    arguments: list[str],
+    environment: Mapping[str, str],
+    *,
+    content: bytes | None = None,
+    longest_bytes: int = _LONGEST_SECRET_BYTES,
+) -> bytes:
     try:
         process = await asyncio.create_subprocess_exec(
             *arguments,
             env=dict(environment),
             cwd="/",
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.DEVNULL if content is None else asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             # Programs put into their complaints what nobody knows beforehand.
             stderr=asyncio.subprocess.DEVNULL,
@@ -210,10 +235,17 @@ async def _run(arguments: list[str], environment: Mapping[str, str]) -> bytes:
     assert process.stdout is not None
     status = None
     try:
+        if content is not None:
+            assert process.stdin is not None
+            # One that ends without reading it says by its status what it thinks of that.
+            with contextlib.suppress(ConnectionError):
+                process.stdin.write(content)
+                await process.stdin.drain()
+            process.stdin.close()
         found = b""
-        while len(found) <= _LONGEST_SECRET_BYTES and (more := await process.stdout.read(4096)):
+        while len(found) <= longest_bytes and (more := await process.stdout.read(4096)):
             found += more
-        if len(found) > _LONGEST_SECRET_BYTES:
+        if len(found) > longest_bytes:
             return found
         status = await process.wait()
     finally:

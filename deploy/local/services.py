@@ -19,7 +19,12 @@ from deploy.local.errors import StartError
 from deploy.local.process import Child, Nursery
 from shared.credentials import CREDENTIALS_VARIABLE, Credentials
 from shared.runtime import READY_VARIABLE
-from shared.secret_references import CREDENTIALS_DIRECTORY, OP_TOKEN, VARIABLE_PREFIX
+from shared.secret_references import (
+    CREDENTIALS_DIRECTORY,
+    OP_SESSION_PREFIX,
+    OP_TOKEN,
+    VARIABLE_PREFIX,
+)
 from shared.settings import Settings
 
 MODULES = {
@@ -70,7 +75,8 @@ def reference_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environ.items()
-        if name in (CREDENTIALS_DIRECTORY, OP_TOKEN) or name.startswith(VARIABLE_PREFIX)
+        if name in (CREDENTIALS_DIRECTORY, OP_TOKEN)
+        or name.startswith((OP_SESSION_PREFIX, VARIABLE_PREFIX))
     }
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, delete, get, post
 from litestar.params import JSONBody, PathParameter
 
 from gateway.authentication import needs
+from gateway.disposition import content_disposition
 from gateway.parameters import PROBLEMS, UuidPath, passed_through, problems
 from gateway.parts import GivenParts
-from gateway.routes.sources import Name
+from gateway.routes.sources import Name, Path
 from gateway.tokens import Caller
 from shared.contracts.archiver import (
     CheckDestination,
@@ -30,7 +31,11 @@ from shared.contracts.archiver_destinations import (
     Backend,
     BackendSummary,
     GetBackend,
+    GetSheet,
     ListBackends,
+    MadePassword,
+    MakePassword,
+    SheetFormat,
     Trial,
     TryDestination,
 )
@@ -84,6 +89,22 @@ class NewDestination(TriedDestination, frozen=True, kw_only=True, forbid_unknown
     """A place for archives: an empty one, or one that holds a store already."""
 
     name: Name
+
+
+class PasswordBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a new password goes: a file that does not exist yet, or a vault of 1Password."""
+
+    place: Literal["file", "one_password"]
+    path: Path | None = None
+    vault: Name | None = None
+    title: Name | None = None
+
+
+class SheetBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the sheet is wanted, and whether with the passwords, without which it saves nobody."""
+
+    format: SheetFormat = "html"
+    passwords: bool
 
 
 class StoreChecks(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +182,61 @@ async def try_destination(
     )
 
 
+@post(
+    "/api/destinations/passwords",
+    status_code=201,
+    opt=needs("admin"),
+    responses=problems(409),
+    tags=["archives"],
+)
+async def make_password(
+    *, request: Request[Caller, Any, Any], parts: GivenParts, data: JSONBody[PasswordBody]
+) -> Response[MadePassword]:
+    """Make a password of 32 characters, and put it where a reference finds it; it is not shown."""
+    await parts.audit.record(request.user, "create", f"password in {data.place}")
+    return passed_through(
+        await parts.bus.request_bytes(
+            MakePassword(place=data.place, path=data.path, vault=data.vault, title=data.title),
+            timeout_seconds=_CHECK_SECONDS,
+        )
+    )
+
+
+@post(
+    "/api/destinations/{destination_id:str}/sheet",
+    status_code=200,
+    opt=needs("admin"),
+    responses=problems(409),
+    tags=["archives"],
+)
+async def get_sheet(
+    *,
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
+    destination_id: UuidPath,
+    data: JSONBody[SheetBody],
+) -> Response[bytes]:
+    """Send the recovery sheet: where it is, what gets it back, and the passwords if asked to."""
+    what = "sheet with passwords" if data.passwords else "sheet"
+    await parts.audit.record(request.user, "reveal", f"{what} of destination {destination_id}")
+    sheet = await parts.bus.request(
+        GetSheet(
+            destination_id=DestinationId(destination_id),
+            format=data.format,
+            with_passwords=data.passwords,
+        ),
+        timeout_seconds=_FORM_SECONDS,
+    )
+    return Response(
+        content=sheet.content.encode(),
+        media_type=sheet.media_type,
+        headers={
+            "content-disposition": content_disposition(sheet.name, "attachment", "text/html"),
+            "cache-control": "no-store",
+        },
+    )
+
+
 @get(
     "/api/destinations/{destination_id:str}",
     opt=needs("read"),
@@ -218,4 +294,6 @@ HANDLERS = (
     get_destination,
     delete_destination,
     check_destination,
+    make_password,
+    get_sheet,
 )

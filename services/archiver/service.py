@@ -15,6 +15,7 @@ from services.archiver.queries import Queries
 from services.archiver.runs.archive_run import ArchiveRunner
 from services.archiver.runs.restore_run import RestoreRunner
 from services.archiver.runs.upkeep_run import UpkeepRunner
+from services.archiver.secret_requests import SecretRequests
 from services.archiver.stale import keep_looking
 from services.archiver.upkeep.requests import UpkeepRequests
 from shared.bus import Bus
@@ -61,7 +62,8 @@ async def start(runtime: Runtime) -> None:
         pool=runtime.pool, destinations=destinations, backup_paths=runtime.settings.backup_paths
     )
     upkeep = UpkeepRequests(pool=runtime.pool)
-    for part in (commands, queries, destination_requests, upkeep):
+    secret_requests = SecretRequests(pool=runtime.pool, destinations=destinations)
+    for part in (commands, queries, destination_requests, secret_requests, upkeep):
         for request_type, answer in part.answers().items():
             await runtime.serve(request_type, answer)
     await runtime.serve(ListJobs, queries.list_jobs, subject="cmd.archiver.list_jobs")

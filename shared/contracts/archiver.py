@@ -81,6 +81,10 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     archive_count: int = 0
     #: What the store holds, as far as it is written down.
     stored_bytes: int = 0
+    #: When somebody took the recovery sheet, with its passwords if there are any.
+    sheet_downloaded_at: dt.datetime | None = None
+    #: What somebody has to do about it, as sentences.
+    warnings: list[str] = []
 
 
 class Archive(msgspec.Struct, frozen=True, kw_only=True):

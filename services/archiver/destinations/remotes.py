@@ -78,6 +78,11 @@ def is_forbidden(option: str) -> bool:
     return _FORBIDDEN.fullmatch(option) is not None
 
 
+def defaults_of(backend: str) -> Mapping[str, str]:
+    """Return what a back end is told where its owner says nothing."""
+    return _DEFAULTS.get(backend, {})
+
+
 def entries(name: str, remote: RcloneRemote) -> list[Entry]:
     """Return what makes *remote* known to rclone under *name*; see ``plain_fs`` and ``store_fs``.
 
@@ -97,7 +102,7 @@ def _layers(name: str, remote: RcloneRemote, options: Mapping[str, str]) -> list
             name=f"{name}p",
             type=remote.backend,
             parameters={
-                **_DEFAULTS.get(remote.backend, {}),
+                **defaults_of(remote.backend),
                 **options,
                 **{option: secret.reveal() for option, secret in remote.secrets.items()},
             },

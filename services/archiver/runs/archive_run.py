@@ -288,6 +288,8 @@ class _Work:
             "objects_added": sums.object_count,
             "torn": sums.torn_count,
             "skipped": archive.skipped_count,
+            # What is sent out encrypted is lost with its passwords.
+            "warnings": self._destination.warnings if self._destination.crypt else [],
         }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -13,11 +14,29 @@ from shared.contracts.problems import not_found
 if TYPE_CHECKING:
     from services.archiver.storage import Connection
 
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A source with archives in a destination."""
+
+    source_id: str
+    name: str
+    type: str
+    archive_count: int
+    newest_at: dt.datetime
+
+
 _DESTINATIONS = (
     "select d.*, (select count(*) from archive a where a.destination_id = d.id) as archive_count,"
     " (select coalesce(sum(o.size_bytes), 0) from stored_object o where o.destination_id = d.id)"
     " + (select coalesce(sum(a.bundle_bytes), 0) from archive a where a.destination_id = d.id)"
     " as stored_bytes from destination d"
+)
+
+
+_NO_SHEET = "Nobody has its recovery sheet yet, which says how to get archives back."
+_NO_SHEET_ENCRYPTED = (
+    "Nobody has its recovery sheet yet: if this machine is lost, and its passwords with it, nobody"
+    " can read the archives again."
 )
 
 
@@ -53,6 +72,16 @@ async def record_destination(connection: Connection, destination: Destination) -
     )
 
 
+async def change_destination(connection: Connection, destination: Destination) -> None:
+    """Write what can be changed. Raises ``UniqueViolationError`` for a name in use."""
+    await connection.execute(
+        "update destination set name = $2, config = $3 where id = $1 and removed_at is null",
+        UUID(destination.id),
+        destination.name,
+        msgspec.to_builtins(destination.config),
+    )
+
+
 async def remove_destination(connection: Connection, destination_id: UUID) -> bool:
     """Forget a destination; False when there was none."""
     found = await connection.fetchval(
@@ -63,7 +92,37 @@ async def remove_destination(connection: Connection, destination_id: UUID) -> bo
     return found is not None
 
 
+async def record_sheet(connection: Connection, destination_id: UUID) -> None:
+    """Write down that somebody has the recovery sheet now."""
+    await connection.execute(
+        "update destination set sheet_downloaded_at = now() where id = $1", destination_id
+    )
+
+
+async def fetch_held(connection: Connection, destination_id: UUID) -> list[Held]:
+    """Return which sources have archives in a destination, by name."""
+    rows = await connection.fetch(
+        "select s.id, s.name, s.type, count(*) as archive_count, max(a.created_at) as newest_at"
+        " from archive a join source s on s.id = a.source_id where a.destination_id = $1"
+        " group by s.id order by s.name, s.id",
+        destination_id,
+    )
+    return [
+        Held(
+            source_id=str(row["id"]),
+            name=row["name"],
+            type=row["type"],
+            archive_count=row["archive_count"],
+            newest_at=row["newest_at"].astimezone(dt.UTC),
+        )
+        for row in rows
+    ]
+
+
 def _to_destination(row: Any) -> Destination:
+    warnings = []
+    if row["sheet_downloaded_at"] is None:
+        warnings.append(_NO_SHEET if row["crypt"] is None else _NO_SHEET_ENCRYPTED)
     return Destination(
         id=DestinationId(str(row["id"])),
         name=row["name"],
@@ -74,4 +133,6 @@ def _to_destination(row: Any) -> Destination:
         created_at=row["created_at"],
         archive_count=row["archive_count"],
         stored_bytes=int(row["stored_bytes"]),
+        sheet_downloaded_at=row["sheet_downloaded_at"],
+        warnings=warnings,
     )
