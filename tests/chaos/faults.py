@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 from tests.chaos.plan import SERVICES, Fault
 from tests.chaos.record import Record
@@ -118,10 +119,8 @@ class Striker:
 
     def _is_ours(self, leftover: str) -> bool:
         pid = int(leftover.split(maxsplit=1)[0])
-        try:
-            return os.getsid(pid) == self._vault.supervisor
-        except ProcessLookupError:
-            return True
+        # By descent: what has a session of its own is known by its parent.
+        return pid in {process.pid for process in self._vault.processes()} or not _lives(pid)
 
     def _recover(self, name: str, detail: str) -> None:
         started = time.monotonic()
@@ -162,6 +161,10 @@ class Striker:
             if moment <= now and only in {None, pid}:
                 _signal(pid, signal.SIGCONT)
                 self._stopped.remove((moment, pid))
+
+
+def _lives(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

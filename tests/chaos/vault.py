@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -167,7 +168,10 @@ class Vault:
         return [process.pid for process in self.processes() if process.label == target]
 
     def leftovers(self) -> list[str]:
-        """Return what lives of every session that we ever started, by command line."""
+        """Return what lives of all that we ever started, by command line.
+
+        That is by session, and by our scratch folder for what has a session of its own.
+        """
         found = []
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
@@ -176,8 +180,11 @@ class Vault:
                 fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
             except OSError:
                 continue
-            if int(fields[3]) in self.sessions and fields[0] != "Z":
-                found.append(f"{entry.name} {command_line(int(entry.name))[:120]}")
+            command = command_line(int(entry.name))
+            if fields[0] != "Z" and (
+                int(fields[3]) in self.sessions or f"{self.scratch}/" in command
+            ):
+                found.append(f"{entry.name} {command[:120]}")
         return found
 
     def sockets(self) -> Path:
@@ -193,11 +200,13 @@ class Vault:
 
 
 def children(pid: int) -> list[int]:
-    """Return the children of a process."""
-    try:
-        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
+    """Return the children of a process, whichever of its threads started them."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                found += map(int, (thread / "children").read_text().split())
+    return found
 
 
 def command_line(pid: int) -> str:
