@@ -33,7 +33,7 @@ from services.archiver.errors import (
     TransportError,
 )
 from services.archiver.format.names import STORE_FILE
-from services.archiver.store.local_folder import PARTIAL
+from services.archiver.store.local_folder import PARTIAL, write_pieces
 from services.archiver.store.transport import Piece, StoredName
 
 T = TypeVar("T")
@@ -361,10 +361,7 @@ def _listing(fs: str, folder: str, *, recurse: bool, only: str | None) -> dict[s
 def _write(path: Path, pieces: Sequence[Piece]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        for piece in pieces:
-            view = memoryview(piece)
-            while view:
-                view = view[os.write(descriptor, view) :]
+        write_pieces(descriptor, pieces)
     finally:
         os.close(descriptor)
 

@@ -1,8 +1,8 @@
 """Packs: many small blobs in one plain tar, so that a store has hundreds of objects, not millions.
 
-A pack is built in memory and never grows beyond ``PACK_BYTES`` and the blocks that end it. It is a
-USTAR archive whose members are named by their content and carry nothing else, so that it depends on
-its blobs and their order alone.
+A pack is put together in memory, of the very pieces that were read, and never grows beyond
+``PACK_BYTES`` and the blocks that end it. It is a USTAR archive whose members are named by their
+content and carry nothing else, so that it depends on its blobs and their order alone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True):
     """A finished pack."""
 
     name: str
-    content: bytearray
+    #: Its content, in order.
+    pieces: list[bytes]
+    size_bytes: int
     blobs: list[PackedBlob]
 
 
@@ -39,7 +41,8 @@ class PackBuilder:
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._content = bytearray()
+        self._pieces: list[bytes] = []
+        self._size_bytes = 0
         self._blobs: list[PackedBlob] = []
         self._names: set[str] = set()
 
@@ -49,27 +52,26 @@ class PackBuilder:
 
     def has_room(self, size_bytes: int) -> bool:
         """Whether a blob of that size may still come in; the first one always may."""
-        room = PACK_BYTES - len(self._content)
+        room = PACK_BYTES - self._size_bytes
         return not self._blobs or _BLOCK + size_bytes + -size_bytes % _BLOCK <= room
 
-    def add(self, sha256: str, content: bytes | memoryview) -> None:
-        """Take a blob that is not in the pack yet."""
-        self._content += _header(sha256, len(content))
-        self._blobs.append(
-            PackedBlob(sha256=sha256, offset=len(self._content), size_bytes=len(content))
-        )
+    def add(self, sha256: str, content: bytes) -> None:
+        """Take a blob that is not in the pack yet; it is not copied."""
+        offset = self._size_bytes + _BLOCK
+        self._blobs.append(PackedBlob(sha256=sha256, offset=offset, size_bytes=len(content)))
         self._names.add(sha256)
-        self._content += content
-        self._content += bytes(-len(content) % _BLOCK)
+        filling = -len(content) % _BLOCK
+        self._pieces += (_header(sha256, len(content)), content, _END[:filling])
+        self._size_bytes = offset + len(content) + filling
 
     def finish(self) -> Pack | None:
         """Return the pack and begin the next one; None if there is nothing in it."""
         if not self._blobs:
             return None
-        self._content += _END
         pack = Pack(
             name=pack_name(blob.sha256 for blob in self._blobs),
-            content=self._content,
+            pieces=[*self._pieces, _END],
+            size_bytes=self._size_bytes + len(_END),
             blobs=self._blobs,
         )
         self.__init__()  # type: ignore[misc]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _DIGEST_BYTES = 32
+_BY_INDEX = "set local enable_seqscan = off; set local plan_cache_mode = force_custom_plan"
 
 
 class PostgresJournal:
@@ -69,6 +70,11 @@ class PostgresJournal:
                 stored.size_bytes,
             )
             await connection.execute(
+                "delete from struck_object where destination_id = $1 and name = $2",
+                self._destination_id,
+                name,
+            )
+            await connection.execute(
                 'insert into blob (destination_id, sha256, object, "offset", size_bytes)'
                 " select $1, s, $2, o, z from unnest($3::bytea[], $4::bigint[], $5::integer[])"
                 " as given (s, o, z) on conflict (destination_id, sha256) do update"
@@ -81,9 +87,12 @@ class PostgresJournal:
             )
 
     async def _unchanged(self, entries: Sequence[Found]) -> dict[bytes, list[str]]:
-        rows = await self._pool.fetch(
-            "select path, size_bytes, mtime_ns, ctime_ns, inode::text, blobs from known_file"
-            " where source_id = $1 and destination_id = $2 and path = any($3)",
+        rows = await fetch_by_index(
+            self._pool,
+            "select k.path, k.size_bytes, k.mtime_ns, k.ctime_ns, k.inode::text, k.blobs"
+            " from unnest($3::bytea[]) as wanted (path)"
+            " cross join lateral (select * from known_file where source_id = $1"
+            " and destination_id = $2 and path = wanted.path offset 0) k",
             self._source_id,
             self._destination_id,
             [entry.path for entry in entries],
@@ -130,10 +139,13 @@ async def fetch_places(
     digests = [bytes.fromhex(blob) for blob in blobs]
     if not digests:
         return {}
-    rows = await pool.fetch(
-        'select b.sha256, b.object, b."offset", b.size_bytes, o.is_pack from blob b'
-        " join stored_object o on o.destination_id = b.destination_id and o.name = b.object"
-        " where b.destination_id = $1 and b.sha256 = any($2)",
+    rows = await fetch_by_index(
+        pool,
+        'select b.sha256, b.object, b."offset", b.size_bytes, o.is_pack'
+        " from unnest($2::bytea[]) as wanted (sha256) cross join lateral (select * from blob"
+        " where destination_id = $1 and sha256 = wanted.sha256 offset 0) b"
+        " cross join lateral (select * from stored_object"
+        " where destination_id = $1 and name = b.object offset 0) o",
         destination_id,
         digests,
     )
@@ -144,6 +156,18 @@ async def fetch_places(
         )
         for row in rows
     }  # fmt: skip
+
+
+async def fetch_by_index(pool: asyncpg.Pool[Any], query: str, *arguments: object) -> list[Any]:
+    """Return what a query gives that looks up some rows of a large table, one by one.
+
+    A first archive fills tables faster than statistics of them are made, and a plan that was made
+    for an empty table is kept: it would read all of a table for each of a thousand rows. So a
+    query says itself what comes first (``offset 0``), and indexes are always better.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(_BY_INDEX)
+        return await connection.fetch(query, *arguments)
 
 
 def join_digests(blobs: Iterable[str]) -> bytes:

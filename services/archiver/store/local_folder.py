@@ -28,6 +28,8 @@ from services.archiver.store.transport import Piece, StoredName
 #: What a write that was interrupted leaves behind ends so.
 PARTIAL = ".partial"
 _COPY_BYTES = 8 * 1024 * 1024
+#: What every system takes in one call.
+_MOST_PIECES = 1000
 #: What is no file is not waited for.
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -45,14 +47,7 @@ class LocalFolder:
 
     def put(self, path: str, pieces: Sequence[Piece]) -> None:
         """Store an object: written beside its place, safe on the disk, then moved there."""
-
-        def fill(descriptor: int) -> None:
-            for piece in pieces:
-                view = memoryview(piece)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-
-        self._put(path, fill)
+        self._put(path, lambda descriptor: write_pieces(descriptor, pieces))
 
     def put_file(self, path: str, source: Path) -> None:
         """Store the content of a file of ours."""
@@ -76,12 +71,13 @@ class LocalFolder:
                     raise FileNotFoundError
                 wanted = max(status.st_size - offset, 0)
                 wanted = wanted if size_bytes is None else min(size_bytes, wanted)
-                found = bytearray(wanted)
-                view = memoryview(found)
-                while view and (count := os.preadv(descriptor, [view], offset)):
-                    view = view[count:]
-                    offset += count
-                return bytes(found[: wanted - len(view)])
+                # All of it at once, but where a file system gives less: nothing is copied then.
+                found = os.pread(descriptor, wanted, offset)
+                while len(found) < wanted and (
+                    more := os.pread(descriptor, wanted - len(found), offset + len(found))
+                ):
+                    found += more
+                return found
             finally:
                 os.close(descriptor)
 
@@ -193,6 +189,19 @@ class LocalFolder:
             raise ObjectMissingError("The destination does not hold it.") from None
         except OSError as error:
             raise _transport_error(error) from None
+
+
+def write_pieces(descriptor: int, pieces: Sequence[Piece]) -> None:
+    """Write all *pieces*, in order, many at a time. Raises OSError."""
+    waiting = [view for piece in pieces if (view := memoryview(piece))]
+    first = 0
+    while first < len(waiting):
+        count = os.writev(descriptor, waiting[first : first + _MOST_PIECES])
+        while first < len(waiting) and count >= len(waiting[first]):
+            count -= len(waiting[first])
+            first += 1
+        if count:
+            waiting[first] = waiting[first][count:]
 
 
 def _sync_folder(folder: Path) -> None:

@@ -37,7 +37,7 @@ from services.archiver.store.uploads import Uploads
 #: How many files are looked up at a time.
 _BATCH_FILES = 1000
 #: What is read before the store is asked whether it holds it.
-_GROUP_BYTES = 32 * 1024 * 1024
+_GROUP_BYTES = 16 * 1024 * 1024
 _GROUP_BLOBS = 1000
 #: How long after a change another one may leave the same time: clocks of file systems tick.
 _TICK_NS = 20_000_000
@@ -270,7 +270,7 @@ class _Writer:
                 blob = PackedBlob(sha256=sha256, offset=0, size_bytes=len(piece))
                 self._put(
                     object_path(sha256),
-                    piece,
+                    [piece],
                     StoredObject(name=sha256, is_pack=False, size_bytes=len(piece), blobs=[blob]),
                 )
                 continue
@@ -283,19 +283,19 @@ class _Writer:
         if pack is not None:
             self._put(
                 pack_path(pack.name),
-                pack.content,
+                pack.pieces,
                 StoredObject(
                     name=pack.name,
                     is_pack=True,
-                    size_bytes=len(pack.content),
+                    size_bytes=pack.size_bytes,
                     blobs=pack.blobs,
                 ),
             )
 
-    def _put(self, path: str, content: bytes | bytearray, stored: StoredObject) -> None:
+    def _put(self, path: str, pieces: list[bytes], stored: StoredObject) -> None:
         self._check()
         self._on_the_way.update(blob.sha256 for blob in stored.blobs)
-        self._uploads.put(path, [content], stored)
+        self._uploads.put(path, pieces, stored)
 
     def _check(self) -> None:
         if self._is_cancelled():

@@ -14,7 +14,7 @@ from services.archiver.store.transport import Piece, Transport
 #: Enough to keep a disk busy while one is made safe on it; more only helps far away.
 UPLOADS = 3
 #: What waits and what is on its way, together.
-MOST_BYTES = 96 * 1024 * 1024
+MOST_BYTES = 64 * 1024 * 1024
 
 
 class Uploads:

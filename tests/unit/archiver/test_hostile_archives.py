@@ -215,7 +215,7 @@ def test_a_pack_counts_headers_and_filling_as_well() -> None:
     assert not pack.has_room(half - 4095)
     made = pack.finish()
     assert made is not None
-    assert is_whole_pack(made.name, made.content)
+    assert is_whole_pack(made.name, b"".join(made.pieces))
 
 
 def test_what_is_no_file_in_a_store_is_not_waited_for(tmp_path: Path) -> None:
