@@ -144,6 +144,20 @@ class ArchiverSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tries: Annotated[int, Meta(ge=1, le=9)] = 4
     #: Before the second try; twice as long before each further one.
     retry_seconds: Annotated[float, Meta(ge=0)] = 5.0
+    #: A job that nobody has said anything of for so long is one that nobody works on: it goes on
+    #: by itself, or is interrupted and waits for the next request.
+    stale_seconds: Annotated[float, Meta(gt=0)] = 60.0
+    resume: bool = True
+    #: A log per job, of which so many are kept; or one for each source and destination, of their
+    #: last job; or none. Names of files are people's content, and told only if that is wanted.
+    logs: Literal["rotate", "overwrite", "off"] = "rotate"
+    logs_kept: Positive = 100
+    log_paths: bool = False
+    #: Of one call to a destination: how often it is tried, with growing pauses that begin with so
+    #: much; and how long a server may say nothing in the middle of one.
+    call_tries: Annotated[int, Meta(ge=1, le=20)] = 5
+    call_pause_seconds: Annotated[float, Meta(gt=0)] = 1.0
+    stall_seconds: Positive = 60
     #: How long an archive can still be kept after its deletion was asked for, and how long what no
     #: archive needs any more stays after that.
     grace_seconds: Annotated[float, Meta(ge=0)] = 86_400.0

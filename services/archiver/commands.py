@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,22 +10,13 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
-from services.archiver.errors import ArchiverError
 from services.archiver.identifiers import parse_id
 from services.archiver.job_events import requested
 from services.archiver.opening import Destinations
-from services.archiver.problems import problem_of
-from services.archiver.sources import backup as phone_backup
 from services.archiver.sources.matching import takes
-from services.archiver.sources.tree import TreeSource
-from services.archiver.sources.trees import tree_of
 from services.archiver.storage.archives import get_archive, set_protected
-from services.archiver.storage.destinations import (
-    get_destination,
-)
 from services.archiver.storage.jobs import (
     RestoreWish,
-    create_archive_job,
     create_restore_job,
     find_job,
     get_job,
@@ -40,11 +30,8 @@ from shared.contracts.archiver import (
     Archive,
     CreateSource,
     DeleteSource,
-    DryRun,
-    DryRunSource,
     Preset,
     ProtectArchive,
-    RequestArchive,
     RequestRestore,
     Source,
     SourceConfig,
@@ -52,13 +39,12 @@ from shared.contracts.archiver import (
     SourceType,
     UpdateSource,
 )
-from shared.contracts.events import ArchiveRequested, RestoreRequested
+from shared.contracts.events import RestoreRequested
 from shared.contracts.identifiers import JobId
 from shared.contracts.jobs import CancelJob, Job, RetryJob
 from shared.contracts.problems import ProblemError, bad_request, not_found, problem
 from shared.contracts.requests import Done, Request
 
-_MOST_TOLD = 100
 #: Which type of source each preset is for.
 _PRESETS: dict[Preset, str] = {"immich": "directory", "n8n": "postgres"}
 
@@ -77,8 +63,6 @@ class Commands:
             CreateSource: self.create_source,
             UpdateSource: self.update_source,
             DeleteSource: self.delete_source,
-            DryRunSource: self.dry_run_source,
-            RequestArchive: self.request_archive,
             RequestRestore: self.request_restore,
             ProtectArchive: self.protect_archive,
         }
@@ -116,40 +100,6 @@ class Commands:
         if not await remove_source(self._pool, parse_id(request.source_id, "source")):
             raise not_found("source")
         return Done()
-
-    async def dry_run_source(self, request: DryRunSource, _: RequestContext) -> DryRun:
-        """Walk a source without reading it."""
-        source = await get_source(self._pool, parse_id(request.source_id, "source"))
-        try:
-            location = await phone_backup.locate_source(self._bus, source)
-            return await asyncio.to_thread(_walk, tree_of(source, location))
-        except ArchiverError as error:
-            raise problem_of(error) from None
-
-    async def request_archive(self, request: RequestArchive, context: RequestContext) -> Accepted:
-        """Take an archive, or name the one that is under way."""
-        source = await get_source(self._pool, parse_id(request.source_id, "source"))
-        destination = await get_destination(
-            self._pool, parse_id(request.destination_id, "destination")
-        )
-        job_id = uuid4()
-        async with self._pool.acquire() as connection, connection.transaction():
-            job = await create_archive_job(
-                connection,
-                job_id=job_id,
-                archive_id=uuid4(),
-                source_id=UUID(source.id),
-                destination_id=UUID(destination.id),
-                priority=source.priority,
-            )
-            if job.id == str(job_id):
-                await publish(
-                    connection,
-                    ArchiveRequested(job_id=job.id),
-                    service="archiver",
-                    traceparent=context.traceparent,
-                )
-        return Accepted(job_id=job.id)
 
     async def request_restore(self, request: RequestRestore, context: RequestContext) -> Accepted:
         """Take a restore."""
@@ -213,25 +163,6 @@ class Commands:
             await record_source(self._pool, source)
         except asyncpg.UniqueViolationError:
             raise _taken("source") from None
-
-
-def _walk(tree: TreeSource) -> DryRun:
-    counts = {"file": 0, "directory": 0, "symlink": 0}
-    size_bytes = 0
-    with tree:
-        for found in tree.walk():
-            counts[found.type] += 1
-            size_bytes += found.size_bytes
-    return DryRun(
-        file_count=counts["file"],
-        directory_count=counts["directory"],
-        symlink_count=counts["symlink"],
-        size_bytes=size_bytes,
-        skipped_count=len(tree.skipped),
-        skipped=[
-            (path.decode("utf-8", "replace"), reason) for path, reason in tree.skipped[:_MOST_TOLD]
-        ],
-    )
 
 
 def _check_config(kind: SourceType, preset: Preset | None, config: SourceConfig) -> None:

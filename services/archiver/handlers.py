@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import datetime as dt
 import errno
 from typing import Any
 from uuid import UUID
@@ -13,11 +15,15 @@ from services.archiver.errors import ArchiverError, CancelledByPersonError
 from services.archiver.problems import PASSING, no_space_here, problem_of, state_of
 from services.archiver.runs.archive_run import ArchiveRunner, Made
 from services.archiver.runs.restore_run import RestoreRunner
+from services.archiver.runs.run_log import RunLogs
+from services.archiver.runs.turns import Turns
 from services.archiver.runs.upkeep_run import UpkeepRunner
 from services.archiver.storage.archives import record_archive
+from services.archiver.storage.destinations import get_destination
 from services.archiver.storage.jobs import ArchiverJob, find_job, finish_job, start_job
 from services.archiver.storage.states import heal_states
 from services.archiver.storage.trees import merge_tree
+from services.archiver.storage.waiting import wait_job
 from shared.bus import AlreadyHandled, Bus, Delivery, Reject, Retry
 from shared.contracts.events import (
     ArchiveCompleted,
@@ -39,6 +45,7 @@ from shared.settings import ArchiverSettings
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _PASSING_STATUS = (503, 504)
+_BUS_SECONDS = 30.0
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
 
 
@@ -53,6 +60,8 @@ class EventHandlers:
         archives: ArchiveRunner,
         restores: RestoreRunner,
         upkeep: UpkeepRunner,
+        turns: Turns,
+        logs: RunLogs,
         settings: ArchiverSettings,
     ) -> None:
         self._pool = pool
@@ -61,11 +70,31 @@ class EventHandlers:
         self._archives = archives
         self._restores = restores
         self._upkeep = upkeep
+        self._turns = turns
+        self._logs = logs
 
     async def on_archive_requested(self, event: ArchiveRequested, delivery: Delivery) -> None:
         """Make the archive and say so, in one transaction with the inbox and the catalogue."""
-        job = await self._begin(event.job_id, delivery)
+        job = await self._find(event.job_id, delivery)
         if job is None:
+            return
+        assert job.destination_id is not None
+        try:
+            destination = await get_destination(self._pool, job.destination_id)
+        except ProblemError as error:
+            await self._end(job, delivery, error)
+            return
+        async with self._turns.turn(job, destination) as wait:
+            if wait is None:
+                await self._archive(job, delivery)
+            elif await wait_job(self._pool, job.id, step=wait.step, until=wait.until):
+                async with delivery.transaction():
+                    pass
+                log.info("job_waits", step=wait.step)
+            # Else somebody is at it, who records the event when it is over, or is over.
+
+    async def _archive(self, job: ArchiverJob, delivery: Delivery) -> None:
+        if not await self._start(job, delivery):
             return
 
         async def record(made: Made) -> None:
@@ -84,6 +113,7 @@ class EventHandlers:
                         )
                 await heal_states(connection, made.archive.destination_id)
                 await delivery.publish(connection, _completed(job, made))
+            await asyncio.to_thread(self._log_archive, job, made)
 
         try:
             await self._archives.run(job, record)
@@ -115,6 +145,7 @@ class EventHandlers:
                     refused_count=report.get("refused", 0),
                 ),
             )
+        self._log_end(job, "completed", problem_type=None, report=report)
         await self._tell(job, "completed")
 
     async def on_upkeep_requested(self, event: UpkeepRequested, delivery: Delivery) -> None:
@@ -140,21 +171,40 @@ class EventHandlers:
                     wrong_count=report["wrong"],
                 ),
             )
+        self._log_end(job, "completed", problem_type=None, report=report)
         await self._tell(job, "completed")
 
     async def _begin(self, job_id: str, delivery: Delivery) -> ArchiverJob | None:
+        job = await self._find(job_id, delivery)
+        return job if job is not None and await self._start(job, delivery) else None
+
+    async def _find(self, job_id: str, delivery: Delivery) -> ArchiverJob | None:
         if await delivery.is_done():
             return None
         try:
             job = await find_job(self._pool, UUID(job_id))
         except ValueError:
             raise Reject("the id is no id") from None
-        if job is None or not await start_job(self._pool, job.id):
+        if job is None or job.state not in ("pending", "running"):
             # Cancelled meanwhile, or of a database that was put back.
             async with delivery.transaction():
                 return None
         structlog.contextvars.bind_contextvars(job_id=job.id)
         return job
+
+    async def _start(self, job: ArchiverJob, delivery: Delivery) -> bool:
+        if await start_job(self._pool, job.id):
+            log = await asyncio.to_thread(self._logs.begin, job)
+            log.tell(
+                "began",
+                tries=job.tries + 1,
+                source=job.source_id,
+                destination=job.destination_id,
+                archive=job.archive_id,
+            )
+            return True
+        async with delivery.transaction():
+            return False
 
     async def _end(self, job: ArchiverJob, delivery: Delivery, error: Exception) -> None:
         """Write down how a run ended that did not come to its end, or have it tried again."""
@@ -165,12 +215,13 @@ class EventHandlers:
                 await self._finish(job, delivery, "cancelled", None)
             case ArchiverError():
                 # What may pass is tried again; then a person has to look.
-                if isinstance(error, PASSING) and delivery.attempt < self._settings.tries:
-                    raise self._later(delivery) from error
+                if isinstance(error, PASSING) and job.tries + 1 < self._settings.tries:
+                    raise await self._later(job, problem_of(error).problem) from error
                 await self._finish(job, delivery, state_of(error), problem_of(error).problem)
             case ProblemError():
-                if error.problem.status in _PASSING_STATUS and not delivery.is_last_attempt:
-                    raise self._later(delivery) from error
+                is_left = job.tries + 1 < self._settings.tries and not delivery.is_last_attempt
+                if error.problem.status in _PASSING_STATUS and is_left:
+                    raise await self._later(job, error.problem) from error
                 await self._finish(job, delivery, "failed", error.problem)
             case OSError() if error.errno in _DISK:
                 await self._finish(job, delivery, "interrupted", no_space_here(error).problem)
@@ -180,8 +231,23 @@ class EventHandlers:
                 log.error("archiver_run_broken", error=type(error).__name__)
                 await self._finish(job, delivery, "failed", _broken())
 
-    def _later(self, delivery: Delivery) -> Retry:
-        return Retry(self._settings.retry_seconds * 2.0 ** (delivery.attempt - 1))
+    async def _later(self, job: ArchiverJob, error: Problem) -> Retry:
+        """Let the job wait, longer each time; people see for what, and why."""
+        seconds = self._settings.retry_seconds * 2.0**job.tries
+        # The bus brings it again by then; this is for when it does not.
+        until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds + _BUS_SECONDS)
+        await wait_job(
+            self._pool,
+            job.id,
+            step="waiting to be tried again",
+            until=until,
+            error=error,
+            is_ours=True,
+        )
+        log.info("job_tried_again", seconds=seconds, problem=error.type)
+        self._logs.of(job).tell("tried again later", seconds=seconds, problem=error.type)
+        await self._tell(job, "pending")
+        return Retry(seconds)
 
     async def _finish(
         self, job: ArchiverJob, delivery: Delivery, state: JobState, error: Problem | None
@@ -190,12 +256,33 @@ class EventHandlers:
             if not await finish_job(connection, job.id, state=state, error=error):
                 return
             if error is not None:
-                await delivery.publish(connection, _unfinished(job, state, error))
-        log.info("job_ended", state=state, problem=None if error is None else error.type)
+                await delivery.publish(connection, unfinished(job, state, error))
+        problem_type = None if error is None else error.type
+        log.info("job_ended", state=state, problem=problem_type)
+        self._log_end(job, state, problem_type=problem_type)
         await self._tell(job, state)
 
     async def _tell(self, job: ArchiverJob, state: JobState) -> None:
         await self._bus.send_progress(JobProgress(job_id=job.id, state=state, progress=None))
+
+    def _log_archive(self, job: ArchiverJob, made: Made) -> None:
+        log = self._logs.of(job)
+        tree = made.archive.manifest.get("tree")
+        if log.tells_paths and tree is not None:
+            for left in tree["skipped"]:
+                log.tell("left out", reason=left["reason"], path=left["path"])
+        self._log_end(job, "completed", problem_type=None, report=made.report)
+
+    def _log_end(
+        self, job: ArchiverJob, state: JobState, *, problem_type: str | None, report: Any = None
+    ) -> None:
+        figures = {
+            name: value
+            for name, value in (report or {}).items()
+            # Counts and ids only.
+            if isinstance(value, int) or name == "archive_id"
+        }
+        self._logs.of(job).tell("ended", state=state, problem=problem_type, **figures)
 
 
 def _completed(job: ArchiverJob, made: Made) -> ArchiveCompleted:
@@ -214,7 +301,8 @@ def _completed(job: ArchiverJob, made: Made) -> ArchiveCompleted:
     )
 
 
-def _unfinished(job: ArchiverJob, state: JobState, error: Problem) -> Event:
+def unfinished(job: ArchiverJob, state: JobState, error: Problem) -> Event:
+    """Return the event that tells of a job that did not come to its end."""
     if job.kind == "restore":
         return RestoreFailed(
             job_id=job.id,

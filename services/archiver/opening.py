@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,10 +75,25 @@ class Destinations:
     """What destinations are reached with: one rclone for all, and the resolver of references."""
 
     def __init__(
-        self, *, scratch: Path, allow_commands: bool, limits: Limits | None = None
+        self,
+        *,
+        scratch: Path,
+        allow_commands: bool,
+        limits: Limits | None = None,
+        stall_seconds: int = 60,
     ) -> None:
-        """Keep rclone's socket below *scratch*; references may be commands if that is allowed."""
-        self._daemon = RcloneDaemon(scratch)
+        """Keep rclone's socket below *scratch*; references may be commands if that is allowed.
+
+        *limits* bound how patient single calls are; a server that is silent for *stall_seconds* in
+        the middle of one has failed.
+        """
+        self._scratch = scratch
+        self._stall_seconds = stall_seconds
+        self._daemon = RcloneDaemon(scratch, stall_seconds=stall_seconds)
+        #: Stores with a limit have one of their own: what rclone is told of a limit holds for all
+        #: that it does.
+        self._limited: dict[UUID, RcloneDaemon] = {}
+        self._lock = threading.Lock()
         self._allow_commands = allow_commands
         self._limits = limits
 
@@ -135,7 +152,8 @@ class Destinations:
             secrets=secrets,
             crypt=passwords,
         )
-        place = RclonePlace(self._daemon, remote, limits=self._limits)
+        daemon = await asyncio.to_thread(self._rclone, store_id, config.limits.bytes_per_second)
+        place = RclonePlace(daemon, remote, limits=self._limits)
         return OpenPlace(place=place, store_id=store_id, key=key, findings=findings)
 
     async def passwords(self, crypt: CryptConfig) -> tuple[Secret, Secret | None]:
@@ -151,7 +169,25 @@ class Destinations:
 
     def close(self) -> None:
         """End rclone. Blocking; safe to call twice."""
-        self._daemon.close()
+        with self._lock:
+            daemons = [self._daemon, *self._limited.values()]
+        for daemon in daemons:
+            daemon.close()
+
+    def _rclone(self, store_id: UUID | None, bytes_per_second: int | None) -> RcloneDaemon:
+        """Return the rclone that reaches a store, which keeps to the limit from now on."""
+        if store_id is None:
+            return self._daemon
+        with self._lock:
+            limited = self._limited.get(store_id)
+            if limited is None:
+                if bytes_per_second is None:
+                    return self._daemon
+                limited = RcloneDaemon(self._scratch, stall_seconds=self._stall_seconds)
+                self._limited[store_id] = limited
+        # Also of what is under way there.
+        limited.limit_bandwidth(upload=bytes_per_second, download=bytes_per_second)
+        return limited
 
 
 class _Wanted:

@@ -53,6 +53,16 @@ def no_space_here(error: OSError) -> ProblemError:
     )
 
 
+def nobody_works() -> ProblemError:
+    """Return what is said of a job whose run ended without a word."""
+    return problem(
+        "job-stale",
+        "Nobody works on the job any more.",
+        500,
+        "Its run ended without a word. Run it again: it goes on where it ended.",
+    )
+
+
 class _Said(msgspec.Struct, frozen=True, kw_only=True):
     slug: str
     title: str

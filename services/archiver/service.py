@@ -7,13 +7,19 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from services.archiver.archive_requests import ArchiveRequests
 from services.archiver.commands import Commands
+from services.archiver.destination_changes import DestinationChanges
 from services.archiver.destination_requests import DestinationRequests
+from services.archiver.destinations.patience import Limits
 from services.archiver.handlers import EventHandlers
+from services.archiver.job_logs import JobLogs
 from services.archiver.opening import Destinations
 from services.archiver.queries import Queries
 from services.archiver.runs.archive_run import ArchiveRunner
 from services.archiver.runs.restore_run import RestoreRunner
+from services.archiver.runs.run_log import RunLogs
+from services.archiver.runs.turns import Turns
 from services.archiver.runs.upkeep_run import UpkeepRunner
 from services.archiver.secret_requests import SecretRequests
 from services.archiver.stale import keep_looking
@@ -50,12 +56,18 @@ async def start(runtime: Runtime) -> None:
         # Not in the replica's own: the path of a socket is short.
         scratch=runtime.settings.scratch_dir,
         allow_commands=runtime.settings.archiver.reference_commands,
+        limits=Limits(
+            tries=runtime.settings.archiver.call_tries,
+            first_pause_seconds=runtime.settings.archiver.call_pause_seconds,
+        ),
+        stall_seconds=runtime.settings.archiver.stall_seconds,
     )
 
     async def leave_destinations() -> None:
         await asyncio.to_thread(destinations.close)
 
     runtime.at_stop(leave_destinations)
+    logs = RunLogs(runtime.settings.data_dir / "logs" / "jobs", runtime.settings.archiver)
     commands = Commands(pool=runtime.pool, bus=runtime.bus, destinations=destinations)
     queries = Queries(pool=runtime.pool, destinations=destinations)
     destination_requests = DestinationRequests(
@@ -63,7 +75,19 @@ async def start(runtime: Runtime) -> None:
     )
     upkeep = UpkeepRequests(pool=runtime.pool)
     secret_requests = SecretRequests(pool=runtime.pool, destinations=destinations)
-    for part in (commands, queries, destination_requests, secret_requests, upkeep):
+    archive_requests = ArchiveRequests(
+        pool=runtime.pool, bus=runtime.bus, settings=runtime.settings.archiver
+    )
+    for part in (
+        commands,
+        queries,
+        archive_requests,
+        JobLogs(pool=runtime.pool, logs=logs),
+        DestinationChanges(pool=runtime.pool, destinations=destinations),
+        destination_requests,
+        secret_requests,
+        upkeep,
+    ):
         for request_type, answer in part.answers().items():
             await runtime.serve(request_type, answer)
     await runtime.serve(ListJobs, queries.list_jobs, subject="cmd.archiver.list_jobs")
@@ -72,7 +96,7 @@ async def start(runtime: Runtime) -> None:
     await runtime.serve(RetryJob, commands.retry_job, subject="cmd.archiver.retry_job")
 
     async def look_for_stale() -> None:
-        await keep_looking(runtime.pool)
+        await keep_looking(runtime.pool, settings=runtime.settings.archiver)
 
     runtime.tasks.create_task(
         runtime.while_holding("stale", look_for_stale), name="archiver stale jobs"
@@ -83,6 +107,7 @@ async def start(runtime: Runtime) -> None:
         scratch=scratch,
         destinations=destinations,
         connect=runtime.connect,
+        logs=logs,
         settings=runtime.settings.archiver,
     )
     runtime.consume(
@@ -102,6 +127,7 @@ def event_handlers(
     scratch: Scratch,
     destinations: Destinations,
     connect: Callable[[], Awaitable[asyncpg.Connection[Any]]],
+    logs: RunLogs,
     settings: ArchiverSettings,
 ) -> EventHandlers:
     """Return the handlers with what they run; *connect* opens a connection beside the pool."""
@@ -109,9 +135,14 @@ def event_handlers(
         pool=pool,
         bus=bus,
         archives=ArchiveRunner(
-            pool=pool, bus=bus, scratch=scratch, destinations=destinations, connect=connect
+            pool=pool,
+            bus=bus,
+            scratch=scratch,
+            destinations=destinations,
+            connect=connect,
+            logs=logs,
         ),
-        restores=RestoreRunner(pool=pool, bus=bus, destinations=destinations),
+        restores=RestoreRunner(pool=pool, bus=bus, destinations=destinations, logs=logs),
         upkeep=UpkeepRunner(
             pool=pool,
             bus=bus,
@@ -120,5 +151,7 @@ def event_handlers(
             connect=connect,
             grace_seconds=settings.grace_seconds,
         ),
+        turns=Turns(pool=pool, connect=connect),
+        logs=logs,
         settings=settings,
     )

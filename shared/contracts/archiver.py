@@ -49,6 +49,15 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     last_archive_at: dt.datetime | None = None
 
 
+class DestinationLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How much is asked of the line to a destination, and when."""
+
+    #: Both ways together; None: as much as there is. Only of what rclone reaches.
+    bytes_per_second: int | None = None
+    #: Archives are begun in these only, by the machine's clock: ``22:00-06:00``.
+    hours: str | None = None
+
+
 class DestinationConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where archives go: ``path`` of a folder, or below what rclone's ``backend`` reaches."""
 
@@ -57,6 +66,7 @@ class DestinationConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     #: rclone's options of the back end; those that are secret are references.
     options: dict[str, str] = {}
     secret_options: dict[str, str] = {}
+    limits: DestinationLimits = DestinationLimits()
 
 
 class CryptConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -85,6 +95,14 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     sheet_downloaded_at: dt.datetime | None = None
     #: What somebody has to do about it, as sentences.
     warnings: list[str] = []
+
+
+class ArchiveVerification(msgspec.Struct, frozen=True, kw_only=True):
+    """When an archive was last looked through, and what came of it."""
+
+    level: Literal["listing", "sample", "full"]
+    state: Literal["verified", "failed"]
+    at: dt.datetime
 
 
 class Archive(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +170,10 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
     skipped_count: int
     #: The first of what would be left out, with the reason.
     skipped: list[tuple[str, str]]
+    #: What the destination that was asked for does not know yet: it would be read, and no more
+    #: than that stored. Null where none was asked for.
+    new_file_count: int | None = None
+    new_bytes: int | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,6 +234,7 @@ class DryRunSource(Request[DryRun], frozen=True, kw_only=True):
     subject: ClassVar[str] = "cmd.archiver.dry_run_source"
     reply: ClassVar[object] = DryRun
     source_id: SourceId
+    destination_id: DestinationId | None = None
 
 
 class ListDestinations(Request[Page[Destination]], frozen=True, kw_only=True):
@@ -263,6 +286,8 @@ class RequestArchive(Request[Accepted], frozen=True, kw_only=True):
     reply: ClassVar[object] = Accepted
     source_id: SourceId
     destination_id: DestinationId
+    #: Take over from a run that has been silent for too long, and wait no longer to try again.
+    force: bool = False
 
 
 class ListArchives(Request[Page[Archive]], frozen=True, kw_only=True):

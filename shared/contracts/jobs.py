@@ -24,6 +24,11 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     total: int | None = None
     unit: str = "items"
     eta_seconds: float | None = None
+    #: How fast it went in the last seconds, in units.
+    per_second: float | None = None
+    #: Of what is counted in bytes: the files.
+    files_done: int | None = None
+    files_total: int | None = None
 
 
 class JobSubject(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,7 +31,7 @@ from services.archiver.format.names import bundle_path
 from services.archiver.format.standalone import standalone_files
 from services.archiver.opening import Destinations, OpenPlace
 from services.archiver.runs.pulse import Pulse
-from services.archiver.runs.store_lock import store_lock
+from services.archiver.runs.run_log import RunLogs
 from services.archiver.runs.tidying import begin_writing
 from services.archiver.sources.gathered import Around, Gathered, Item
 from services.archiver.sources.gathering import gathered
@@ -76,6 +76,7 @@ class ArchiveRunner:
         scratch: Scratch,
         destinations: Destinations,
         connect: Callable[[], Awaitable[asyncpg.Connection[Any]]],
+        logs: RunLogs,
     ) -> None:
         """Use *scratch* for what is written before it goes to a destination."""
         self._pool = pool
@@ -83,9 +84,10 @@ class ArchiveRunner:
         self._scratch = scratch
         self._destinations = destinations
         self._connect = connect
+        self._logs = logs
 
     async def run(self, job: ArchiverJob, record: Callable[[Made], Awaitable[None]]) -> None:
-        """Make an archive and *record* it, while nobody else writes to its destination.
+        """Make an archive and *record* it. Whose turn it is calls this (see ``turns``).
 
         Raises ``ArchiverError``, ``ProblemError``, OSError of our own disk.
         """
@@ -93,10 +95,10 @@ class ArchiveRunner:
         assert job.destination_id is not None
         source = await get_source(self._pool, job.source_id)
         destination = await get_destination(self._pool, job.destination_id)
-        pulse = Pulse(pool=self._pool, bus=self._bus, job_id=job.id)
+        pulse = Pulse(pool=self._pool, bus=self._bus, job_id=job.id, log=self._logs.of(job))
         folder = await asyncio.to_thread(self._scratch.make, job.id)
         try:
-            async with pulse.beating(), store_lock(self._connect, destination.id):
+            async with pulse.beating():
                 ids = {"source_id": UUID(source.id), "destination_id": UUID(destination.id)}
                 place = await self._destinations.find(destination)
                 await begin_writing(

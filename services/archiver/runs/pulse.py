@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from services.archiver.runs.run_log import RunLog
 from services.archiver.storage.jobs import record_progress
 from shared.bus import Bus
 from shared.contracts.identifiers import JobId
@@ -21,29 +23,56 @@ if TYPE_CHECKING:
     import asyncpg
 
 _BEAT_SECONDS = 1.0
+#: How fast it is now is measured over so long.
+_WINDOW_SECONDS = 20.0
+#: How often the log says how far it is.
+_LOG_SECONDS = 60.0
 
 
 class Position(msgspec.Struct, kw_only=True):
     """How far a run is. Written by its threads, read by the pulse."""
 
-    step: str = "waiting for the destination"
+    step: str = "beginning"
     files_total: int | None = None
     files_done: int = 0
     bytes_total: int | None = None
     bytes_done: int = 0
 
 
+class Speed:
+    """Bytes a second, over the last seconds."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def note(self, now: float, done: int) -> float | None:
+        """Take in how much is done *now*; return the speed, None while nothing is known of it."""
+        if self._seen and done < self._seen[-1][1]:
+            # Something else is counted from now on.
+            self._seen.clear()
+        self._seen.append((now, done))
+        while len(self._seen) > 2 and now - self._seen[1][0] >= _WINDOW_SECONDS:
+            self._seen.popleft()
+        then, before = self._seen[0]
+        return (done - before) / (now - then) if now - then >= _BEAT_SECONDS / 2 else None
+
+
 class Pulse:
     """The heart of one run: it beats every second, into the table and to those who listen."""
 
-    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus, job_id: JobId) -> None:
-        """Beat for one job."""
+    def __init__(
+        self, *, pool: asyncpg.Pool[Any], bus: Bus, job_id: JobId, log: RunLog | None = None
+    ) -> None:
+        """Beat for one job, and tell its *log* which steps begin."""
         self.position = Position()
         self._pool = pool
         self._bus = bus
         self._job_id = job_id
+        self._log = log or RunLog(None, job_id)
         self._stop = threading.Event()
         self._began = time.monotonic()
+        self._logged = self._began
+        self._speed = Speed()
 
     @property
     def is_stopping(self) -> Callable[[], bool]:
@@ -63,6 +92,8 @@ class Pulse:
 
     def begin(self, step: str) -> None:
         """Say what is done now."""
+        if step != self.position.step:
+            self._log.tell("step", name=step)
         self.position.step = step
 
     def report(self) -> Mapping[str, Any]:
@@ -77,21 +108,29 @@ class Pulse:
             "bytes_per_second": round(position.bytes_done / spent) if spent > 1 else None,
         }
 
+    def progress(self) -> Progress:
+        """Return how far the run is now, and how fast it went in the last seconds."""
+        position = self.position
+        done, total = position.bytes_done, position.bytes_total
+        if total is not None:
+            # What changes while it is read is read again.
+            done = min(done, total)
+        speed = self._speed.note(time.monotonic(), done)
+        eta = None if total is None or not speed or not done else (total - done) / speed
+        return Progress(
+            step=position.step,
+            done=done,
+            total=total,
+            unit="bytes",
+            eta_seconds=None if eta is None else round(eta, 1),
+            per_second=None if speed is None else round(speed),
+            files_done=position.files_done,
+            files_total=position.files_total,
+        )
+
     async def _beat(self) -> None:
         while True:
-            position = self.position
-            done, total = position.bytes_done, position.bytes_total
-            spent = time.monotonic() - self._began
-            eta = (
-                spent / done * (total - done) if total and 0 < done <= total and spent > 1 else None
-            )
-            progress = Progress(
-                step=position.step,
-                done=done,
-                total=total,
-                unit="bytes",
-                eta_seconds=None if eta is None else round(eta, 1),
-            )
+            progress = self.progress()
             await self._bus.send_progress(
                 JobProgress(job_id=self._job_id, state="running", progress=progress)
             )
@@ -101,4 +140,8 @@ class Pulse:
                     self._pool, self._job_id, progress=progress, report=self.report()
                 ):
                     self._stop.set()
+            if time.monotonic() - self._logged >= _LOG_SECONDS:
+                self._logged = time.monotonic()
+                figures = {name: value for name, value in self.report().items() if value}
+                await asyncio.to_thread(self._log.tell, "progress", **figures)
             await asyncio.sleep(_BEAT_SECONDS)

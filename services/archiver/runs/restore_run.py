@@ -13,6 +13,7 @@ import msgspec
 from services.archiver.format.tree import TreeEntry
 from services.archiver.opening import Destinations, OpenPlace
 from services.archiver.runs.pulse import Pulse
+from services.archiver.runs.run_log import RunLogs
 from services.archiver.sources import immich
 from services.archiver.storage.archives import find_archive_row
 from services.archiver.storage.destinations import get_destination
@@ -33,10 +34,13 @@ _FEW_FILES = 50
 class RestoreRunner:
     """Restores archives."""
 
-    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus, destinations: Destinations) -> None:
+    def __init__(
+        self, *, pool: asyncpg.Pool[Any], bus: Bus, destinations: Destinations, logs: RunLogs
+    ) -> None:
         self._pool = pool
         self._bus = bus
         self._destinations = destinations
+        self._logs = logs
 
     async def run(self, job: ArchiverJob) -> dict[str, Any]:
         """Restore what was asked for and return the report.
@@ -50,7 +54,7 @@ class RestoreRunner:
             raise not_found("archive")
         destination = await get_destination(self._pool, UUID(str(archive["destination_id"])))
         files, size_bytes = await sum_entries(self._pool, archive, paths=wish.paths)
-        pulse = Pulse(pool=self._pool, bus=self._bus, job_id=job.id)
+        pulse = Pulse(pool=self._pool, bus=self._bus, job_id=job.id, log=self._logs.of(job))
         pulse.position.files_total, pulse.position.bytes_total = files, size_bytes
         if wish.dry_run:
             return {**pulse.report(), "target": wish.target, "dry_run": True}

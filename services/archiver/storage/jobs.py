@@ -39,6 +39,9 @@ class ArchiverJob(msgspec.Struct, frozen=True, kw_only=True):
     #: None for what is about a whole destination.
     archive_id: UUID | None
     request: dict[str, Any]
+    priority: int
+    #: Runs since it was asked for, or asked for again.
+    tries: int
     created_at: dt.datetime
 
 
@@ -94,7 +97,8 @@ async def find_job(connection: Connection, job_id: UUID) -> ArchiverJob | None:
 async def start_job(connection: Connection, job_id: str) -> bool:
     """Mark a pending or running job as running now; False when it is over."""
     found = await connection.fetchval(
-        "update job set state = 'running', attempts = attempts + 1, error = null,"
+        "update job set state = 'running', attempts = attempts + 1, tries = tries + 1,"
+        " error = null, progress = null, wait_until = null,"
         " started_at = coalesce(started_at, clock_timestamp()), heartbeat_at = clock_timestamp()"
         " where id = $1 and state in ('pending', 'running') returning id",
         UUID(job_id),
@@ -154,7 +158,7 @@ async def reset_job(connection: Connection, job_id: UUID) -> bool:
     """Make an ended job pending again; False when it is in a state that is not retried."""
     found = await connection.fetchval(
         "update job set state = 'pending', cancel_requested = false, error = null,"
-        " finished_at = null, started_at = null, progress = null"
+        " finished_at = null, started_at = null, progress = null, tries = 0, wait_until = null"
         " where id = $1 and state in ('interrupted', 'failed', 'cancelled') returning id",
         job_id,
     )
@@ -185,16 +189,6 @@ async def list_jobs(connection: Connection, request: ListJobs) -> Page[Job]:
     return created_page(rows, limit=limit, show=_to_job)
 
 
-async def fetch_stale(connection: Connection, *, seconds: float) -> list[ArchiverJob]:
-    """Return jobs that nobody has said anything of for so long."""
-    rows = await connection.fetch(
-        "select * from job where state in ('pending', 'running')"
-        " and coalesce(heartbeat_at, created_at) < clock_timestamp() - $1::interval",
-        dt.timedelta(seconds=seconds),
-    )
-    return [to_run(row) for row in rows]
-
-
 def to_run(row: Any) -> ArchiverJob:
     """Return a row for whoever runs it."""
     return ArchiverJob(
@@ -205,6 +199,8 @@ def to_run(row: Any) -> ArchiverJob:
         destination_id=row["destination_id"],
         archive_id=row["archive_id"],
         request=row["request"],
+        priority=row["priority"],
+        tries=row["tries"],
         created_at=row["created_at"],
     )
 

@@ -29,6 +29,7 @@ from services.archiver import handlers as handlers_module
 from services.archiver.destinations.rclone_client import RcloneClient
 from services.archiver.handlers import EventHandlers
 from services.archiver.opening import Destinations
+from services.archiver.runs.run_log import RunLogs
 from services.archiver.service import event_handlers
 from services.archiver.storage.jobs import find_job
 from services.archiver.storage.journal import PostgresJournal
@@ -165,6 +166,7 @@ async def _run(start: Start, task: Task) -> None:
         scratch=scratch,
         destinations=destinations,
         connect=connect,
+        logs=RunLogs(Path(start.scratch) / "logs", ArchiverSettings()),
         settings=ArchiverSettings(),
     )
     job = await find_job(pool, UUID(task.job_id))

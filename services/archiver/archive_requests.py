@@ -1,0 +1,157 @@
+"""Requests for archives: one now, and what one would store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from services.archiver.errors import ArchiverError
+from services.archiver.handlers import unfinished
+from services.archiver.identifiers import parse_id
+from services.archiver.problems import nobody_works, problem_of
+from services.archiver.runs.store_lock import break_store_lock
+from services.archiver.sources import backup as phone_backup
+from services.archiver.sources.tree import TreeSource
+from services.archiver.sources.trees import tree_of
+from services.archiver.storage.destinations import get_destination
+from services.archiver.storage.jobs import create_archive_job
+from services.archiver.storage.journal import PostgresJournal
+from services.archiver.storage.sources import get_source
+from services.archiver.storage.waiting import give_up_silent, hurry
+from services.archiver.store.journal import Journal
+from shared.bus import Bus, RequestContext, publish
+from shared.contracts.archiver import Accepted, DryRun, DryRunSource, RequestArchive
+from shared.contracts.events import ArchiveRequested
+from shared.contracts.requests import Request
+from shared.settings import ArchiverSettings
+
+_MOST_TOLD = 100
+#: How many files are looked up at a time.
+_BATCH_FILES = 1000
+
+
+class ArchiveRequests:
+    """Answers who wants an archive."""
+
+    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus, settings: ArchiverSettings) -> None:
+        self._pool = pool
+        self._bus = bus
+        self._settings = settings
+
+    def answers(self) -> dict[type[Request[Any]], Callable[..., Awaitable[object]]]:
+        """Return which of the handlers below answers what."""
+        return {RequestArchive: self.request_archive, DryRunSource: self.dry_run_source}
+
+    async def request_archive(self, request: RequestArchive, context: RequestContext) -> Accepted:
+        """Take an archive, or name the one that is under way."""
+        source = await get_source(self._pool, parse_id(request.source_id, "source"))
+        destination = await get_destination(
+            self._pool, parse_id(request.destination_id, "destination")
+        )
+        ids = {"source_id": UUID(source.id), "destination_id": UUID(destination.id)}
+        job_id = uuid4()
+        async with self._pool.acquire() as connection, connection.transaction():
+            if request.force:
+                await self._take_over(connection, ids)
+            job = await create_archive_job(
+                connection,
+                job_id=job_id,
+                archive_id=uuid4(),
+                **ids,
+                priority=source.priority,
+            )
+            is_hurried = request.force and job.tries and await hurry(connection, job.id)
+            if job.id == str(job_id) or is_hurried:
+                await publish(
+                    connection,
+                    ArchiveRequested(job_id=job.id),
+                    service="archiver",
+                    traceparent=context.traceparent,
+                )
+        return Accepted(job_id=job.id)
+
+    async def _take_over(self, connection: Any, ids: dict[str, UUID]) -> None:
+        error = nobody_works().problem
+        silent = await give_up_silent(
+            connection, **ids, seconds=self._settings.stale_seconds, error=error
+        )
+        if silent is not None:
+            # Whoever it is, if it is: it hears at its next beat that the job is not its own.
+            await break_store_lock(connection, str(silent.destination_id))
+            ended = unfinished(silent, "interrupted", error)
+            await publish(connection, ended, service="archiver")
+
+    async def dry_run_source(self, request: DryRunSource, _: RequestContext) -> DryRun:
+        """Walk a source without reading it."""
+        source = await get_source(self._pool, parse_id(request.source_id, "source"))
+        journal = None
+        if request.destination_id is not None:
+            destination = await get_destination(
+                self._pool, parse_id(request.destination_id, "destination")
+            )
+            journal = PostgresJournal(
+                self._pool,
+                asyncio.get_running_loop(),
+                source_id=UUID(source.id),
+                destination_id=UUID(destination.id),
+            )
+        try:
+            location = await phone_backup.locate_source(self._bus, source)
+            return await asyncio.to_thread(_walk, tree_of(source, location), journal)
+        except ArchiverError as error:
+            raise problem_of(error) from None
+
+
+class _New:
+    """What would be read, and stored at most, as far as that is known without reading it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._batch: list[Any] = []
+        self.count = 0
+        self.size_bytes = 0
+
+    def add(self, found: Any) -> None:
+        self._batch.append(found)
+        if len(self._batch) >= _BATCH_FILES:
+            self.finish()
+
+    def finish(self) -> None:
+        batch, self._batch = self._batch, []
+        known = self._journal.unchanged(batch)
+        present = self._journal.places({blob for blobs in known.values() for blob in blobs})
+        for found in batch:
+            blobs = known.get(found.path)
+            if blobs is None or any(blob not in present for blob in blobs):
+                self.count += 1
+                self.size_bytes += found.size_bytes
+
+
+def _walk(tree: TreeSource, journal: Journal | None) -> DryRun:
+    counts = {"file": 0, "directory": 0, "symlink": 0}
+    size_bytes = 0
+    new = None if journal is None else _New(journal)
+    with tree:
+        for found in tree.walk():
+            counts[found.type] += 1
+            size_bytes += found.size_bytes
+            if new is not None and found.type == "file":
+                new.add(found)
+    if new is not None:
+        new.finish()
+    return DryRun(
+        file_count=counts["file"],
+        directory_count=counts["directory"],
+        symlink_count=counts["symlink"],
+        size_bytes=size_bytes,
+        skipped_count=len(tree.skipped),
+        skipped=[
+            (path.decode("utf-8", "replace"), reason) for path, reason in tree.skipped[:_MOST_TOLD]
+        ],
+        new_file_count=None if new is None else new.count,
+        new_bytes=None if new is None else new.size_bytes,
+    )
