@@ -42,6 +42,7 @@ from services.indexer.history.storage_substrings import (
 from services.indexer.history.storage_timeline import Moment, record_revision
 from services.indexer.history.storage_words import find_without_words, list_words
 from services.indexer.kinds.message.payload import MessagePayload
+from services.indexer.people.storage_seen import read_everything
 from services.indexer.staging import (
     StagedArtifact,
     StagedAttachment,
@@ -240,6 +241,13 @@ async def _index_parts(credentials: PostgresCredentials) -> None:
     await connection.close()
 
 
+async def _read_people(credentials: PostgresCredentials) -> None:
+    """Note who is in it, as index runs do; else the first start would, beside whoever searches."""
+    pool = await postgres.create_pool(credentials, schema="indexer", max_size=1)
+    await read_everything(pool)
+    await pool.close()
+
+
 async def _fill(data: Path, rows: int, mix: Mix) -> None:
     layout = Layout(data)
     layout.create()
@@ -270,6 +278,7 @@ async def _fill(data: Path, rows: int, mix: Mix) -> None:
             if process.exitcode:
                 raise RuntimeError("a part of the vault was not filled")
         await _index_parts(credentials)
+        await _read_people(credentials)
     finally:
         await server.stop()
 

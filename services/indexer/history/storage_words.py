@@ -1,16 +1,19 @@
-"""The words of the tables that large first runs made, by which a beginning becomes a few words.
+"""The words of the tables that large first runs made, and in how many rows each stands.
 
-An index of words gathers everything that begins so before it can tell any of it apart: more than
-twice as long as asking for the words themselves. People search while they type, so nearly every
-search ends with a beginning. The texts in those tables never change; what comes in later lies in
-the open table, number 0, of which no words are known. table_upkeep lists the words of a table when
-the rest of it is there, and until then beginnings are asked for as they are.
+An index of words gathers everything that begins with something before it can tell any of it apart:
+more than twice as long as asking for the words themselves. People search while they type, so nearly
+every search ends with a beginning. It need not look into tables that do not have all of its words,
+and how often they stand in the others says how much of the history holds enough hits. The texts in
+those tables never change; what comes in later lies in the open table, number 0, of which no words
+are known. table_upkeep lists the words of a table when the rest of it is there, and until then
+beginnings are asked for as they are.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from services.indexer.sql import statement
 
@@ -25,42 +28,102 @@ if TYPE_CHECKING:
 #: More words in place of a beginning would take longer than the beginning.
 MOST_WORDS = 24
 
-#: A beginning in a query as Postgres writes it. A quote or a backslash inside is doubled.
-_BEGINNING = re.compile(r"'((?:[^'\\]|''|\\\\)+)':\*")
+#: A word or a beginning in a query as Postgres writes it. A quote or a backslash inside is doubled.
+_WORD = re.compile(r"'((?:[^'\\]|''|\\\\)+)'(:\*)?")
+#: Comes after all that goes on with anything else.
+_LAST = "\U0010ffff"
 
 
-async def expand_beginnings(
-    connection: Connection, query: str, shards: Sequence[Shard]
-) -> str | None:
-    """Return *query* for all of *shards* but the open one, with words in place of beginnings.
+class Expected(NamedTuple):
+    """How many rows of a table have all words."""
 
-    The query itself where a table's words are not listed, or where too many begin so; None where
-    no word begins so that has to be there, and nothing can be found.
+    #: About so many, were each of the words anywhere.
+    hits: float
+    #: No more than these, were they all in the same rows.
+    most: float
+
+
+class KnownWords(NamedTuple):
+    """What is known of the words of a query before anything is looked for."""
+
+    #: For all tables but the open one, with words in place of beginnings. None where none of them
+    #: has all words that have to be there.
+    query: str | None
+    #: By table, where all words are; in other tables they are not. None where that is not known.
+    expected: dict[int, Expected] | None = None
+
+
+async def look_up_words(connection: Connection, query: str, shards: Sequence[Shard]) -> KnownWords:
+    """Return what is known of *query*, as Postgres writes it, in all of *shards* but the open one.
+
+    The query itself where a table's words are not listed, or where too many begin so.
     """
-    beginnings = sorted(set(_BEGINNING.findall(query)))
-    if not beginnings or not all(shard.has_words for shard in shards if shard.number):
-        return query
-    typed = [_unquoted(beginning) for beginning in beginnings]
-    numbers = [shard.number for shard in shards if shard.number]
-    # A word comes once for each table that has it.
-    most_rows = MOST_WORDS * len(numbers) + 1
-    rows = await connection.fetch(statement("words", "beginning"), typed, numbers, most_rows)
-    words: dict[str, list[str]] = {}
-    for row in rows:
-        is_cut = row["looked_at"] >= most_rows or len(row["words"]) > MOST_WORDS
-        if is_cut or not row["is_listed"]:
-            return query
-        words[row["beginning"]] = row["words"]
-    if not all(words.values()) and "!" not in query:
-        return None
+    listed = [shard for shard in shards if shard.number]
+    can_be_left_out = "!" in _WORD.sub("", query)
+    typed = sorted(
+        {
+            (match[1], match[2] is not None)
+            for match in _WORD.finditer(query)
+            if match[2] or not can_be_left_out
+        }
+    )
+    if not typed or not listed or not all(shard.has_words for shard in listed):
+        return KnownWords(query)
+    known = await _fetch_known(connection, typed, listed)
+    if known is None:
+        return KnownWords(query)
 
     def alternatives(match: re.Match[str]) -> str:
-        beginning = _unquoted(match[1])
+        if not match[2] or (words := known[match[1], True].words) is None:
+            return match[0]
         # In none of the tables, and perhaps it must not be: it is found nowhere either, whole.
-        own = words[beginning] or [beginning]
-        return "( " + " | ".join(map(_quoted, own)) + " )"
+        return "( " + " | ".join(map(_quoted, words or [_unquoted(match[1])])) + " )"
 
-    return _BEGINNING.sub(alternatives, query)
+    expanded = _WORD.sub(alternatives, query)
+    if can_be_left_out:
+        return KnownWords(expanded)
+    if any(one.words is None for one in known.values()):
+        return KnownWords(expanded)
+    expected: dict[int, Expected] = {}
+    for shard in listed:
+        shares = [
+            min(1.0, one.found.get(shard.number, 0) / max(1, shard.row_count))
+            for one in known.values()
+        ]
+        if all(shares):
+            rows = shard.row_count
+            expected[shard.number] = Expected(rows * math.prod(shares), rows * min(shares))
+    return KnownWords(expanded if expected else None, expected)
+
+
+class _Listed(NamedTuple):
+    #: That a beginning stands for; None for too many.
+    words: list[str] | None
+    #: In how many rows of a table one of them stands, by table.
+    found: dict[int, int]
+
+
+async def _fetch_known(
+    connection: Connection, typed: list[tuple[str, bool]], shards: Sequence[Shard]
+) -> dict[tuple[str, bool], _Listed] | None:
+    """Return what is listed of words and of beginnings; None where words were just forgotten."""
+    first = [_unquoted(text) for text, _ in typed]
+    last = [f"{word}{_LAST}" if typed[n][1] else word for n, word in enumerate(first)]
+    numbers = [shard.number for shard in shards]
+    # A word comes once for each table that has it.
+    most_rows = max(MOST_WORDS, 1) * len(numbers) + 1
+    rows = await connection.fetch(statement("words", "known"), first, last, numbers, most_rows)
+    known = {one: _Listed([], {}) for one in typed}
+    for row in rows:
+        if not row["number"]:
+            if not row["is_listed"]:
+                return None
+            continue
+        is_cut = row["looked_at"] >= most_rows or len(row["words"]) > MOST_WORDS
+        known[typed[row["number"] - 1]] = _Listed(
+            None if is_cut else row["words"], dict(zip(row["shards"], row["found"], strict=True))
+        )
+    return known
 
 
 async def find_without_words(connection: Connection | asyncpg.Pool[Any]) -> int | None:

@@ -69,6 +69,8 @@ async def read_everything(pool: asyncpg.Pool[Any]) -> bool:
     """
     async with pool.acquire() as connection:
         async with connection.transaction():
+            # Nobody waits for this, and people are searching meanwhile.
+            await connection.execute("set local max_parallel_workers_per_gather = 0")
             version: int = await connection.fetchval("select version from people_state for update")
             is_new = version < _READ_VERSION
             if is_new:

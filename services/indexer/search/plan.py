@@ -14,17 +14,20 @@ import msgspec
 
 from services.indexer.browsing.storage_artifacts import utc
 from services.indexer.history.storage_rows import Conditions
-from services.indexer.history.storage_words import expand_beginnings
+from services.indexer.history.storage_words import Expected, look_up_words
 from services.indexer.lineage.storage_view import see_once
 from services.indexer.search.dated import Marked, Marks, is_paired, pairs_of
 from services.indexer.search.found import Found
 from services.indexer.search.slots import slots
-from services.indexer.search.windows import Way, Window, Windows
+from services.indexer.search.windows import ROUGHLY, Way, Window, Windows
 from services.indexer.sql import statement
 from shared.cursors import TimePlace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from services.indexer.history.storage_rows import Connection
+    from services.indexer.history.storage_shards import Shard
     from services.indexer.search.asked import Asked
     from services.indexer.search.scope import Scope
 
@@ -103,14 +106,16 @@ class Finder:
             narrow = msgspec.structs.replace(everything, since=since, until=until, how="narrow")
             await self._fetch(found, narrow, limit=limit, way=way, after=after)
             return found
-        self._expanded = await expand_beginnings(
-            self._connection, self._match.tsquery, self._shards
-        )
-        marked = self._marked = await self._fetch_marked()
+        known = await look_up_words(self._connection, self._match.tsquery, self._shards)
+        self._expanded, expected = known
+        shards = self._shards
+        if expected is not None:
+            # Where one of the words is nowhere, only what came later can hold them all.
+            shards = [one for one in shards if not one.number or one.number in expected]
+        marked = self._marked = await self._fetch_marked(shards)
         is_paired = marked is not None and marked.is_paired
         windows = Windows(
-            # Where no word begins so, only what came later can hold one that does.
-            [shard for shard in self._shards if not shard.number or self._expanded is not None],
+            shards,
             way=way,
             limit=limit,
             since=since,
@@ -119,6 +124,7 @@ class Finder:
             is_dear=self._match.is_dear and not is_paired,
             is_dated=marked is not None and marked.is_dated,
             own_rows=self._thread_rows,
+            expected=self._expected_hits(expected or {}),
         )
         for window in windows:
             await self._fetch(found, window, limit=limit - len(found), way=way, after=after)
@@ -126,6 +132,13 @@ class Finder:
             if len(found) >= limit:
                 break
         return found
+
+    def _expected_hits(self, expected: Mapping[int, Expected]) -> dict[int, Expected]:
+        if self._match.patterns:
+            # What is written without spaces has words that are hardly anywhere by themselves.
+            return {number: Expected(one.most, one.most) for number, one in expected.items()}
+        share = 1 / ROUGHLY if self._match.is_dear else 1.0
+        return {number: Expected(one.hits * share, one.most) for number, one in expected.items()}
 
     def _bounds(self, where: Conditions, window: Window, way: Way, after: TimePlace | None) -> None:
         """Require what can be told before reading a row in order."""
@@ -291,11 +304,11 @@ class Finder:
         if not marks.is_exact:
             where.add(statement("search", "matched").format(query=self._query(where, asked)))
 
-    async def _fetch_marked(self) -> Marked | None:
+    async def _fetch_marked(self, shards: Sequence[Shard]) -> Marked | None:
         query = self._expanded
         if query is None or self._match.mode != "words":
             return None
-        pairs = pairs_of(query) if is_paired(self._shards) else []
+        pairs = pairs_of(query) if is_paired(shards) else []
         marks: list[str] = []
         if pairs:
             words = [list(side) for side in zip(*pairs, strict=True)]
@@ -303,7 +316,7 @@ class Finder:
             marks = [row["mark"] for row in rows]
         return Marked(
             query,
-            self._shards,
+            shards,
             pairs=marks,
             has_attachment=self._asked.has_attachment,
             has_link=self._asked.has_link,

@@ -1,20 +1,22 @@
 """Where in time a search looks next: pieces of the history, each with the tables it may lie in.
 
 The newest hits are wanted, and an index of words knows nothing of time. So a search asks for the
-hits of one piece of time after the other, and guesses from what it found how long the next piece
-has to be. The pieces meet, so hits come in order and none is lost, whatever the guess was worth.
+hits of one piece of time after the other, and guesses from what it found, or at first from how
+often its words are in which table, how long the next piece has to be. The pieces meet, so hits come
+in order and none is lost, whatever the guess was worth.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from services.indexer.history.storage_shards import Shard
+from services.indexer.history.storage_words import Expected
 from services.indexer.search.dated import LONGEST_SECONDS
 
 Way = Literal["asc", "desc"]
@@ -33,7 +35,7 @@ _LOOK_COST = 0.03
 #: What it costs to ask the index of words and times of a table, for each hit that is not read then.
 _DATED_COST = 30
 #: So many artifacts have to be looked at for each that holds a phrase.
-_ROUGHLY = 10
+ROUGHLY = 10
 #: Where looking is dear, or one piece more is cheap, and a few hits are all that is known, so much
 #: less is looked at next: a piece more costs less than hits that nobody needs.
 _DEAR_STEPS = 3
@@ -43,6 +45,10 @@ _MOST_GROWTH = 1000
 _SURPLUS = 1.15
 #: How many standard deviations fewer hits are expected than were seen.
 _DOUBT = 0.75
+#: How many more standard deviations are looked for where it is told how many hits there are.
+_SURE = 3.0
+#: At most so many times the hits that are wanted, were all words of a search in the same rows.
+_MOST_SURPLUS = 3.0
 #: With fewer it is hardly known how frequent hits are.
 _FEW_HITS = 30
 
@@ -73,12 +79,14 @@ class Windows:
         is_dear: bool = False,
         is_dated: bool = False,
         own_rows: int | None = None,
+        expected: Mapping[int, Expected] | None = None,
     ) -> None:
         """Cover everything from *since* up to *until* until *limit* hits are found.
 
         *is_rough* when an index finds more than what matches, *is_dear* when it finds many times
         as much, *is_dated* when an index finds words within a time; *own_rows* how many artifacts
-        lie in the conversations that are asked for, if it is not all that count.
+        lie in the conversations that are asked for, if it is not all that count; *expected* how
+        many hits the tables may have, as far as that is known.
         """
         # What was written since the shards were looked up lies in the first one, at any time.
         self._everywhere = [shard.number for shard in shards if shard.number == 0]
@@ -101,20 +109,22 @@ class Windows:
         self._share = 1.0 if own_rows is None else min(1.0, max(1, own_rows) / max(1, all_rows))
         self._seen_rows = 0.0
         self.found = 0
+        self._expected = expected or {}
 
     def __iter__(self) -> Iterator[Window]:
         """Yield until nothing is left; whoever has enough stops asking."""
         since, until = self._since, self._until
         is_last = False
         while not is_last:
-            rows = self._wanted_rows()
+            told = self._expected_rows(since, until)
+            rows, often = told or (self._wanted_rows(), self._often())
             is_read = rows <= READ_ROWS
-            if is_read and self._seen_rows:
+            if is_read and often:
                 rows *= _READ_SURPLUS
             edge = self._edge(since, until, rows / self._share)
             start, end = self._ends(since, until, edge)
             # What has no end may hold more than is known of.
-            window = self._window(start, end, rows, is_read=is_read and edge is not None)
+            window = self._window(start, end, rows, often, is_read=is_read and edge is not None)
             if window.how == "indexed" and edge is not None:
                 edge = self._beyond(edge, window.shards)
                 start, end = self._ends(since, until, edge)
@@ -146,6 +156,40 @@ class Windows:
         first = [shard.first_at for shard in others if shard.first_at and shard.first_at > edge]
         return min(first, default=None)
 
+    def _expected_rows(
+        self, since: dt.datetime | None, until: dt.datetime | None
+    ) -> tuple[float, float] | None:
+        """Return how many artifacts seem to hold enough hits, and how many of them may be hits.
+
+        Not so many that far too many of them may be.
+        """
+        if self._is_narrow or self._seen_rows:
+            return None
+        told = [shard for shard, _ in self._known if shard.number in self._expected]
+        all_rows = sum(shard.row_count for shard in told)
+        if not all_rows:
+            return None
+        first, last = self._known_ends(since, until)
+        wanted = self._limit + _SURE * math.sqrt(self._limit)
+        hits: dict[int, float] = {}
+        for place, enough in enumerate((wanted, wanted * _MOST_SURPLUS)):
+            often = sum(self._expected[shard.number][place] for shard in told) / all_rows
+            # Of what is not listed, as many are hits as of what is.
+            hits = {
+                shard.number: self._expected[shard.number][place]
+                if shard.number in self._expected
+                else shard.row_count * often
+                for shard, _ in self._known
+            }
+            if first < last and self._rows_between(first, last, hits) > enough:
+                edge = self._after_rows(first, last, enough, hits)
+                first, last = (edge, last) if self._way == "desc" else (first, edge)
+        rows = max(1.0, self._rows_between(first, last))
+        return rows, self._rows_between(first, last, hits) / rows
+
+    def _often(self) -> float:
+        return self.found / self._seen_rows if self._seen_rows else 0.0
+
     def _wanted_rows(self) -> float:
         if not self._seen_rows:
             return FIRST_ROWS
@@ -159,7 +203,13 @@ class Windows:
         return min(max(wanted, least), self._seen_rows * _MOST_GROWTH)
 
     def _window(
-        self, since: dt.datetime | None, until: dt.datetime | None, rows: float, *, is_read: bool
+        self,
+        since: dt.datetime | None,
+        until: dt.datetime | None,
+        rows: float,
+        often: float,
+        *,
+        is_read: bool,
     ) -> Window:
         first = None if since is None else since.timestamp()
         end = None if until is None else until.timestamp()
@@ -171,8 +221,7 @@ class Windows:
         how: How = "narrow" if self._is_narrow else "read"
         if not is_read:
             beside = sum(shard.row_count for shard in inside) * self._share - rows
-            often = self.found / self._seen_rows if self._seen_rows else 0.0
-            often *= _ROUGHLY if self._is_rough else 1
+            often *= ROUGHLY if self._is_rough else 1
             is_dated = self._is_dated and self._is_short(since, until)
             look_cost = len(inside) * _DATED_COST if is_dated else rows * _LOOK_COST
             how = "indexed"
@@ -223,18 +272,24 @@ class Windows:
             last if until is None else min(last, until.timestamp()),
         )
 
-    def _after_rows(self, first: float, last: float, rows: float) -> float:
-        """Return where about *rows* artifacts lie between it and that end where a search begins."""
+    def _after_rows(
+        self, first: float, last: float, rows: float, hits: Mapping[int, float] | None = None
+    ) -> float:
+        """Return where about *rows* artifacts lie between it and that end where a search begins.
+
+        Or so many hits, if it is given how many of those the tables have.
+        """
         # From end to end of tables: between two of them artifacts come at one pace.
         sign = 1.0 if self._way == "asc" else -1.0
         turns: list[tuple[float, float, float]] = []
         for shard, (begin, end) in self._known:
             start, stop = (begin, end) if self._way == "asc" else (end, begin)
+            count = shard.row_count if hits is None else hits[shard.number]
             if end > begin:
-                pace = shard.row_count / (end - begin)
+                pace = count / (end - begin)
                 turns += [(sign * start, pace, 0.0), (sign * stop, -pace, 0.0)]
             else:
-                turns.append((sign * start, 0.0, float(shard.row_count)))
+                turns.append((sign * start, 0.0, float(count)))
         turns.sort()
         here, there = (first, last) if self._way == "asc" else (-last, -first)
         place, pace, seen = here, 0.0, 0.0
@@ -252,12 +307,15 @@ class Windows:
                 return sign * place
         return sign * min(place + max(0.0, rows - seen) / pace if pace > 0 else there, there)
 
-    def _rows_between(self, first: float, last: float) -> float:
+    def _rows_between(
+        self, first: float, last: float, hits: Mapping[int, float] | None = None
+    ) -> float:
         total = 0.0
         for shard, (begin, end) in self._known:
             inside = min(end, last) - max(begin, first)
             if inside >= 0:
-                total += shard.row_count * (inside / (end - begin) if end > begin else 1.0)
+                count = shard.row_count if hits is None else hits[shard.number]
+                total += count * (inside / (end - begin) if end > begin else 1.0)
         return total
 
 

@@ -181,7 +181,8 @@ from unnest(
 ) as h (thread_id, anchor_at, anchor_id, id, sort_at)
 
 -- name: counted in tables
--- The same where there are many tables: the arrays name one for each row, $6.
+-- The same where there are many tables: the arrays name one for each row, $6. Each table is asked by
+-- itself, because of one that is named in a row the index alone is not enough.
 with h as materialized (
     select * from unnest(
         $1::bigint[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::int[]
@@ -190,7 +191,6 @@ with h as materialized (
 {tables}
 
 -- name: counted in a table
--- Each by its own name: of a table that is named in a row, the index alone is not enough.
 select (
     select count(*) from artifact_{shard} b
     where b.thread_id = h.thread_id and b.removed_at is null

@@ -1,20 +1,33 @@
 -- The words of tables, see storage_words.
 
--- name: beginning
--- $1 beginnings, $2 tables; $3 as many rows of the list as are looked at for each. Whether all tables
--- are listed is asked again in the same breath: words may have been forgotten meanwhile.
-select b.beginning, coalesce(w.words, '{}') as words, w.looked_at,
-       (select bool_and(s.has_words) from artifact_shard s where s.shard = any($2)) as is_listed
-from unnest($1::text[]) as b (beginning)
-cross join lateral (
-    select array_agg(distinct w.word) as words, count(*) as looked_at
-    from (
-        select s.word from shard_word s
-        where s.word >= b.beginning collate "C"
-          and s.word < (b.beginning || U&'\+10FFFF') collate "C"
-        order by s.word limit $3
-    ) w
+-- name: known
+-- Words from $1 up to $2 each, in tables $3; $4 as many rows of the list as are looked at for each pair.
+-- Whether all tables are listed is asked again in the same breath: words may have been forgotten
+-- meanwhile.
+with known as materialized (
+    select b.number, s.word, s.shard, s.found
+    from unnest($1::text[], $2::text[]) with ordinality as b (first, last, number)
+    cross join lateral (
+        select s.word, s.shard, s.found from shard_word s
+        where s.word >= b.first collate "C" and s.word <= b.last collate "C"
+        order by s.word limit $4
+    ) s
+)
+select w.number, w.words, w.looked_at, coalesce(t.shards, '{}') as shards,
+       coalesce(t.found, '{}') as found, null as is_listed
+from (
+    select k.number, array_agg(distinct k.word) as words, count(*) as looked_at
+    from known k group by k.number
 ) w
+left join (
+    select k.number, array_agg(k.shard) as shards, array_agg(k.found) as found
+    from (
+        select k.number, k.shard, sum(k.found) as found from known k
+        where k.shard = any($3) group by k.number, k.shard
+    ) k group by k.number
+) t on t.number = w.number
+union all
+select 0, '{}', 0, '{}', '{}', bool_and(s.has_words) from artifact_shard s where s.shard = any($3)
 
 -- name: find_missing
 select shard from artifact_shard
@@ -26,8 +39,8 @@ order by last_at desc nulls first, shard limit 1
 select shard from artifact_shard where shard = $1 for update
 
 -- name: list
-insert into shard_word (word, shard)
-select word, {shard} from ts_stat('select search from artifact_{shard}')
+insert into shard_word (word, shard, found)
+select word, {shard}, ndoc from ts_stat('select search from artifact_{shard}')
 on conflict do nothing
 
 -- name: unlist

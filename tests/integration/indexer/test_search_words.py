@@ -11,7 +11,12 @@ from staged import artifact, day, index_staged, load_staged
 from services.indexer.history.storage_merge import forget_moment
 from services.indexer.history.storage_shards import drop_empty, fetch_shards
 from services.indexer.history.storage_timeline import Moment
-from services.indexer.history.storage_words import expand_beginnings, find_without_words, list_words
+from services.indexer.history.storage_words import (
+    Expected,
+    find_without_words,
+    list_words,
+    look_up_words,
+)
 from services.indexer.history.table_upkeep import TableUpkeep
 from services.indexer.search.storage import search
 from shared.contracts.indexer import Search, SearchPage
@@ -45,22 +50,47 @@ async def loaded(connection: Any, connect: Any, monkeypatch: pytest.MonkeyPatch)
 async def test_a_beginning_becomes_the_words_that_begin_so(loaded: Any) -> None:
     shards = await fetch_shards(loaded)
     assert len(shards) > 2
-    assert await expand_beginnings(loaded, "'riv':*", shards) == "'riv':*"
+    assert (await look_up_words(loaded, "'riv':*", shards)).query == "'riv':*"
     await _list_all(loaded)
     # Once more does no harm.
     await list_words(loaded, shards[-1].number)
     shards = await fetch_shards(loaded)
 
-    expanded = await expand_beginnings(loaded, "'riv':* & !'lem':*", shards)
+    expanded = (await look_up_words(loaded, "'riv':* & !'lem':*", shards)).query
     assert expanded == "( 'river' | 'riverbank' ) & !( 'lemon' )"
     # What begins no word cannot be there, and need not be left out; quotes are those of Postgres.
     for nothing in ("'xyz':*", "'o''x':*", r"'x\\y':*"):
-        assert await expand_beginnings(loaded, nothing, shards) is None
-        without = await expand_beginnings(loaded, f"'riv':* & !{nothing}", shards)
+        assert (await look_up_words(loaded, nothing, shards)).query is None
+        without = (await look_up_words(loaded, f"'riv':* & !{nothing}", shards)).query
         assert without == f"( 'river' | 'riverbank' ) & !( {nothing[:-2]} )"
     assert (await _ask(loaded, "riv")).total == 40
     assert (await _ask(loaded, "river bends")).total == 20
     assert (await _ask(loaded, "xyz")).total == 0
+
+
+async def test_tables_without_a_word_are_not_looked_into(loaded: Any, connect: Any) -> None:
+    await load_staged(
+        loaded, connect, device="e", moment=1, kind="note", shard_bytes=1 << 20,
+        artifacts=[artifact(n, f"n{n}", f"{'crayon ' * (n < 4)}river", occurred_at_us=n * 1_000_000)
+                   for n in range(10)],
+    )  # fmt: skip
+    await _list_all(loaded)
+    shards = await fetch_shards(loaded)
+    (notes,) = (shard.number for shard in shards if shard.kind == "note")
+
+    known = await look_up_words(loaded, "'crayon' & 'riv':*", shards)
+    assert known.query == "'crayon' & ( 'river' | 'riverbank' )"
+    # Of ten, four have the one and all have the other.
+    assert known.expected == {notes: Expected(pytest.approx(4), pytest.approx(4))}
+    everywhere = (await look_up_words(loaded, "'river'", shards)).expected
+    assert everywhere is not None
+    assert sum(one.hits for one in everywhere.values()) == pytest.approx(30)
+    # They are everywhere, but never in one table; and of what must not be there nothing is told.
+    assert (await look_up_words(loaded, "'crayon' & 'lemon'", shards)).query is None
+    assert (await look_up_words(loaded, "'river' & !'lemon'", shards)).expected is None
+    assert (await _ask(loaded, "crayon riv")).total == 4
+    assert (await _ask(loaded, "crayon lemon")).total == 0
+    assert (await _ask(loaded, "river -crayon")).total == 26
 
 
 async def test_with_too_many_words_a_beginning_is_asked_for_as_it_is(
@@ -69,8 +99,8 @@ async def test_with_too_many_words_a_beginning_is_asked_for_as_it_is(
     await _list_all(loaded)
     shards = await fetch_shards(loaded)
     monkeypatch.setattr("services.indexer.history.storage_words.MOST_WORDS", 1)
-    assert await expand_beginnings(loaded, "'riv':*", shards) == "'riv':*"
-    assert await expand_beginnings(loaded, "'lem':*", shards) == "( 'lemon' )"
+    assert (await look_up_words(loaded, "'riv':*", shards)).query == "'riv':*"
+    assert (await look_up_words(loaded, "'lem':*", shards)).query == "( 'lemon' )"
     assert (await _ask(loaded, "riv")).total == 40
 
 
@@ -119,7 +149,7 @@ async def test_words_that_are_forgotten_during_a_search_are_not_missed(loaded: A
     known = await fetch_shards(loaded)
     await loaded.execute("update artifact_shard set has_words = false")
     await loaded.execute("delete from shard_word")
-    assert await expand_beginnings(loaded, "'riv':*", known) == "'riv':*"
+    assert (await look_up_words(loaded, "'riv':*", known)).query == "'riv':*"
 
 
 async def test_upkeep_lists_the_words_of_new_tables_and_builds_their_indexes(

@@ -9,6 +9,7 @@ import random
 import pytest
 
 from services.indexer.history.storage_shards import Shard
+from services.indexer.history.storage_words import Expected
 from services.indexer.search import windows as search_windows
 from services.indexer.search.windows import Way, Window, Windows
 
@@ -58,6 +59,7 @@ def test_pieces_meet_and_name_every_table_that_may_hold_something(way: Way, seed
         shards, way=way, limit=10_000, since=since, until=until, is_rough=seed % 2 == 0,
         is_dear=seed % 4 == 0,
         own_rows=seed * 1_000 if seed % 3 == 0 else None,
+        expected=_guesses(dice, shards) if seed % 5 else None,
     )  # fmt: skip
     # Nothing is found, so that everything is looked through.
     pieces = list(windows)
@@ -77,6 +79,15 @@ def test_pieces_meet_and_name_every_table_that_may_hold_something(way: Way, seed
         for shard in shards:
             if shard.number == 0 or _overlaps(shard, piece):
                 assert shard.number in named
+
+
+def _guesses(dice: random.Random, shards: list[Shard]) -> dict[int, Expected]:
+    """Return what may be told of hits, however wrong it is."""
+    return {
+        shard.number: Expected(shard.row_count * few, shard.row_count * max(few, dice.random()))
+        for shard in shards
+        if shard.number and (few := dice.choice([0.000_01, 0.02, 1.0]))
+    }
 
 
 def _overlaps(shard: Shard, piece: Window) -> bool:
@@ -107,6 +118,45 @@ def test_a_piece_holds_about_as_many_artifacts_as_it_should(way: Way) -> None:
     # So many are hits that some thousands more are read rather than looked up.
     assert second.how == "read"
     assert set(first.shards) == ({2, 3} if way == "desc" else {1})
+
+
+@pytest.mark.parametrize("way", ["desc", "asc"])
+def test_where_hits_are_told_the_first_piece_has_enough_of_them(way: Way) -> None:
+    # The former table has ten times as many of them; the open one has as many as others.
+    shards = [_shard(0, 0, 0, 1000), _shard(1, 500_000, 0, 500), _shard(2, 500_000, 500, 1000)]
+    expected = {1: Expected(50_000, 50_000), 2: Expected(5_000, 5_000)}
+    windows = Windows(shards, way=way, limit=900, since=None, until=None, expected=expected)
+    first = next(iter(windows))
+    # 900 and three times their root, at 10 or at 100 a day.
+    length = 99 if way == "desc" else 9.9
+    begin = first.since if way == "desc" else first.until
+    assert begin is not None
+    days = (begin - _START) / dt.timedelta(days=1)
+    assert days == pytest.approx(1000 - length if way == "desc" else length, rel=0.01)
+
+
+def test_words_that_may_always_come_together_are_looked_for_in_less() -> None:
+    shards = [_shard(1, 500_000, 0, 1000)]
+    lengths = []
+    for most in (500, 50_000, 500_000):
+        windows = Windows(
+            shards, way="desc", limit=900, since=None, until=None,
+            expected={1: Expected(500, most)},
+        )  # fmt: skip
+        first = next(iter(windows))
+        lengths.append(1000.0 if first.since is None else _days(first, "desc"))
+    # All of it; what holds three times as many if they do; and what is read, because it is little.
+    assert lengths[0] == 1000
+    assert lengths[1] == pytest.approx(3 * 990 / 50, rel=0.01)
+    assert lengths[2] == pytest.approx(2 * 3 * 990 / 500, rel=0.01)
+
+
+def test_what_is_told_to_be_rare_is_looked_up_at_once() -> None:
+    shards = [_shard(1, 500_000, 0, 500), _shard(2, 500_000, 500, 1000)]
+    expected = {1: Expected(3, 3), 2: Expected(2, 2)}
+    windows = Windows(shards, way="desc", limit=900, since=None, until=None, expected=expected)
+    (only,) = list(windows)
+    assert (only.how, only.since, only.until, only.shards) == ("indexed", None, None, [1, 2])
 
 
 def test_what_is_rare_is_looked_up_and_beside_many_hits_by_time_too() -> None:
