@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from litestar import Request, Response, post
+import msgspec
+from litestar import Request, Response, delete, get, post
+from litestar.params import JSONBody
 
 from gateway.authentication import needs
-from gateway.parameters import UuidPath, passed_through, problems
+from gateway.parameters import PROBLEMS, UuidPath, passed_through, problems
 from gateway.parts import GivenParts
 from gateway.tokens import Caller
-from shared.contracts.archiver import Accepted, DestinationId
-from shared.contracts.archiver_upkeep import RebuildCatalogue
+from shared.contracts.archiver import Accepted, Archive, ArchiveId, DestinationId
+from shared.contracts.archiver_upkeep import (
+    CollectDestination,
+    DeleteArchive,
+    DeletionPreview,
+    PreviewDeletion,
+    RebuildCatalogue,
+    UndeleteArchive,
+)
+from shared.contracts.problems import problem
+
+_CONFIRMATION = "DELETE"
+
+
+class DeletionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A deletion has to be confirmed with ``DELETE``."""
+
+    confirm: Annotated[str, msgspec.Meta(max_length=20)] | None = None
+    dry_run: bool = False
+
+
+class CollectionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether what only archives need that cannot be read is given up."""
+
+    gives_up_unreadable: bool = False
 
 
 @post(
@@ -33,4 +58,102 @@ async def rebuild_catalogue(
     )
 
 
-HANDLERS = (rebuild_catalogue,)
+@get(
+    "/api/archives/{archive_id:str}/deletion-preview",
+    opt=needs("read"),
+    responses=PROBLEMS,
+    tags=["archives"],
+)
+async def preview_deletion(*, parts: GivenParts, archive_id: UuidPath) -> Response[DeletionPreview]:
+    """Tell what deleting an archive gives back, to the byte; nothing is changed."""
+    return passed_through(
+        await parts.bus.request_bytes(PreviewDeletion(archive_id=ArchiveId(archive_id)))
+    )
+
+
+@delete(
+    "/api/archives/{archive_id:str}",
+    status_code=202,
+    opt=needs("admin"),
+    responses=problems(409),
+    tags=["archives"],
+)
+async def delete_archive(
+    *,
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
+    archive_id: UuidPath,
+    data: JSONBody[DeletionBody],
+) -> Response[DeletionPreview]:
+    """Have an archive deleted after a grace; until then it can be kept. Not a protected one.
+
+    What no other archive needs goes after a grace of its own. `dry_run` tells what that gives back.
+    """
+    wanted = PreviewDeletion(archive_id=ArchiveId(archive_id))
+    if data.dry_run:
+        return passed_through(await parts.bus.request_bytes(wanted))
+    if data.confirm != _CONFIRMATION:
+        preview = await parts.bus.request(wanted)
+        raise problem(
+            "confirmation-needed",
+            "Deleting an archive has to be confirmed.",
+            409,
+            f'It gives back {preview.freed_bytes} bytes. Send "confirm": "{_CONFIRMATION}".',
+            freed_bytes=preview.freed_bytes,
+        )
+    await parts.audit.record(request.user, "delete", f"archive {archive_id}")
+    return passed_through(
+        await parts.bus.request_bytes(DeleteArchive(archive_id=ArchiveId(archive_id)))
+    )
+
+
+@post(
+    "/api/archives/{archive_id:str}/undelete",
+    status_code=200,
+    opt=needs("write"),
+    responses=problems(409),
+    tags=["archives"],
+)
+async def undelete_archive(
+    *, request: Request[Caller, Any, Any], parts: GivenParts, archive_id: UuidPath
+) -> Response[Archive]:
+    """Keep an archive that was to be deleted."""
+    await parts.audit.record(request.user, "undelete", f"archive {archive_id}")
+    return passed_through(
+        await parts.bus.request_bytes(UndeleteArchive(archive_id=ArchiveId(archive_id)))
+    )
+
+
+@post(
+    "/api/destinations/{destination_id:str}/collect",
+    status_code=202,
+    opt=needs("admin"),
+    responses=problems(409),
+    tags=["archives"],
+)
+async def collect_destination(
+    *,
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
+    destination_id: UuidPath,
+    data: JSONBody[CollectionBody],
+) -> Response[Accepted]:
+    """Delete now what is due in a destination: archives, and what no archive needs any more."""
+    await parts.audit.record(request.user, "collect", f"destination {destination_id}")
+    return passed_through(
+        await parts.bus.request_bytes(
+            CollectDestination(
+                destination_id=DestinationId(destination_id),
+                gives_up_unreadable=data.gives_up_unreadable,
+            )
+        )
+    )
+
+
+HANDLERS = (
+    rebuild_catalogue,
+    preview_deletion,
+    delete_archive,
+    undelete_archive,
+    collect_destination,
+)

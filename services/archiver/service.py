@@ -23,6 +23,8 @@ from services.archiver.runs.turns import Turns
 from services.archiver.runs.upkeep_run import UpkeepRunner
 from services.archiver.secret_requests import SecretRequests
 from services.archiver.stale import keep_looking
+from services.archiver.upkeep.deletions import DeletionRequests
+from services.archiver.upkeep.due import keep_collecting
 from services.archiver.upkeep.requests import UpkeepRequests
 from shared.bus import Bus
 from shared.contracts.events import ArchiveRequested, RestoreRequested, UpkeepRequested
@@ -74,6 +76,8 @@ async def start(runtime: Runtime) -> None:
         pool=runtime.pool, destinations=destinations, backup_paths=runtime.settings.backup_paths
     )
     upkeep = UpkeepRequests(pool=runtime.pool)
+    grace_seconds = runtime.settings.archiver.grace_seconds
+    deletions = DeletionRequests(pool=runtime.pool, grace_seconds=grace_seconds)
     secret_requests = SecretRequests(pool=runtime.pool, destinations=destinations)
     archive_requests = ArchiveRequests(
         pool=runtime.pool, bus=runtime.bus, settings=runtime.settings.archiver
@@ -87,6 +91,7 @@ async def start(runtime: Runtime) -> None:
         destination_requests,
         secret_requests,
         upkeep,
+        deletions,
     ):
         for request_type, answer in part.answers().items():
             await runtime.serve(request_type, answer)
@@ -100,6 +105,13 @@ async def start(runtime: Runtime) -> None:
 
     runtime.tasks.create_task(
         runtime.while_holding("stale", look_for_stale), name="archiver stale jobs"
+    )
+
+    async def collect_what_is_due() -> None:
+        await keep_collecting(runtime.pool, grace_seconds=grace_seconds)
+
+    runtime.tasks.create_task(
+        runtime.while_holding("due", collect_what_is_due), name="archiver due deletions"
     )
     handlers = event_handlers(
         pool=runtime.pool,

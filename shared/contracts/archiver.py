@@ -127,6 +127,9 @@ class Archive(msgspec.Struct, frozen=True, kw_only=True):
     skipped_count: int
     protected: bool
     format_version: int
+    #: From then on it is deleted; until then it can be kept.
+    deletion_scheduled_at: dt.datetime | None = None
+    verification: ArchiveVerification | None = None
 
 
 class ArchiveFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import click
 
 from gateway.cli.archive_names import DESTINATIONS, SOURCES, find_archive, find_named
 from gateway.cli.client import Client, connect
+from gateway.cli.commands.archive_deletion import collect, delete, protect, undelete
 from gateway.cli.commands.archive_destinations import check, chosen_destination, set_up, where
 from gateway.cli.commands.archive_sources import print_sources, source_group
 from gateway.cli.commands.archive_upkeep import rebuild
@@ -31,6 +32,10 @@ archive.add_command(set_up)
 archive.add_command(check)
 archive.add_command(source_group)
 archive.add_command(rebuild)
+archive.add_command(delete)
+archive.add_command(undelete)
+archive.add_command(protect)
+archive.add_command(collect)
 
 
 @archive.command("list")

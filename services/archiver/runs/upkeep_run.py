@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from services.archiver.opening import Destinations
+from services.archiver.runs.collect_run import collect
 from services.archiver.runs.pulse import Pulse
 from services.archiver.runs.rebuild_run import rebuild
 from services.archiver.runs.upkeep_work import UpkeepWork
@@ -23,7 +24,10 @@ from shared.scratch import Scratch
 if TYPE_CHECKING:
     import asyncpg
 
-_KINDS: dict[str, Callable[[UpkeepWork], Awaitable[dict[str, Any]]]] = {"rebuild": rebuild}
+_KINDS: dict[str, Callable[[UpkeepWork], Awaitable[dict[str, Any]]]] = {
+    "rebuild": rebuild,
+    "collect": collect,
+}
 
 
 class UpkeepRunner:

@@ -9,8 +9,12 @@ import msgspec
 from services.archiver.format.manifest import SourceFacts
 from shared.contracts.archiver import Source, SourceConfig
 
-#: What is neither a secret nor leads to one.
-_TOLD = ("udid", "path", "include", "exclude", "regenerable", "dump_hours")
+#: None is a secret: what ends with ``_ref`` says where one lies.
+_TOLD = (
+    *("udid", "path", "include", "exclude", "regenerable", "dump_hours"),
+    *("dsn_ref", "types", "config_files", "ssl_files"),
+    *("service_url", "service_key_ref", "encryption_key_ref"),
+)
 
 
 def told_config(source: Source) -> dict[str, Any]:

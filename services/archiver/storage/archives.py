@@ -8,7 +8,14 @@ from uuid import UUID
 
 import msgspec
 
-from shared.contracts.archiver import Archive, ArchiveId, DestinationId, ListArchives, SourceId
+from shared.contracts.archiver import (
+    Archive,
+    ArchiveId,
+    ArchiveVerification,
+    DestinationId,
+    ListArchives,
+    SourceId,
+)
 from shared.contracts.problems import not_found
 from shared.contracts.requests import Page
 from shared.cursors import created_page, read_created, read_limit
@@ -107,9 +114,12 @@ async def list_archives(connection: Connection, request: ListArchives) -> Page[A
 
 
 async def set_protected(connection: Connection, archive_id: UUID, *, protected: bool) -> None:
-    """Protect an archive, or no more."""
+    """Protect an archive, or no more. One that was to be deleted is kept by it."""
     await connection.execute(
-        "update archive set protected = $2 where id = $1", archive_id, protected
+        "update archive set protected = $2, deletion_scheduled_at = case when $2"
+        " and deletion_began_at is null then null else deletion_scheduled_at end where id = $1",
+        archive_id,
+        protected,
     )
 
 
@@ -131,4 +141,12 @@ def to_archive(row: Any) -> Archive:
         skipped_count=row["skipped_count"],
         protected=row["protected"],
         format_version=row["format_version"],
+        deletion_scheduled_at=row["deletion_scheduled_at"],
+        verification=None
+        if row["verified_at"] is None
+        else ArchiveVerification(
+            level=row["verified_level"],
+            state="verified" if row["state"] == "complete" else "failed",
+            at=row["verified_at"],
+        ),
     )

@@ -12,11 +12,12 @@ interrupted asks the journal again, so it may stand still meanwhile.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
+from services.archiver.errors import CancelledByPersonError
 from services.archiver.format.names import object_path, pack_path, parse_object_path
 from services.archiver.store.transport import StoredName, Transport
 
@@ -140,15 +141,32 @@ class Ledger(Protocol):
         """Strike out an object; returns when that is safe. One that is not known is no error."""
 
 
-def carry_out(plan: Sweep, *, transport: Transport, ledger: Ledger) -> None:
-    """Do what *plan* says. Raises ``TransportError``; may be killed, and done again.
+def carry_out(
+    plan: Sweep,
+    *,
+    transport: Transport,
+    ledger: Ledger,
+    on_deleted: Callable[[int], None] = lambda _bytes: None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> None:
+    """Do what *plan* says; *on_deleted* hears how many bytes each object had.
+
+    Raises ``TransportError`` and ``CancelledByPersonError``; may be killed, and done again.
 
     An object is forgotten before it is deleted. The other way round, an end between the two would
     leave the journal with what is not there, and the next archive would rely on it.
     """
     ledger.set_marks(mark=plan.mark, unmark=plan.unmark, strays=plan.strays_since)
     for held in plan.delete:
+        _go_on(is_cancelled)
         ledger.forget(held.name)
         transport.delete(held.path)
+        on_deleted(held.size_bytes)
     for path in plan.delete_strays:
+        _go_on(is_cancelled)
         transport.delete(path)
+
+
+def _go_on(is_cancelled: Callable[[], bool]) -> None:
+    if is_cancelled():
+        raise CancelledByPersonError("The job was asked to stop.")
