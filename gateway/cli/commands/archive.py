@@ -9,7 +9,9 @@ import click
 from gateway.cli.archive_names import DESTINATIONS, SOURCES, find_archive, find_named
 from gateway.cli.client import Client, connect
 from gateway.cli.commands.archive_deletion import collect, delete, protect, undelete
-from gateway.cli.commands.archive_destinations import check, chosen_destination, set_up, where
+from gateway.cli.commands.archive_destinations import check, chosen_destination, where
+from gateway.cli.commands.archive_setup import backends, set_up
+from gateway.cli.commands.archive_sheet import remind_of_sheets, sheet
 from gateway.cli.commands.archive_sources import print_sources, source_group
 from gateway.cli.commands.archive_upkeep import rebuild
 from gateway.cli.commands.download import Source, fetch, put_in_place, target_of
@@ -29,7 +31,9 @@ def archive() -> None:
 
 
 archive.add_command(set_up)
+archive.add_command(backends)
 archive.add_command(check)
+archive.add_command(sheet)
 archive.add_command(source_group)
 archive.add_command(rebuild)
 archive.add_command(delete)
@@ -66,11 +70,8 @@ def list_archives(
     if as_json:
         print_json(page)
         return
-    names = {
-        one["id"]: one["name"]
-        for path in (SOURCES, DESTINATIONS)
-        for one in client.get(path)["items"]
-    }
+    known = client.get(DESTINATIONS)["items"]
+    names = {one["id"]: one["name"] for one in (*client.get(SOURCES)["items"], *known)}
     print_table(
         [
             ("ID", "left", "whole"),
@@ -96,6 +97,7 @@ def list_archives(
             for one in page["items"]
         ],
     )
+    remind_of_sheets(known)
 
 
 @archive.command("run")
@@ -159,6 +161,8 @@ def print_archive_report(name: str, job: dict[str, Any]) -> None:
         f" read {size(report['bytes_read'])}, added {size(report['bytes_added'])}."
         f" Archive {report['archive_id'][:SHOWN]}."
     )
+    for warning in report.get("warnings", ()):
+        say(f"{name}: {warning} `keepsake archive sheet` writes it.")
     if report["torn"]:
         say(
             f"{name}: {count(report['torn'])} files changed all the time; their copies may be torn."
@@ -289,6 +293,7 @@ def status(context: click.Context, *, as_json: bool) -> None:
     for job in known["jobs"]:
         now = job["progress"] or {"step": "waiting", "done": 0}
         say(f"Job {job['id'][:SHOWN]}: {job['state']}, {now['step']}, {size(now['done'])}.")
+    remind_of_sheets(known["destinations"])
 
 
 def _chosen(client: Client, names: tuple[str, ...]) -> list[dict[str, Any]]:

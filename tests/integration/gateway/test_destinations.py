@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import html
+import json
 import os
+import pty
 import re
+import select
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -275,3 +278,150 @@ async def test_a_sheet_of_a_plain_folder_needs_no_rclone(house: House) -> None:
     assert facts(folder / "stranger" / "restored") == facts(tree)
     shown = await ask(house, "GET", f"/api/destinations/{made['id']}")
     assert shown["sheet_downloaded_at"] is not None
+
+
+class Terminal:
+    """Somebody at a terminal: waits for a question, then types."""
+
+    def __init__(self, house: House, *arguments: str) -> None:
+        self.ours, theirs = pty.openpty()
+        self.said = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gateway.cli", *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=client_environment(house) | {"TERM": "dumb", "COLUMNS": "200"},
+            cwd=house.stack.folder,
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def answer(self, question: str, typed: str) -> None:
+        """Wait until *question* is asked, after all that was answered before."""
+        self._read_until(lambda: question in self.said.rpartition("\0")[2])
+        self.said += "\0"
+        os.write(self.ours, f"{typed}\n".encode())
+
+    def end(self) -> int:
+        """Read what is left, and return what the program ends with."""
+        self._read_until(lambda: False)
+        os.close(self.ours)
+        return self.process.wait(60)
+
+    def _read_until(self, is_enough: Callable[[], bool]) -> None:
+        while not is_enough():
+            assert select.select([self.ours], [], [], 60)[0], self.said
+            try:
+                more = os.read(self.ours, 4096)
+            except OSError:  # the other end is closed
+                more = b""
+            if not more:
+                assert self.process.wait(60) is not None
+                return
+            self.said += more.decode("utf-8", "replace")
+
+
+def client_environment(house: House) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        "HOME": str(house.stack.folder),
+        "LANG": "C.UTF-8",
+        "KEEPSAKE_URL": house.url,
+        "KEEPSAKE_API_TOKEN": "test-token",
+    }
+
+
+async def keepsake(house: House, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "gateway.cli", *arguments],
+        env=client_environment(house),
+        cwd=house.stack.folder,
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+async def test_somebody_at_a_terminal_is_asked_step_by_step(house: House, server: Server) -> None:
+    folder = house.stack.folder
+    key = private(folder / "key", SECRET_KEY)
+
+    def talk() -> Terminal:
+        terminal = Terminal(house, "archive", "setup")
+        terminal.answer("folder or remote", "remote")
+        terminal.answer("Back end", "amazon")
+        terminal.answer("Back end", "s3")
+        terminal.answer("provider", "Rclone")
+        terminal.answer("env_auth", "")
+        terminal.answer("access_key_id", ACCESS_KEY)
+        terminal.answer("secret_access_key", SECRET_KEY)
+        # That is no reference, and is asked for again.
+        terminal.answer("secret_access_key", key)
+        terminal.answer("endpoint", f"http://127.0.0.1:{server.port}")
+        terminal.answer("bucket_object_lock_enabled", "")
+        terminal.answer("advanced options", "n")
+        terminal.answer("Path there", f"{BUCKET}/mine")
+        terminal.answer("A name for it", "cloud")
+        terminal.answer("Encrypt everything", "")
+        terminal.answer("Password", "file")
+        terminal.answer("File, which", f"{folder}/password")
+        terminal.answer("set cloud up", "")
+        terminal.answer("recovery sheet now", "")
+        terminal.answer("Into which file", f"{folder}/sheet.txt")
+        assert terminal.end() == 0, terminal.said
+        return terminal
+
+    said = (await asyncio.to_thread(talk)).said
+    assert "Not the secret itself" in said
+    steps = ("prerequisites", "credentials", "configure, reach", "canary", "test write", "save")
+    assert re.findall(r"^\w+ +([a-z, ]+): ", said, re.MULTILINE)[-6:] == list(steps)
+    (made,) = (await ask(house, "GET", "/api/destinations"))["items"]
+    assert made["config"]["secret_options"] == {"secret_access_key": key}
+    assert made["config"]["options"].keys() == {"provider", "access_key_id", "endpoint"}
+    assert made["crypt"] == {"password_ref": f"file:{folder}/password"}
+    assert made["sheet_downloaded_at"] is not None
+    password = (folder / "password").read_text().strip()
+    assert password in (folder / "sheet.txt").read_text()
+    assert (folder / "sheet.txt").stat().st_mode & 0o777 == 0o600
+    assert password not in said
+
+
+async def test_everything_is_done_by_options_as_well(house: House) -> None:
+    folder = house.stack.folder
+    (folder / "store").mkdir()
+    password, sheet = folder / "password", folder / "sheet.html"
+    wish = ("archive", "setup", "disk", "--folder", "store", "--new-password", f"file:{password}")
+    done = await keepsake(house, *wish, "--dry-run")
+    assert (done.returncode, password.exists()) == (0, False), done.stderr
+    assert "Nothing was kept" in done.stderr
+    done = await keepsake(house, *wish, "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert made["crypt"] == {"password_ref": f"file:{password}"}
+    assert {one["outcome"] for one in made["steps"]} <= {"done", "warning"}
+    # Not for what has a password already, and not with its name.
+    again = await keepsake(house, *wish)
+    assert (again.returncode, "called disk already" in again.stderr) == (1, True)
+    other = ("archive", "setup", "other", *wish[3:5], "--new-password", f"file:{folder}/second")
+    refused = await keepsake(house, *other, "--json")
+    assert (refused.returncode, (folder / "second").exists()) == (1, False)
+    assert [one["outcome"] for one in json.loads(refused.stdout)["steps"]][2] == "failed"
+    for look in ("list", "status"):
+        told = await keepsake(house, "archive", look)
+        assert "Nobody has its recovery sheet" in told.stderr
+        assert "keepsake archive sheet disk" in told.stderr
+    done = await keepsake(house, "archive", "sheet", "disk", "-o", str(sheet))
+    assert done.returncode == 0, done.stderr
+    assert (sheet.stat().st_mode & 0o777, sheet.read_text()[:9]) == (0o600, "<!doctype")
+    assert password.read_text().strip() in sheet.read_text()
+    assert password.read_text().strip() not in done.stdout + done.stderr
+    sheet.write_text("another")
+    assert (await keepsake(house, "archive", "sheet", "-o", str(sheet))).returncode == 1
+    assert sheet.read_text() == "another"
+    told = await keepsake(house, "archive", "status")
+    assert "recovery sheet" not in told.stderr
+    listed = await keepsake(house, "archive", "backends", "drive")
+    assert "rclone authorize" in listed.stderr
+    asked = await keepsake(house, "archive", "setup")
+    assert asked.returncode == 2
