@@ -16,6 +16,7 @@ from gateway.openapi import DocumentOnDemand, openapi_config
 from gateway.parts import Parts
 from gateway.problems import on_exception, on_http_exception, on_problem, on_recursion
 from gateway.routes import (
+    archive_files,
     archives,
     backups,
     comparison,
@@ -63,6 +64,7 @@ _ROUTES = (
     locked_notes,
     sources,
     destinations,
+    archive_files,
     archives,
     upkeep,
     events,

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from services.archiver.archive_requests import ArchiveRequests
 from services.archiver.commands import Commands
+from services.archiver.contents import Contents
 from services.archiver.destination_changes import DestinationChanges
 from services.archiver.destination_requests import DestinationRequests
 from services.archiver.destinations.patience import Limits
@@ -85,6 +86,7 @@ async def start(runtime: Runtime) -> None:
     for part in (
         commands,
         queries,
+        Contents(pool=runtime.pool, destinations=destinations),
         archive_requests,
         JobLogs(pool=runtime.pool, logs=logs),
         DestinationChanges(pool=runtime.pool, destinations=destinations),

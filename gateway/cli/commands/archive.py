@@ -12,6 +12,7 @@ from gateway.cli.commands.archive_deletion import collect, delete, protect, unde
 from gateway.cli.commands.archive_destinations import check, chosen_destination, where
 from gateway.cli.commands.archive_setup import backends, set_up
 from gateway.cli.commands.archive_sheet import remind_of_sheets, sheet
+from gateway.cli.commands.archive_find import find
 from gateway.cli.commands.archive_sources import print_sources, source_group
 from gateway.cli.commands.archive_upkeep import rebuild
 from gateway.cli.commands.download import Source, fetch, put_in_place, target_of
@@ -27,12 +28,13 @@ _ARCHIVES = "/api/archives"
 
 @click.group(cls=ListingGroup)
 def archive() -> None:
-    """List archives; setup|source|run|contents|get|check|status."""
+    """List archives; setup|source|run|contents|find|get|check|status."""
 
 
 archive.add_command(set_up)
 archive.add_command(backends)
 archive.add_command(check)
+archive.add_command(find)
 archive.add_command(sheet)
 archive.add_command(source_group)
 archive.add_command(rebuild)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import re
 from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from services.archiver.format.tree import BlobPlace, EntryType, TreeEntry
 from services.archiver.storage.journal import fetch_places, join_digests, split_digests
 from services.archiver.store.tree_writer import Seen, read_seen
 from shared.contracts.archiver import ArchiveFile, ListArchiveFiles
+from shared.contracts.problems import bad_request
 from shared.contracts.requests import Page
 from shared.cursors import read_cursor, read_limit, write_cursor
 
@@ -41,6 +43,9 @@ _OPEN = (
     f" where t.source_id = $1 and t.destination_id = $2 and t.until is null and {_SAME})"
 )
 _BATCH = 2000
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_WILDCARD = re.compile(r"(?<!\\)(?:\\\\)*[%_]")
+_CUT_SHORT = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
 _LONGEST_SHOWN = 2000
 
 
@@ -80,20 +85,27 @@ async def list_files(
 ) -> Page[ArchiveFile]:
     """Return entries of an archive (its row) by path."""
     limit = read_limit(request.limit)
-    place = None if request.cursor is None else read_cursor(request.cursor, _Place)
+    arguments: list[object] = [archive["source_id"], archive["destination_id"], archive["number"]]
+
+    def given(value: object) -> str:
+        arguments.append(value)
+        return f"${len(arguments)}"
+
+    # Only what is asked for is said: a condition that may be none is one that no index helps with.
+    where = "source_id = $1 and destination_id = $2 and since <= $3"
+    where += " and (until is null or until > $3)"
+    if request.path_like is not None:
+        exact = _literal(request.path_like)
+        if exact is None:
+            where += f" and shown like {given(request.path_like)}"
+        else:
+            where += f" and shown = {given(exact)}"
+    if request.cursor is not None:
+        place = read_cursor(request.cursor, _Place)
+        where += f" and (shown, id) > ({given(place.shown)}, {given(place.id)})"
     rows = await connection.fetch(
-        "select * from tree_entry where source_id = $1 and destination_id = $2"
-        " and since <= $3 and (until is null or until > $3)"
-        " and ($4::text is null or shown like $4)"
-        " and ($5::text is null or (shown, id) > ($5, $6))"
-        " order by shown, id limit $7",
-        archive["source_id"],
-        archive["destination_id"],
-        archive["number"],
-        request.path_like,
-        None if place is None else place.shown,
-        None if place is None else place.id,
-        limit + 1,
+        f"select * from tree_entry where {where} order by shown, id limit {given(limit + 1)}",  # noqa: S608 -- ours
+        *arguments,
     )
     page = rows[:limit]
     cursor = None
@@ -102,15 +114,22 @@ async def list_files(
     return Page(items=[to_file(row) for row in page], next_cursor=cursor)
 
 
-async def find_entry(connection: Connection, archive: Any, n: int) -> Any | None:
+def _literal(pattern: str) -> str | None:
+    """Return what alone is like *pattern*; None when it has wildcards."""
+    if _CUT_SHORT.search(pattern):
+        raise bad_request("path_like ends with a backslash, which stands before something.")
+    found = _ESCAPED.sub(r"\1", pattern)
+    return None if _WILDCARD.search(pattern) else found
+
+
+async def find_entry(connection: Connection, archive_id: UUID, n: int) -> Any | None:
     """Return the row of entry *n*, if the archive holds it."""
     return await connection.fetchrow(
-        "select * from tree_entry where id = $1 and source_id = $2 and destination_id = $3"
-        " and since <= $4 and (until is null or until > $4)",
+        "select t.* from archive a join tree_entry t on t.source_id = a.source_id"
+        " and t.destination_id = a.destination_id and t.since <= a.number"
+        " and (t.until is null or t.until > a.number) where a.id = $1 and t.id = $2",
+        archive_id,
         n,
-        archive["source_id"],
-        archive["destination_id"],
-        archive["number"],
     )
 
 
