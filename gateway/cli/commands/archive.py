@@ -10,9 +10,9 @@ from gateway.cli.archive_names import DESTINATIONS, SOURCES, find_archive, find_
 from gateway.cli.client import Client, connect
 from gateway.cli.commands.archive_deletion import collect, delete, protect, undelete
 from gateway.cli.commands.archive_destinations import check, chosen_destination, where
+from gateway.cli.commands.archive_find import find
 from gateway.cli.commands.archive_setup import backends, set_up
 from gateway.cli.commands.archive_sheet import remind_of_sheets, sheet
-from gateway.cli.commands.archive_find import find
 from gateway.cli.commands.archive_sources import print_sources, source_group
 from gateway.cli.commands.archive_upkeep import rebuild
 from gateway.cli.commands.download import Source, fetch, put_in_place, target_of
