@@ -37,7 +37,7 @@ _COMMANDS = {
     "export": ("export", "export", "Take things out: html, json, csv, txt and other formats."),
     "archive": ("archive", "archive", "Archives: what is copied where; run, browse, get."),
     "restore": ("restore", "restore", "Get an archive, or some of it, back into a folder."),
-    "jobs": ("jobs", "jobs", "List long-running work; show, cancel, retry."),
+    "jobs": ("jobs", "jobs", "List long-running work; show, log, cancel, retry."),
     "token": ("tokens", "token", "Create, list and revoke API tokens."),
     "completion": ("completion", "completion", "Print the completion script for a shell."),
 }

@@ -64,6 +64,8 @@ class ArchiveBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     source_id: Uuid
     destination_id: Uuid
+    #: Take over from a run that has been silent for too long, and wait no longer to try again.
+    force: bool = False
 
 
 class TargetBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,6 +109,7 @@ async def request_archive(
             RequestArchive(
                 source_id=SourceId(data.source_id),
                 destination_id=DestinationId(data.destination_id),
+                force=data.force,
             )
         )
     )

@@ -17,9 +17,11 @@ from gateway.parameters import (
     Limit,
     SessionsHeader,
     UuidPath,
+    passed_through,
     problems,
 )
 from gateway.parts import GivenParts
+from shared.contracts.archiver_limits import GetJobLog, JobLog
 from shared.contracts.identifiers import BackupId, JobId, SessionId
 from shared.contracts.jobs import CancelJob, GetJob, Job, JobState, RetryJob
 from shared.contracts.requests import DEFAULT_LIMIT, Page
@@ -46,6 +48,12 @@ async def list_jobs(
 async def get_job(*, parts: GivenParts, job_id: UuidPath) -> Job:
     """Show one job."""
     return await ask_owner(parts.bus, GetJob(job_id=JobId(job_id)))
+
+
+@get("/api/jobs/{job_id:str}/log", opt=needs("read"), responses=PROBLEMS, tags=["jobs"])
+async def get_job_log(*, parts: GivenParts, job_id: UuidPath) -> Response[JobLog]:
+    """Show the end of the log of an archive, a restore or other work on destinations."""
+    return passed_through(await parts.bus.request_bytes(GetJobLog(job_id=JobId(job_id))))
 
 
 @post(
@@ -89,4 +97,4 @@ async def retry_job(
     )
 
 
-HANDLERS = (list_jobs, get_job, cancel_job, retry_job)
+HANDLERS = (list_jobs, get_job, get_job_log, cancel_job, retry_job)

@@ -6,15 +6,23 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, delete, get, patch, post
-from litestar.params import JSONBody
+from litestar.params import JSONBody, QueryParameter
 
 from gateway.authentication import needs
-from gateway.parameters import PROBLEMS, UDID_PATTERN, UuidPath, passed_through, problems
+from gateway.parameters import (
+    PROBLEMS,
+    UDID_PATTERN,
+    UUID_PATTERN,
+    UuidPath,
+    passed_through,
+    problems,
+)
 from gateway.parts import GivenParts
 from gateway.tokens import Caller
 from shared.contracts.archiver import (
     CreateSource,
     DeleteSource,
+    DestinationId,
     DryRun,
     DryRunSource,
     GetSource,
@@ -167,11 +175,20 @@ async def delete_source(
     responses=problems(409, 422),
     tags=["archives"],
 )
-async def dry_run_source(*, parts: GivenParts, source_id: UuidPath) -> Response[DryRun]:
-    """Tell how many files and bytes an archive of it would read; nothing is written."""
+async def dry_run_source(
+    *,
+    parts: GivenParts,
+    source_id: UuidPath,
+    destination: Annotated[str | None, QueryParameter(pattern=UUID_PATTERN)] = None,
+) -> Response[DryRun]:
+    """Tell how many files and bytes there are, and which are new to a destination."""
     return passed_through(
         await parts.bus.request_bytes(
-            DryRunSource(source_id=SourceId(source_id)), timeout_seconds=_WALK_SECONDS
+            DryRunSource(
+                source_id=SourceId(source_id),
+                destination_id=None if destination is None else DestinationId(destination),
+            ),
+            timeout_seconds=_WALK_SECONDS,
         )
     )
 

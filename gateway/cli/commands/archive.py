@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from gateway.cli.archive_names import DESTINATIONS, SOURCES, find_archive, find_named
-from gateway.cli.client import Client, connect
+from gateway.cli.client import connect
 from gateway.cli.commands.archive_deletion import collect, delete, protect, undelete
-from gateway.cli.commands.archive_destinations import check, chosen_destination, where
+from gateway.cli.commands.archive_destinations import check, where
 from gateway.cli.commands.archive_find import find
+from gateway.cli.commands.archive_run import limit, run
 from gateway.cli.commands.archive_setup import backends, set_up
 from gateway.cli.commands.archive_sheet import remind_of_sheets, sheet
 from gateway.cli.commands.archive_sources import print_sources, source_group
 from gateway.cli.commands.archive_upkeep import rebuild
 from gateway.cli.commands.download import Source, fetch, put_in_place, target_of
-from gateway.cli.commands.indexing import watch_job
 from gateway.cli.failure import FAILED, NOT_FOUND, Failure
 from gateway.cli.formats import count, moment, size
 from gateway.cli.options import ListingGroup, json_option
@@ -37,6 +35,8 @@ archive.add_command(check)
 archive.add_command(find)
 archive.add_command(sheet)
 archive.add_command(source_group)
+archive.add_command(run)
+archive.add_command(limit)
 archive.add_command(rebuild)
 archive.add_command(delete)
 archive.add_command(undelete)
@@ -100,80 +100,6 @@ def list_archives(
         ],
     )
     remind_of_sheets(known)
-
-
-@archive.command("run")
-@click.argument("names", nargs=-1, metavar="[SOURCE]...")
-@click.option("--to", "destination", metavar="NAME", help="Where to, if there are several.")
-@click.option("--dry-run", is_flag=True, help="Only tell how many files and bytes there are.")
-@click.option("--wait/--no-wait", default=True, help="Wait and show progress.  [default: wait]")
-@json_option
-@click.pass_context
-def run(
-    context: click.Context,
-    *,
-    names: tuple[str, ...],
-    destination: str | None,
-    dry_run: bool,
-    wait: bool,
-    as_json: bool,
-) -> None:
-    """Archive SOURCEs, or all of them; Ctrl-C stops the waiting, not the work."""
-    client = connect(context)
-    sources = _chosen(client, names)
-    if dry_run:
-        _dry_run(client, sources, as_json=as_json)
-        return
-    target = chosen_destination(client, destination)
-    accepted = [
-        client.request(
-            "POST", _ARCHIVES, body={"source_id": one["id"], "destination_id": target["id"]}
-        )["job_id"]
-        for one in sources
-    ]
-    if not wait:
-        if as_json:
-            print_json({"items": [{"job_id": job} for job in accepted]})
-        else:
-            say(f"{count(len(accepted))} under way; `keepsake jobs` shows them.")
-        return
-    done = []
-    for one, job_id in zip(sources, accepted, strict=True):
-        job = watch_job(client, job_id, quiet=as_json)
-        done.append(job)
-        if not as_json:
-            print_archive_report(one["name"], job)
-    if as_json:
-        print_json({"items": done})
-    if any(job["state"] != "completed" for job in done):
-        context.exit(FAILED)
-
-
-def print_archive_report(name: str, job: dict[str, Any]) -> None:
-    """Print how an archive went."""
-    error, report = job["error"], job["report"]
-    if error:
-        say(f"{name}: {job['state']}. {error['title']} {error.get('detail', '')}".rstrip())
-        return
-    if job["state"] != "completed":
-        say(f"{name}: {job['state']}.")
-        return
-    say(
-        f"{name}: {count(report['files_done'])} files, {size(report['bytes_done'])};"
-        f" read {size(report['bytes_read'])}, added {size(report['bytes_added'])}."
-        f" Archive {report['archive_id'][:SHOWN]}."
-    )
-    for warning in report.get("warnings", ()):
-        say(f"{name}: {warning} `keepsake archive sheet` writes it.")
-    if report["torn"]:
-        say(
-            f"{name}: {count(report['torn'])} files changed all the time; their copies may be torn."
-        )
-    if report["skipped"]:
-        say(
-            f"{name}: {count(report['skipped'])} left out;"
-            f" `keepsake archive contents {report['archive_id'][:SHOWN]}` says why."
-        )
 
 
 @archive.command("contents")
@@ -296,30 +222,3 @@ def status(context: click.Context, *, as_json: bool) -> None:
         now = job["progress"] or {"step": "waiting", "done": 0}
         say(f"Job {job['id'][:SHOWN]}: {job['state']}, {now['step']}, {size(now['done'])}.")
     remind_of_sheets(known["destinations"])
-
-
-def _chosen(client: Client, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    if names:
-        return [find_named(client, SOURCES, name, what="source") for name in names]
-    sources: list[dict[str, Any]] = client.get(SOURCES)["items"]
-    if not sources:
-        raise Failure("There is nothing to archive.", "Add a source: keepsake archive source add.")
-    return sorted(sources, key=lambda one: -one["priority"])
-
-
-def _dry_run(client: Client, sources: list[dict[str, Any]], *, as_json: bool) -> None:
-    found = [
-        {
-            "source": one["name"],
-            **client.request("POST", f"{SOURCES}/{one['id']}/dry-run", timeout_seconds=120.0),
-        }
-        for one in sources
-    ]
-    if as_json:
-        print_json({"items": found})
-        return
-    for one in found:
-        say(
-            f"{one['source']}: {count(one['file_count'])} files, {size(one['size_bytes'])}"
-            + (f"; {count(one['skipped_count'])} cannot be read." if one["skipped_count"] else ".")
-        )

@@ -8,10 +8,12 @@ import click
 
 from gateway.cli.client import Client, connect
 from gateway.cli.commands.export import open_tokens
-from gateway.cli.formats import count, moment
+from gateway.cli.formats import moment
+from gateway.cli.job_bars import amount_of
 from gateway.cli.job_reports import print_job_report
 from gateway.cli.options import ListingGroup, json_option
 from gateway.cli.output import print_json, print_table, say
+from gateway.cli.plain_text import plain
 from gateway.cli.session_tokens import find_token
 from gateway.cli.short_ids import SHOWN, complete_id
 
@@ -20,7 +22,7 @@ _STATES = ["pending", "running", "completed", "interrupted", "failed", "cancelle
 
 @click.group(cls=ListingGroup)
 def jobs() -> None:
-    """List long-running work; jobs show|cancel|retry JOB."""
+    """List long-running work; jobs show|log|cancel|retry JOB."""
 
 
 @jobs.command("list")
@@ -72,6 +74,21 @@ def show_job(context: click.Context, *, job: str, as_json: bool) -> None:
         print_job_report(found)
 
 
+@jobs.command("log")
+@click.argument("job")
+@json_option
+@click.pass_context
+def show_log(context: click.Context, *, job: str, as_json: bool) -> None:
+    """Print the log of an archive, a restore or other work on destinations."""
+    client = connect(context)
+    found = client.get(f"/api/jobs/{_whole(client, job)}/log")
+    if as_json:
+        print_json(found)
+        return
+    for line in found["text"].splitlines():
+        click.echo(plain(line))
+
+
 @jobs.command("cancel")
 @click.argument("job")
 @json_option
@@ -120,5 +137,5 @@ def _progress(job: dict[str, Any]) -> str:
     now = job["progress"]
     if not now:
         return ""
-    total = f"/{count(now['total'])}" if now["total"] else ""
-    return f"{now['step']} {count(now['done'])}{total}"
+    amount = amount_of({**job, "attempts": 1, "error": None})
+    return f"{now['step']} {amount}".rstrip()

@@ -131,10 +131,19 @@ async def test_a_folder_is_archived_browsed_and_comes_back_as_it_was(vault: Vaul
 
 
 async def test_a_second_archive_stores_only_what_changed(vault: Vault) -> None:
+    address = f"/api/sources/{vault.source['id']}/dry-run"
+    asked = f"{address}?destination={vault.destination['id']}"
+    plan = await vault.post(asked)
+    assert (plan["new_file_count"], plan["new_bytes"]) == (4, plan["size_bytes"])
     first = await vault.archive()
     again = await vault.archive()
     assert again["report"]["bytes_read"] == 0
     assert again["report"]["objects_added"] == 0
+    plan = await vault.post(asked)
+    assert (plan["file_count"], plan["new_file_count"], plan["new_bytes"]) == (4, 0, 0)
+    assert (await vault.post(address))["new_bytes"] is None
+    log = await vault.get(f"/api/jobs/{again['id']}/log")
+    assert "ended state=completed" in log["text"].splitlines()[-1]
     with (vault.tree / "inner" / "deep" / "large").open("r+b") as file:
         file.write(b"changed")
     (vault.tree / "plain.txt").unlink()
@@ -253,6 +262,27 @@ async def test_what_is_asked_for_twice_is_one_job_and_names_are_used_once(vault:
             path, json={"name": name, "type": kind, "config": config}
         )
         assert answer.status_code == 409
+
+
+async def test_a_destination_changes_its_name_and_limits_and_never_its_place(
+    vault: Vault,
+) -> None:
+    address = f"/api/destinations/{vault.destination['id']}"
+    limits = {"hours": "00:00-23:59"}
+    change = {"name": "other disk", "limits": limits}
+    changed = await vault.house.client.patch(address, json=change)
+    assert changed.status_code == 200
+    assert (changed.json()["name"], changed.json()["config"]["limits"]) == ("other disk", limits)
+    for refused in (
+        # A folder is written to without rclone.
+        {"limits": {"bytes_per_second": 100_000}},
+        {"limits": {"hours": "12:00-12:00"}},
+        {"config": {"path": "/elsewhere"}},
+    ):
+        assert (await vault.house.client.patch(address, json=refused)).status_code == 400
+    lifted = await vault.house.client.patch(address, json={"limits": {}})
+    assert lifted.json()["config"].get("limits", {}) == {}
+    assert lifted.json()["name"] == "other disk"
 
 
 async def test_a_destination_must_be_empty_or_a_store(vault: Vault) -> None:
