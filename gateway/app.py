@@ -17,6 +17,7 @@ from gateway.parts import Parts
 from gateway.problems import on_exception, on_http_exception, on_problem, on_recursion
 from gateway.routes import (
     archive_files,
+    archive_items,
     archives,
     backups,
     comparison,
@@ -67,6 +68,7 @@ _ROUTES = (
     destination_limits,
     destinations,
     archive_files,
+    archive_items,
     archives,
     upkeep,
     events,

@@ -134,6 +134,8 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     postgres: PostgresCredentials
     #: Only the gateway gets it.
     api_token: Secret | None = None
+    #: Reads the tables of all services and writes nothing. Only the archiver gets it.
+    reader: PostgresCredentials | None = None
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ) -> Credentials:

@@ -24,7 +24,7 @@ from shared import postgres
 from shared.bus import Bus, EventConsumer, OutboxRelay, RequestContext, Serving
 from shared.contracts.events import Event
 from shared.contracts.health import GetHealth, ServiceHealth, health_subject
-from shared.credentials import parent_pipe
+from shared.credentials import PostgresCredentials, parent_pipe
 from shared.event_loop import new_event_loop
 from shared.settings import Credentials, Settings, SettingsError
 from shared.telemetry import Health, configure_logging, serve_metrics, watch_loop
@@ -74,6 +74,11 @@ class Runtime:
         self._consumers: list[asyncio.Task[None]] = []
         self._at_stop: list[Callable[[], Awaitable[None]]] = []
         self._has_parked = False
+
+    @property
+    def reader(self) -> PostgresCredentials | None:
+        """A login that may read what all services have, if whoever started us gave one."""
+        return self._credentials.reader
 
     async def serve(
         self,

@@ -161,6 +161,8 @@ class ArchiverSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: How long an archive can still be kept after its deletion was asked for, and how long what no
     #: archive needs any more stays after that.
     grace_seconds: Annotated[float, Meta(ge=0)] = 86_400.0
+    #: How bundles are compressed: ``gz`` where archives are to be opened without zstd.
+    bundle_compression: Literal["zst", "gz"] = "zst"
     #: Whether a reference of a destination may name a program to run, as who runs the archiver.
     reference_commands: bool = False
 

@@ -105,6 +105,7 @@ class Stack:
             nats=self.nats.credentials(service),
             postgres=self._passwords[service],
             api_token=Secret("test-token") if service == "gateway" else None,
+            reader=self._passwords[postgres.READER] if service == "archiver" else None,
         )
 
     def settings(self, overrides: Mapping[str, str] | None = None) -> Settings:

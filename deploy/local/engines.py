@@ -15,7 +15,7 @@ from shared import postgres
 from shared.bus import Bus, declare_topology
 from shared.contracts.topology import PROVISIONER
 from shared.credentials import SettingsError
-from shared.postgres import ProvisionError, provision
+from shared.postgres import READER, ProvisionError, provision
 from shared.settings import (
     Credentials,
     NatsCredentials,
@@ -71,6 +71,7 @@ class Engines:
                 nats=self._nats_credentials(service),
                 postgres=passwords.result()[service],
                 api_token=api_token if service == "gateway" else None,
+                reader=passwords.result()[READER] if service == "archiver" else None,
             )
             for service in self._services
         }

@@ -21,6 +21,7 @@ from gateway.parts import GivenParts
 from gateway.tokens import Caller
 from shared.contracts.archiver import (
     CreateSource,
+    DatabaseType,
     DeleteSource,
     DestinationId,
     DryRun,
@@ -45,11 +46,17 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x
 Path = Annotated[str, msgspec.Meta(min_length=1, max_length=4096, pattern=r"^/[^\x00]*$")]
 Pattern = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"^[^\x00]*[^/\x00]")]
 Patterns = Annotated[list[Pattern], msgspec.Meta(max_length=_MOST_PATTERNS)]
+Paths = Annotated[list[Path], msgspec.Meta(max_length=_MOST_PATTERNS)]
+#: Where a secret is kept, never the secret.
+Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f]+$")]
+Url = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=2048, pattern=r"^https?://[^\x00-\x20]+$")
+]
 Priority = Annotated[int, msgspec.Meta(ge=-1000, le=1000)]
 
 
 class SourceConfigBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``udid`` for a device_backup; ``path`` and patterns for a directory."""
+    """By type: ``udid`` of a device_backup; ``path`` of a directory; ``dsn_ref`` of a postgres."""
 
     udid: Annotated[str, msgspec.Meta(pattern=UDID_PATTERN)] | None = None
     path: Path | None = None
@@ -57,6 +64,13 @@ class SourceConfigBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     exclude: Patterns = []
     regenerable: bool = False
     dump_hours: Annotated[int, msgspec.Meta(ge=1, le=8784)] | None = None
+    dsn_ref: Reference | None = None
+    types: Annotated[list[DatabaseType], msgspec.Meta(max_length=4)] = []
+    config_files: Paths = []
+    ssl_files: Paths = []
+    service_url: Url | None = None
+    service_key_ref: Reference | None = None
+    encryption_key_ref: Reference | None = None
 
     def config(self) -> SourceConfig:
         """Return it as the archiver takes it."""
@@ -67,6 +81,13 @@ class SourceConfigBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             exclude=self.exclude,
             regenerable=self.regenerable,
             dump_hours=self.dump_hours,
+            dsn_ref=self.dsn_ref,
+            types=self.types,
+            config_files=self.config_files,
+            ssl_files=self.ssl_files,
+            service_url=self.service_url,
+            service_key_ref=self.service_key_ref,
+            encryption_key_ref=self.encryption_key_ref,
         )
 
 

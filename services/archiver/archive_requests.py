@@ -15,6 +15,8 @@ from services.archiver.identifiers import parse_id
 from services.archiver.problems import nobody_works, problem_of
 from services.archiver.runs.store_lock import break_store_lock
 from services.archiver.sources import backup as phone_backup
+from services.archiver.sources.means import Means
+from services.archiver.sources.planning import plan_database
 from services.archiver.sources.tree import TreeSource
 from services.archiver.sources.trees import tree_of
 from services.archiver.storage.destinations import get_destination
@@ -27,7 +29,6 @@ from shared.bus import Bus, RequestContext, publish
 from shared.contracts.archiver import Accepted, DryRun, DryRunSource, RequestArchive
 from shared.contracts.events import ArchiveRequested
 from shared.contracts.requests import Request
-from shared.settings import ArchiverSettings
 
 _MOST_TOLD = 100
 #: How many files are looked up at a time.
@@ -37,10 +38,11 @@ _BATCH_FILES = 1000
 class ArchiveRequests:
     """Answers who wants an archive."""
 
-    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus, settings: ArchiverSettings) -> None:
+    def __init__(self, *, pool: asyncpg.Pool[Any], bus: Bus, means: Means) -> None:
         self._pool = pool
         self._bus = bus
-        self._settings = settings
+        self._means = means
+        self._settings = means.settings.archiver
 
     def answers(self) -> dict[type[Request[Any]], Callable[..., Awaitable[object]]]:
         """Return which of the handlers below answers what."""
@@ -100,6 +102,8 @@ class ArchiveRequests:
                 destination_id=UUID(destination.id),
             )
         try:
+            if source.type in ("postgres", "system"):
+                return await plan_database(source, self._means)
             location = await phone_backup.locate_source(self._bus, source)
             return await asyncio.to_thread(_walk, tree_of(source, location), journal)
         except ArchiverError as error:

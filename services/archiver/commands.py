@@ -1,19 +1,16 @@
-"""Requests that change something: sources, destinations, jobs, protection."""
+"""Requests that change something: jobs, protection."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
-import msgspec
 
 from services.archiver.identifiers import parse_id
 from services.archiver.job_events import requested
 from services.archiver.opening import Destinations
-from services.archiver.sources.matching import takes
 from services.archiver.storage.archives import get_archive, set_protected
 from services.archiver.storage.jobs import (
     RestoreWish,
@@ -23,30 +20,18 @@ from services.archiver.storage.jobs import (
     request_cancel,
     reset_job,
 )
-from services.archiver.storage.sources import get_source, record_source, remove_source
 from shared.bus import Bus, RequestContext, publish
 from shared.contracts.archiver import (
     Accepted,
     Archive,
-    CreateSource,
-    DeleteSource,
-    Preset,
     ProtectArchive,
     RequestRestore,
-    Source,
-    SourceConfig,
-    SourceId,
-    SourceType,
-    UpdateSource,
 )
 from shared.contracts.events import RestoreRequested
 from shared.contracts.identifiers import JobId
 from shared.contracts.jobs import CancelJob, Job, RetryJob
 from shared.contracts.problems import ProblemError, bad_request, not_found, problem
-from shared.contracts.requests import Done, Request
-
-#: Which type of source each preset is for.
-_PRESETS: dict[Preset, str] = {"immich": "directory", "n8n": "postgres"}
+from shared.contracts.requests import Request
 
 
 class Commands:
@@ -60,46 +45,9 @@ class Commands:
     def answers(self) -> dict[type[Request[Any]], Callable[..., Awaitable[object]]]:
         """Return which of the handlers below answers what."""
         return {
-            CreateSource: self.create_source,
-            UpdateSource: self.update_source,
-            DeleteSource: self.delete_source,
             RequestRestore: self.request_restore,
             ProtectArchive: self.protect_archive,
         }
-
-    async def create_source(self, request: CreateSource, _: RequestContext) -> Source:
-        """Say what is to be archived."""
-        _check_config(request.type, request.preset, request.config)
-        source = Source(
-            id=SourceId(str(uuid4())),
-            name=request.name,
-            type=request.type,
-            preset=request.preset,
-            config=request.config,
-            priority=request.priority,
-            created_at=dt.datetime.now(dt.UTC),
-        )
-        await self._record(source)
-        return await get_source(self._pool, UUID(source.id))
-
-    async def update_source(self, request: UpdateSource, _: RequestContext) -> Source:
-        """Change what is set."""
-        source = await get_source(self._pool, parse_id(request.source_id, "source"))
-        changes = {
-            name: value
-            for name in ("name", "config", "priority")
-            if (value := getattr(request, name)) is not msgspec.UNSET
-        }
-        changed = msgspec.structs.replace(source, **changes)
-        _check_config(changed.type, changed.preset, changed.config)
-        await self._record(changed)
-        return await get_source(self._pool, UUID(source.id))
-
-    async def delete_source(self, request: DeleteSource, _: RequestContext) -> Done:
-        """Archive it no more."""
-        if not await remove_source(self._pool, parse_id(request.source_id, "source")):
-            raise not_found("source")
-        return Done()
 
     async def request_restore(self, request: RequestRestore, context: RequestContext) -> Accepted:
         """Take a restore."""
@@ -157,35 +105,6 @@ class Commands:
         except asyncpg.UniqueViolationError:
             raise _not_retried() from None
         return await get_job(self._pool, UUID(job.id))
-
-    async def _record(self, source: Source) -> None:
-        try:
-            await record_source(self._pool, source)
-        except asyncpg.UniqueViolationError:
-            raise _taken("source") from None
-
-
-def _check_config(kind: SourceType, preset: Preset | None, config: SourceConfig) -> None:
-    if preset is not None and _PRESETS[preset] != kind:
-        raise bad_request(f"The preset {preset} is one of another type: {_PRESETS[preset]}.")
-    if kind == "device_backup":
-        if config.udid is None or config.path is not None or config.include or config.exclude:
-            raise bad_request("A device_backup has a udid, and nothing else.")
-        return
-    if config.path is None or not config.path.startswith("/") or config.udid is not None:
-        raise bad_request("A directory has an absolute path.")
-    if preset != "immich" and (config.regenerable or config.dump_hours is not None):
-        raise bad_request("regenerable and dump_hours belong to the preset immich.")
-    try:
-        takes(include=config.include, exclude=config.exclude)
-    except ValueError:
-        raise bad_request("A pattern is empty.") from None
-
-
-def _taken(what: str) -> ProblemError:
-    return problem(
-        "conflict", f"There is such a {what} already.", 409, "Names are used once; so are stores."
-    )
 
 
 def _not_retried() -> ProblemError:

@@ -10,7 +10,10 @@ ArchiverError
 │   ├── SourceMissingError       it is not there
 │   ├── SourceUnmountedError     a part of it is not there that must be
 │   ├── DumpRefusedError         it has no copy of its database that can be used
+│   ├── SourceAwayError          its server does not answer; later it may
+│   ├── SourceRefusedError       it does not want us: logins, rights
 │   └── SourceChangedError       it became another one while it was read
+├── ScratchFullError             there is no room for what is about to be sent
 ├── DamagedArchiveError          what lies in a destination is not what was put there
 └── CancelledByPersonError               somebody wants the work to stop
 
@@ -60,8 +63,20 @@ class DumpRefusedError(SourceError):
     """It has no copy of its database that can be used: none, an old one, one that is damaged."""
 
 
+class SourceAwayError(SourceError):
+    """Its server does not answer; later it may."""
+
+
+class SourceRefusedError(SourceError):
+    """It does not want us: logins, rights."""
+
+
 class SourceChangedError(SourceError):
     """It became another one while it was read."""
+
+
+class ScratchFullError(ArchiverError):
+    """There is no room for what is about to be sent."""
 
 
 class DamagedArchiveError(ArchiverError):

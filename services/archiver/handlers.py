@@ -20,6 +20,7 @@ from services.archiver.runs.turns import Turns
 from services.archiver.runs.upkeep_run import UpkeepRunner
 from services.archiver.storage.archives import record_archive
 from services.archiver.storage.destinations import get_destination
+from services.archiver.storage.items import record_items
 from services.archiver.storage.jobs import ArchiverJob, find_job, finish_job, start_job
 from services.archiver.storage.states import heal_states
 from services.archiver.storage.trees import merge_tree
@@ -102,6 +103,7 @@ class EventHandlers:
                 if not await finish_job(connection, job.id, state="completed", report=made.report):
                     return
                 await record_archive(connection, made.archive)
+                await record_items(connection, made.archive.id, made.items)
                 if made.seen is not None:
                     with made.seen.open("rb") as seen:
                         await merge_tree(

@@ -14,16 +14,19 @@ from services.archiver.errors import (
     DestinationRefusedError,
     DumpRefusedError,
     ObjectMissingError,
+    ScratchFullError,
+    SourceAwayError,
     SourceChangedError,
     SourceError,
     SourceMissingError,
+    SourceRefusedError,
     SourceUnmountedError,
 )
 from shared.contracts.jobs import JobState
 from shared.contracts.problems import ProblemError, problem
 
 #: What may pass by itself: such a job is tried again before it is said to be interrupted.
-PASSING = (DestinationAwayError, SourceChangedError)
+PASSING = (DestinationAwayError, SourceAwayError, SourceChangedError)
 
 
 def problem_of(error: ArchiverError) -> ProblemError:
@@ -75,7 +78,7 @@ def _problem(slug: str, title: str, status: int, advice: str) -> _Said:
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_FINAL = (SourceMissingError, DamagedArchiveError)
+_FINAL = (SourceMissingError, SourceRefusedError, DamagedArchiveError)
 _PROBLEMS: dict[type[ArchiverError], _Said] = {
     SourceMissingError: _problem(
         "source-missing",
@@ -100,6 +103,21 @@ _PROBLEMS: dict[type[ArchiverError], _Said] = {
         "The library has no database dump that can be used.",
         409,
         "Have Immich make one (Administration, Jobs, Create Job), then run the job again.",
+    ),
+    SourceAwayError: _problem(
+        "source-away",
+        "The source does not answer.",
+        503,
+        "Start its server, or correct its address, then run the job again.",
+    ),
+    SourceRefusedError: _problem(
+        "source-refused",
+        "The source refuses.",
+        403,
+        "Correct its login or rights, then run the job again.",
+    ),
+    ScratchFullError: _problem(
+        "scratch-full", "There is no room for what is about to be archived.", 507, ""
     ),
     SourceError: _problem("source-unreadable", "The source cannot be read.", 422, ""),
     ObjectMissingError: _problem(

@@ -14,6 +14,7 @@ from services.archiver.destination_changes import DestinationChanges
 from services.archiver.destination_requests import DestinationRequests
 from services.archiver.destinations.patience import Limits
 from services.archiver.handlers import EventHandlers
+from services.archiver.items import ItemRequests
 from services.archiver.job_logs import JobLogs
 from services.archiver.opening import Destinations
 from services.archiver.queries import Queries
@@ -23,6 +24,8 @@ from services.archiver.runs.run_log import RunLogs
 from services.archiver.runs.turns import Turns
 from services.archiver.runs.upkeep_run import UpkeepRunner
 from services.archiver.secret_requests import SecretRequests
+from services.archiver.source_requests import SourceRequests
+from services.archiver.sources.means import Means
 from services.archiver.stale import keep_looking
 from services.archiver.upkeep.deletions import DeletionRequests
 from services.archiver.upkeep.due import keep_collecting
@@ -32,7 +35,6 @@ from shared.contracts.events import ArchiveRequested, RestoreRequested, UpkeepRe
 from shared.contracts.jobs import CancelJob, GetJob, ListJobs, RetryJob
 from shared.runtime import Runtime
 from shared.scratch import Scratch
-from shared.settings import ArchiverSettings
 
 if TYPE_CHECKING:
     import asyncpg
@@ -71,6 +73,7 @@ async def start(runtime: Runtime) -> None:
 
     runtime.at_stop(leave_destinations)
     logs = RunLogs(runtime.settings.data_dir / "logs" / "jobs", runtime.settings.archiver)
+    means = Means(settings=runtime.settings, own_database=runtime.reader)
     commands = Commands(pool=runtime.pool, bus=runtime.bus, destinations=destinations)
     queries = Queries(pool=runtime.pool, destinations=destinations)
     destination_requests = DestinationRequests(
@@ -80,9 +83,8 @@ async def start(runtime: Runtime) -> None:
     grace_seconds = runtime.settings.archiver.grace_seconds
     deletions = DeletionRequests(pool=runtime.pool, grace_seconds=grace_seconds)
     secret_requests = SecretRequests(pool=runtime.pool, destinations=destinations)
-    archive_requests = ArchiveRequests(
-        pool=runtime.pool, bus=runtime.bus, settings=runtime.settings.archiver
-    )
+    items = ItemRequests(pool=runtime.pool, destinations=destinations)
+    archive_requests = ArchiveRequests(pool=runtime.pool, bus=runtime.bus, means=means)
     for part in (
         commands,
         queries,
@@ -91,7 +93,9 @@ async def start(runtime: Runtime) -> None:
         JobLogs(pool=runtime.pool, logs=logs),
         DestinationChanges(pool=runtime.pool, destinations=destinations),
         destination_requests,
+        items,
         secret_requests,
+        SourceRequests(pool=runtime.pool),
         upkeep,
         deletions,
     ):
@@ -122,7 +126,7 @@ async def start(runtime: Runtime) -> None:
         destinations=destinations,
         connect=runtime.connect,
         logs=logs,
-        settings=runtime.settings.archiver,
+        means=means,
     )
     runtime.consume(
         {
@@ -142,7 +146,7 @@ def event_handlers(
     destinations: Destinations,
     connect: Callable[[], Awaitable[asyncpg.Connection[Any]]],
     logs: RunLogs,
-    settings: ArchiverSettings,
+    means: Means,
 ) -> EventHandlers:
     """Return the handlers with what they run; *connect* opens a connection beside the pool."""
     return EventHandlers(
@@ -155,6 +159,7 @@ def event_handlers(
             destinations=destinations,
             connect=connect,
             logs=logs,
+            means=means,
         ),
         restores=RestoreRunner(pool=pool, bus=bus, destinations=destinations, logs=logs),
         upkeep=UpkeepRunner(
@@ -163,9 +168,9 @@ def event_handlers(
             scratch=scratch,
             destinations=destinations,
             connect=connect,
-            grace_seconds=settings.grace_seconds,
+            grace_seconds=means.settings.archiver.grace_seconds,
         ),
         turns=Turns(pool=pool, connect=connect),
         logs=logs,
-        settings=settings,
+        settings=means.settings.archiver,
     )

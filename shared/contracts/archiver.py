@@ -14,7 +14,10 @@ SourceId = NewType("SourceId", str)
 DestinationId = NewType("DestinationId", str)
 ArchiveId = NewType("ArchiveId", str)
 
-SourceType = Literal["device_backup", "directory"]
+SourceType = Literal["device_backup", "directory", "postgres", "system"]
+#: What of a database is archived: all of it; all but what n8n notes of runs; the files with its
+#: settings and certificates; each workflow by itself.
+DatabaseType = Literal["postgres_full", "postgres_n8n", "n8n_config", "flows"]
 #: What is known of what a program keeps in a source of a type.
 Preset = Literal["immich", "n8n"]
 DestinationType = Literal["local", "rclone"]
@@ -29,6 +32,16 @@ class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     #: Patterns of paths below the folder, as in ``.gitignore`` without ``!``; none: everything.
     include: list[str] = []
     exclude: list[str] = []
+    #: Of ``postgres``: a reference to the database's address, ``postgresql://…``, a secret.
+    dsn_ref: str | None = None
+    types: list[DatabaseType] = []
+    config_files: list[str] = []
+    ssl_files: list[str] = []
+    #: Of the preset ``n8n``: the running service, and references to its API key and to
+    #: ``N8N_ENCRYPTION_KEY``.
+    service_url: str | None = None
+    service_key_ref: str | None = None
+    encryption_key_ref: str | None = None
     #: Of the preset ``immich``: thumbnails and transcoded films too; how old a dump may be.
     regenerable: bool = False
     dump_hours: int | None = None
@@ -169,6 +182,8 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
     file_count: int
     directory_count: int
     symlink_count: int
+    #: Of a database, whose size on its server's disk is among the bytes.
+    table_count: int = 0
     size_bytes: int
     skipped_count: int
     #: The first of what would be left out, with the reason.

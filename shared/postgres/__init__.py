@@ -5,11 +5,12 @@ from shared.postgres.locks import LockLostError, singleton
 from shared.postgres.migrate import MigrationError, migrate
 from shared.postgres.pool import connect, create_pool
 from shared.postgres.probe import probe
-from shared.postgres.provision import ProvisionError, provision
+from shared.postgres.provision import READER, ProvisionError, provision
 
 __all__ = [
     "AWAY",
     "FAILED",
+    "READER",
     "LockLostError",
     "MigrationError",
     "ProvisionError",

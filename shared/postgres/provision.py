@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import asyncpg
@@ -21,6 +21,9 @@ from shared.postgres.pool import EXTENSION_SCHEMA, connect
 
 #: Search uses them when they are there; both are "trusted", so the database's owner may add them.
 EXTENSIONS = ("pg_trgm", "unaccent")
+
+#: Who copies everything into an archive.
+READER = "reader"
 
 _SERVICE = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
 _SCRAM_ITERATIONS = 4096
@@ -35,6 +38,8 @@ async def provision(
 ) -> dict[str, PostgresCredentials]:
     """Declare a role and a schema for each of *services*; return how each of them connects.
 
+    ``READER`` is one more role, which may read all their tables and write none.
+
     Idempotent, and safe to run at the same time; of two runs the later passwords count. Roles are
     named after the database, so that two vaults in one server do not share any.
     """
@@ -48,6 +53,8 @@ async def provision(
             granted = {}
             for service in services:
                 granted[service] = await _provision_service(connection, admin, service)
+            if granted:
+                granted[READER] = await _provision_reader(connection, admin, granted)
             await _provision_extensions(connection, [one.user for one in granted.values()])
     except asyncpg.InsufficientPrivilegeError as error:
         raise ProvisionError(
@@ -69,8 +76,18 @@ def role_name(database: str, service: str) -> str:
 async def _provision_service(
     connection: asyncpg.Connection[Any], admin: PostgresCredentials, service: str
 ) -> PostgresCredentials:
-    role = role_name(admin.database, service)
-    quoted, database, schema = _quote(role), _quote(admin.database), _quote(service)
+    credentials = await _provision_role(connection, admin, service)
+    quoted, schema = _quote(credentials.user), _quote(service)
+    await connection.execute(f"create schema if not exists {schema} authorization {quoted}")
+    await connection.execute(f"revoke all on schema {schema} from public")
+    return credentials
+
+
+async def _provision_role(
+    connection: asyncpg.Connection[Any], admin: PostgresCredentials, name: str
+) -> PostgresCredentials:
+    role = role_name(admin.database, name)
+    quoted, database = _quote(role), _quote(admin.database)
     password = secrets.token_urlsafe(32)
     if not await connection.fetchval(
         "select exists (select from pg_roles where rolname = $1)", role
@@ -86,8 +103,6 @@ async def _provision_service(
         f"password '{scram_verifier(password)}'"
     )
     await connection.execute(f"grant connect, temporary on database {database} to {quoted}")
-    await connection.execute(f"create schema if not exists {schema} authorization {quoted}")
-    await connection.execute(f"revoke all on schema {schema} from public")
     return PostgresCredentials(
         host=admin.host,
         port=admin.port,
@@ -96,6 +111,26 @@ async def _provision_service(
         password=Secret(password),
         ssl_mode=admin.ssl_mode,
     )
+
+
+async def _provision_reader(
+    connection: asyncpg.Connection[Any],
+    admin: PostgresCredentials,
+    services: Mapping[str, PostgresCredentials],
+) -> PostgresCredentials:
+    """Declare the role that reads everything; also what services will make only afterwards."""
+    credentials = await _provision_role(connection, admin, READER)
+    reader = _quote(credentials.user)
+    for service, owner in services.items():
+        schema = _quote(service)
+        await connection.execute(f"grant usage on schema {schema} to {reader}")
+        for things in ("tables", "sequences"):
+            await connection.execute(f"grant select on all {things} in schema {schema} to {reader}")
+            await connection.execute(
+                f"alter default privileges for role {_quote(owner.user)} in schema {schema}"
+                f" grant select on {things} to {reader}"
+            )
+    return credentials
 
 
 async def _provision_extensions(connection: asyncpg.Connection[Any], roles: list[str]) -> None:

@@ -9,6 +9,7 @@ from gateway.cli.client import connect
 from gateway.cli.commands.archive_deletion import collect, delete, protect, undelete
 from gateway.cli.commands.archive_destinations import check, where
 from gateway.cli.commands.archive_find import find
+from gateway.cli.commands.archive_items import list_items
 from gateway.cli.commands.archive_run import limit, run
 from gateway.cli.commands.archive_setup import backends, set_up
 from gateway.cli.commands.archive_sheet import remind_of_sheets, sheet
@@ -105,15 +106,26 @@ def list_archives(
 @archive.command("contents")
 @click.argument("wanted", metavar="ARCHIVE")
 @click.option("--path-like", metavar="PATTERN", help="SQL LIKE: % and _ stand for anything.")
+@click.option("--search", "words", metavar="WORDS", help="Of a database: only such names.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @json_option
 @click.pass_context
 def contents(
-    context: click.Context, *, wanted: str, path_like: str | None, limit: int, as_json: bool
+    context: click.Context,
+    *,
+    wanted: str,
+    path_like: str | None,
+    words: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List what is in ARCHIVE (the first of its id); nothing is loaded from its destination."""
     client = connect(context)
     path = f"{_ARCHIVES}/{find_archive(client, wanted)}"
+    manifest = client.get(f"{path}/contents")["manifest"]
+    if manifest["tree"] is None:
+        list_items(client, path, manifest=manifest, words=words, limit=limit, as_json=as_json)
+        return
     page = client.get(f"{path}/files", params={"path_like": path_like, "limit": limit})
     if as_json:
         print_json(page)
@@ -137,8 +149,7 @@ def contents(
     )
     if page["next_cursor"]:
         say(f"There are more than {count(limit)}; --path-like narrows it down, --limit shows more.")
-    tree = client.get(f"{path}/contents")["manifest"]["tree"]
-    for left in tree["skipped"]:
+    for left in manifest["tree"]["skipped"]:
         say(f"Left out: {left['path']}: {left['reason']}.")
 
 

@@ -12,6 +12,8 @@ from gateway.cli.formats import moment
 from gateway.cli.options import ListingGroup, json_option
 from gateway.cli.output import print_json, print_table, say
 
+TYPES = ("postgres_full", "postgres_n8n", "n8n_config", "flows")
+
 
 @click.group("source", cls=ListingGroup)
 def source_group() -> None:
@@ -38,6 +40,13 @@ def list_sources(context: click.Context, *, as_json: bool) -> None:
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Not what fits: '*.tmp'.")
 @click.option("--immich", is_flag=True, help="The folder is Immich's UPLOAD_LOCATION.")
 @click.option("--regenerable", is_flag=True, help="Of Immich: thumbnails and transcoded films too.")
+@click.option("--postgres", "dsn_ref", metavar="REFERENCE", help="Where a database's address is.")
+@click.option("--n8n", is_flag=True, help="The database is n8n's.")
+@click.option("--type", "types", multiple=True, type=click.Choice(TYPES), help="What of it.")
+@click.option("--config-file", "config_files", multiple=True, metavar="PATH", help="Beside it.")
+@click.option("--ssl-file", "ssl_files", multiple=True, metavar="PATH", help="Certificates.")
+@click.option("--encryption-key", metavar="REFERENCE", help="Where N8N_ENCRYPTION_KEY is kept.")
+@click.option("--system", is_flag=True, help="Keepsake itself.")
 @click.option("--dump-hours", type=int, metavar="N", help="Of Immich: how old its dump may be.")
 @json_option
 @click.pass_context
@@ -52,12 +61,30 @@ def add_source(
     immich: bool,
     regenerable: bool,
     dump_hours: int | None,
+    dsn_ref: str | None,
+    n8n: bool,
+    types: tuple[str, ...],
+    config_files: tuple[str, ...],
+    ssl_files: tuple[str, ...],
+    encryption_key: str | None,
+    system: bool,
     as_json: bool,
 ) -> None:
-    """Say what NAME stands for: a folder, or a device's backup."""
-    if (folder is None) == (device is None):
-        raise click.UsageError("Give --folder, or --device.", context)
-    config: dict[str, Any] = {"udid": device}
+    """Say what NAME stands for: a folder, a device's backup, a database, or Keepsake itself."""
+    is_database = dsn_ref is not None or n8n
+    if [folder is not None, device is not None, is_database, system].count(True) != 1:
+        raise click.UsageError("Give --folder, --device, --postgres, or --system.", context)
+    config: dict[str, Any] = {}
+    if device is not None:
+        config = {"udid": device}
+    if is_database:
+        config = {
+            "dsn_ref": dsn_ref,
+            "types": list(types),
+            "config_files": [absolute(path) for path in config_files],
+            "ssl_files": [absolute(path) for path in ssl_files],
+            "encryption_key_ref": encryption_key,
+        }
     if folder is not None:
         config = {
             "path": absolute(folder),
@@ -71,8 +98,8 @@ def add_source(
         SOURCES,
         body={
             "name": name,
-            "type": "device_backup" if device else "directory",
-            "preset": "immich" if immich else None,
+            "type": _type(device=device, folder=folder, is_database=is_database),
+            "preset": "immich" if immich else "n8n" if n8n else None,
             "config": config,
         },
     )
@@ -80,6 +107,14 @@ def add_source(
         print_json(made)
     else:
         say(f"Source {made['name']} is known. `keepsake archive run {made['name']}` archives it.")
+
+
+def _type(*, device: str | None, folder: str | None, is_database: bool) -> str:
+    if device is not None:
+        return "device_backup"
+    if folder is not None:
+        return "directory"
+    return "postgres" if is_database else "system"
 
 
 @source_group.command("remove")
@@ -111,7 +146,9 @@ def print_sources(sources: list[dict[str, Any]]) -> None:
                 one["name"],
                 one["type"],
                 moment(one["last_archive_at"]),
-                one["config"].get("path") or one["config"].get("udid"),
+                one["config"].get("path")
+                or one["config"].get("udid")
+                or one["config"].get("dsn_ref"),
             )
             for one in sources
         ],

@@ -23,6 +23,7 @@ from services.archiver.format.compression import (
     UnknownCompressionError,
     compressed,
     decompressed,
+    unpacked,
 )
 from services.archiver.format.manifest import (
     MANIFEST_MEMBER,
@@ -54,16 +55,20 @@ class BundleFile(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     content: bytes | Path
+    #: Of a file that is zstd of the bytes: what the manifest says of them.
+    packed: Member | None = None
 
     def open(self) -> BinaryIO:
         """Return the bytes as a file."""
         if isinstance(self.content, Path):
-            return self.content.open("rb")
+            return unpacked(self.content) if self.packed else self.content.open("rb")
         return io.BytesIO(self.content)
 
 
 def describe(file: BundleFile) -> Member:
-    """Return what the manifest says of a member; reads all of it."""
+    """Return what the manifest says of a member; reads all of it, unless somebody has."""
+    if file.packed is not None:
+        return file.packed
     digest = hashlib.sha256()
     size_bytes = 0
     with file.open() as content:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import sys
 import zlib
+from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 if sys.version_info >= (3, 14):
@@ -47,6 +48,11 @@ def compressed(output: BinaryIO, compression: Compression) -> BinaryIO:
     # Without it nothing at all is written of nothing, which zstd does not take for its own.
     file.write(b"")
     return cast("BinaryIO", file)
+
+
+def unpacked(path: Path) -> BinaryIO:
+    """Return the plain bytes of a file of our own that is zstd; closing it closes the file."""
+    return cast("BinaryIO", zstd.ZstdFile(path, "r"))
 
 
 def decompressed(source: BinaryIO) -> BinaryIO:

@@ -22,6 +22,8 @@ VERSION = 1
 MANIFEST_MEMBER = "manifest.json"
 SIGNATURE_MEMBER = "manifest.json.hmac"
 TREE_MEMBER = "metadata/tree.jsonl.zst"
+#: What has a name of its own in the archive, as the catalogue knows it.
+ITEMS_MEMBER = "metadata/items.json"
 
 #: A manifest is taken into memory, where hostile ones grow.
 MOST_MANIFEST_BYTES = 16 * 1024 * 1024

@@ -18,8 +18,9 @@ from uuid import UUID
 import msgspec
 
 from services.archiver.format.bundle import BundleFile, describe, write_bundle
-from services.archiver.format.compression import compressed
+from services.archiver.format.compression import Compression, compressed
 from services.archiver.format.manifest import (
+    ITEMS_MEMBER,
     TREE_MEMBER,
     VERSION,
     Manifest,
@@ -33,8 +34,10 @@ from services.archiver.opening import Destinations, OpenPlace
 from services.archiver.runs.pulse import Pulse
 from services.archiver.runs.run_log import RunLogs
 from services.archiver.runs.tidying import begin_writing
-from services.archiver.sources.gathered import Around, Gathered, Item
+from services.archiver.sources.gathered import Around, Gathered
 from services.archiver.sources.gathering import gathered
+from services.archiver.sources.item import Item
+from services.archiver.sources.means import Means
 from services.archiver.sources.remembering import told_config
 from services.archiver.sources.tree import TreeSource
 from services.archiver.storage.archives import NewArchive, Turn, next_turn
@@ -77,6 +80,7 @@ class ArchiveRunner:
         destinations: Destinations,
         connect: Callable[[], Awaitable[asyncpg.Connection[Any]]],
         logs: RunLogs,
+        means: Means,
     ) -> None:
         """Use *scratch* for what is written before it goes to a destination."""
         self._pool = pool
@@ -85,6 +89,7 @@ class ArchiveRunner:
         self._destinations = destinations
         self._connect = connect
         self._logs = logs
+        self._means = means
 
     async def run(self, job: ArchiverJob, record: Callable[[Made], Awaitable[None]]) -> None:
         """Make an archive and *record* it. Whose turn it is calls this (see ``turns``).
@@ -115,6 +120,8 @@ class ArchiveRunner:
                     folder=folder,
                     begin=pulse.begin,
                     is_stopping=pulse.is_stopping,
+                    tell=pulse.tell,
+                    means=self._means,
                 )
                 async with gathered(source, around) as found:
                     work = _Work(
@@ -127,6 +134,7 @@ class ArchiveRunner:
                         folder=folder,
                         journal=PostgresJournal(self._pool, asyncio.get_running_loop(), **ids),
                         turn=await next_turn(self._pool, **ids, asked_at=job.created_at),
+                        compression=self._means.settings.archiver.bundle_compression,
                     )
                     made = await asyncio.to_thread(work.make)
                 await record(made)
@@ -150,6 +158,7 @@ class _Work:
         folder: Path,
         journal: PostgresJournal,
         turn: Turn,
+        compression: Compression,
     ) -> None:
         self._job = job
         self._source = source
@@ -160,6 +169,7 @@ class _Work:
         self._folder = folder
         self._journal = journal
         self._turn = turn
+        self._compression = compression
         self._skipped: list[tuple[bytes, str]] = []
 
     def make(self) -> Made:
@@ -171,7 +181,9 @@ class _Work:
             at = self._turn.at
             manifest, bundle = self._bundle(seen, sums)
             digest = _sha256(bundle)
-            path = bundle_path(self._source.id, at=at, kind=manifest.kind)
+            path = bundle_path(
+                self._source.id, at=at, kind=manifest.kind, compression=self._compression
+            )
             name = path.rpartition("/")[2]
             transport.put_file(path, bundle)
             transport.put(f"{path}.sha256", [f"{digest}  {name}\n".encode()])
@@ -226,7 +238,12 @@ class _Work:
         return sums
 
     def _bundle(self, seen: Path | None, sums: TreeSums) -> tuple[Manifest, Path]:
-        files = [*standalone_files(), *self._gathered.members]
+        files = standalone_files()
+        if self._gathered.items:
+            # For whoever makes the catalogue anew from what lies in a destination.
+            items = msgspec.json.encode(self._gathered.items) + b"\n"
+            files.append(BundleFile(path=ITEMS_MEMBER, content=items))
+        files += self._gathered.members
         if seen is not None:
             files.append(BundleFile(path=TREE_MEMBER, content=self._write_tree(seen)))
         manifest = Manifest(
@@ -250,7 +267,9 @@ class _Work:
         )
         bundle = self._folder / "bundle"
         with bundle.open("wb") as output:
-            write_bundle(output, manifest, files, key=self._place.key)
+            write_bundle(
+                output, manifest, files, key=self._place.key, compression=self._compression
+            )
         return manifest, bundle
 
     def _write_tree(self, seen: Path) -> Path:
@@ -292,6 +311,7 @@ class _Work:
             "skipped": archive.skipped_count,
             # What is sent out encrypted is lost with its passwords.
             "warnings": self._destination.warnings if self._destination.crypt else [],
+            **self._gathered.report,
         }
 
 

@@ -96,6 +96,10 @@ class Pulse:
             self._log.tell("step", name=step)
         self.position.step = step
 
+    def tell(self, bytes_done: int, bytes_total: int | None) -> None:
+        """Say how many bytes were read, of how many if that is known."""
+        self.position.bytes_done, self.position.bytes_total = bytes_done, bytes_total
+
     def report(self) -> Mapping[str, Any]:
         """Return the figures of the run so far."""
         position = self.position

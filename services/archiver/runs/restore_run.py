@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 
+from services.archiver.format.manifest import Manifest
 from services.archiver.format.tree import TreeEntry
 from services.archiver.opening import Destinations, OpenPlace
 from services.archiver.runs.pulse import Pulse
@@ -20,6 +21,7 @@ from services.archiver.storage.destinations import get_destination
 from services.archiver.storage.jobs import ArchiverJob, RestoreWish
 from services.archiver.storage.trees import fetch_entries, sum_entries
 from services.archiver.store.blobs import BlobReader
+from services.archiver.store.member_restorer import restore_members, wanted_members
 from services.archiver.store.tree_restorer import Restored, restore_tree
 from shared.bus import Bus
 from shared.contracts.problems import not_found
@@ -53,7 +55,12 @@ class RestoreRunner:
         if archive is None:
             raise not_found("archive")
         destination = await get_destination(self._pool, UUID(str(archive["destination_id"])))
-        files, size_bytes = await sum_entries(self._pool, archive, paths=wish.paths)
+        manifest = msgspec.convert(archive["manifest"], Manifest)
+        members = None if manifest.tree else wanted_members(manifest, wish.paths)
+        if members is None:
+            files, size_bytes = await sum_entries(self._pool, archive, paths=wish.paths)
+        else:
+            files, size_bytes = len(members), sum(member.size_bytes for member in members)
         pulse = Pulse(pool=self._pool, bus=self._bus, job_id=job.id, log=self._logs.of(job))
         pulse.position.files_total, pulse.position.bytes_total = files, size_bytes
         if wish.dry_run:
@@ -61,10 +68,15 @@ class RestoreRunner:
         async with pulse.beating():
             pulse.begin("restoring")
             place = await self._destinations.find(destination)
-            entries = _Entries(self._pool, asyncio.get_running_loop(), archive, wish.paths)
-            restored = await asyncio.to_thread(
-                _restore, place, entries, wish, pulse, takes_whole_packs=files > _FEW_FILES
-            )
+            if members is None:
+                entries = _Entries(self._pool, asyncio.get_running_loop(), archive, wish.paths)
+                restored = await asyncio.to_thread(
+                    _restore, place, entries, wish, pulse, takes_whole_packs=files > _FEW_FILES
+                )
+            else:
+                restored = await asyncio.to_thread(
+                    _restore_members, place, archive["path"], wish, pulse
+                )
             after = await asyncio.to_thread(_after, archive["manifest"], wish)
         return {**pulse.report(), **_report(restored), **after, "target": wish.target}
 
@@ -86,21 +98,39 @@ def _restore(
     *,
     takes_whole_packs: bool,
 ) -> Restored:
-    position = pulse.position
-
-    def tell(sums: Restored) -> None:
-        position.files_done = sums.file_count + sums.same_count
-        position.bytes_done = sums.size_bytes
-
     with place.opened() as transport:
         return restore_tree(
             entries,
             Path(wish.target),
             blobs=BlobReader(transport, takes_whole_packs=takes_whole_packs),
             overwrites=wish.overwrite,
-            on_progress=tell,
+            on_progress=_telling(pulse),
             is_cancelled=pulse.is_stopping,
         )
+
+
+def _restore_members(place: OpenPlace, path: str, wish: RestoreWish, pulse: Pulse) -> Restored:
+    with place.opened() as transport:
+        return restore_members(
+            transport,
+            path,
+            Path(wish.target),
+            key=place.key,
+            paths=wish.paths,
+            overwrites=wish.overwrite,
+            on_progress=_telling(pulse),
+            is_cancelled=pulse.is_stopping,
+        )
+
+
+def _telling(pulse: Pulse) -> Callable[[Restored], None]:
+    position = pulse.position
+
+    def tell(sums: Restored) -> None:
+        position.files_done = sums.file_count + sums.same_count
+        position.bytes_done = sums.size_bytes
+
+    return tell
 
 
 class _Entries(Iterator[TreeEntry]):

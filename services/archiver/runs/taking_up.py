@@ -23,11 +23,12 @@ from services.archiver.errors import (
     ObjectMissingError,
 )
 from services.archiver.format.bundle import BundleError
-from services.archiver.format.manifest import TREE_MEMBER, Manifest
+from services.archiver.format.manifest import ITEMS_MEMBER, TREE_MEMBER, Manifest
 from services.archiver.format.names import parse_bundle_path
 from services.archiver.format.standalone import standalone_files
 from services.archiver.runs.pulse import Pulse
 from services.archiver.storage.archives import NewArchive
+from services.archiver.storage.items import record_items
 from services.archiver.storage.states import refresh_states
 from services.archiver.storage.taking_up import (
     adopt_source,
@@ -150,6 +151,7 @@ async def _record(
                 claims=iter(()) if claims is None else read_claims(claims),
                 seen=seen,
             )
+            await record_items(connection, archive.id, read.items)
     taken.added_count += 1
     taken.source_count += is_new
     taken.object_count += recorded.object_count
@@ -183,7 +185,7 @@ def _archive_of(read: ReadBundle, path: str, destination_id: UUID) -> NewArchive
 
 def _own_members(manifest: Manifest) -> list[Any]:
     """Return the members that come from the source."""
-    custom = {file.path for file in standalone_files()} | {TREE_MEMBER}
+    custom = {file.path for file in standalone_files()} | {TREE_MEMBER, ITEMS_MEMBER}
     return [member for member in manifest.members if member.path not in custom]
 
 

@@ -14,21 +14,10 @@ from typing import Any
 import msgspec
 
 from services.archiver.format.bundle import BundleFile
+from services.archiver.sources.item import Item
+from services.archiver.sources.means import Means
 from services.archiver.sources.tree import TreeSource
 from shared.bus import Bus
-
-
-class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """Something in an archive that people look for by name: a table, a workflow, a credential."""
-
-    kind: str
-    #: What the source calls it; one of a kind has it.
-    key: str
-    name: str
-    #: For people; never what it holds.
-    facts: dict[str, Any] = {}
-    #: The member of the bundle that holds it and nothing else, if there is one.
-    member: str | None = None
 
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +32,8 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     #: Goes into the manifest as it is.
     contents: dict[str, Any] = {}
     items: Sequence[Item] = ()
+    #: Goes into the report of the job.
+    report: dict[str, Any] = {}
 
 
 class Around(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,3 +46,6 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     begin: Callable[[str], None]
     #: Whether somebody wants the job to stop. Asked by whatever takes long.
     is_stopping: Callable[[], bool]
+    #: Says how many bytes were read, of how many if that is known.
+    tell: Callable[[int, int | None], None]
+    means: Means

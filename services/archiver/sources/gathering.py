@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
+from services.archiver.sources.databases.gathering import gather_database
 from services.archiver.sources.gathered import Around, Gathered
+from services.archiver.sources.system import gather_system
 from services.archiver.sources.trees import gather_tree
 from shared.contracts.archiver import Source, SourceType
 
@@ -14,6 +16,8 @@ Gather = Callable[[Source, Around], AbstractAsyncContextManager[Gathered]]
 _GATHER: dict[SourceType, Gather] = {
     "device_backup": gather_tree,
     "directory": gather_tree,
+    "postgres": gather_database,
+    "system": gather_system,
 }
 
 

@@ -22,15 +22,17 @@ from services.archiver.format.bundle import (
     is_named,
 )
 from services.archiver.format.compression import BROKEN, UnknownCompressionError, decompressed
-from services.archiver.format.manifest import TREE_MEMBER, Manifest, is_signed
+from services.archiver.format.manifest import ITEMS_MEMBER, TREE_MEMBER, Manifest, is_signed
 from services.archiver.format.names import object_path, pack_path, parse_object_path
 from services.archiver.format.tree import TreeEntry, TreeError, read_lines
+from services.archiver.sources.item import Item
 from services.archiver.sources.tree import Found
 from services.archiver.store.object_file import open_object
 from services.archiver.store.transport import StoredName, Transport
 from services.archiver.store.tree_writer import Seen
 
 _PIECE_BYTES = 1024 * 1024
+_MOST_ITEMS_BYTES = 64 * 1024 * 1024
 #: Longer ones are read from the destination twice, instead of being held in memory.
 _MOST_HELD_BYTES = 64 * 1024 * 1024
 #: SHA-256, name of the object, whether that is a pack, where in it, how long.
@@ -48,6 +50,8 @@ class ReadBundle(msgspec.Struct, frozen=True, kw_only=True):
     #: for ``read_claims``. None: there is no tree.
     seen: Path | None = None
     claims: Path | None = None
+    #: What has a name of its own in it.
+    items: list[Item] = []
 
 
 def read_whole_bundle(
@@ -67,13 +71,13 @@ def read_whole_bundle(
         held = transport.get(stored.path, size_bytes=_MOST_HELD_BYTES + 1)
         if len(held) != stored.size_bytes:
             raise BundleError("The bundle is not as long as it is said to be.")
-        manifest, seen, claims = _read(
+        manifest, seen, claims, items = _read(
             io.BytesIO(held), stored.path, key=key, store_id=store_id, folder=folder
         )
         digest, size_bytes = hashlib.sha256(held), len(held)
     else:
         with open_object(transport, stored.path) as content:
-            manifest, seen, claims = _read(
+            manifest, seen, claims, items = _read(
                 content, stored.path, key=key, store_id=store_id, folder=folder
             )
         digest, size_bytes = hashlib.sha256(), 0
@@ -87,6 +91,7 @@ def read_whole_bundle(
         size_bytes=size_bytes,
         seen=seen,
         claims=claims,
+        items=items,
     )
 
 
@@ -127,8 +132,9 @@ def stray_packs(listed: list[StoredName], known: frozenset[str]) -> frozenset[st
 
 def _read(
     source: BinaryIO, path: str, *, key: bytes | None, store_id: str, folder: Path
-) -> tuple[Manifest, Path | None, Path | None]:
+) -> tuple[Manifest, Path | None, Path | None, list[Item]]:
     seen = claims = None
+    items: list[Item] = []
     with BundleReader.open(source) as bundle:
         manifest = bundle.manifest
         if key is not None and (
@@ -141,6 +147,8 @@ def _read(
         if not is_named(manifest, path):
             raise BundleError("The bundle is another archive than its name says.")
         for member in bundle.members():
+            if member.listed.path == ITEMS_MEMBER:
+                items = _items(member.read(at_most=_MOST_ITEMS_BYTES))
             if member.listed.path == TREE_MEMBER:
                 # Kept first: what follows from it counts when its hash was right.
                 tree = folder / "tree"
@@ -151,7 +159,14 @@ def _read(
                 tree.unlink()
     if (seen is None) != (manifest.tree is None):
         raise BundleError("The bundle has no tree, and its manifest has one, or the other way.")
-    return manifest, seen, claims
+    return manifest, seen, claims, items
+
+
+def _items(content: bytes) -> list[Item]:
+    try:
+        return msgspec.json.decode(content, type=list[Item])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise BundleError("The list of what is in the archive cannot be read.") from None
 
 
 def _keep_tree(tree: Path, seen: Path, claims: Path) -> None:

@@ -61,17 +61,35 @@ def restore_tree(
     on_progress: Callable[[Restored], None] = lambda _sums: None,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Restored:
-    """Write *entries* below *target*, which is made if it is not there.
+    """Write *entries* below *target*, which is made if it is not there; see ``restore_each``."""
+    return restore_each(
+        ((entry, map(blobs.read, entry.blobs)) for entry in entries),
+        target,
+        overwrites=overwrites,
+        on_progress=on_progress,
+        is_cancelled=is_cancelled,
+    )
+
+
+def restore_each(
+    found: Iterable[tuple[TreeEntry, Iterable[bytes]]],
+    target: Path,
+    *,
+    overwrites: bool = False,
+    on_progress: Callable[[Restored], None] = lambda _sums: None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> Restored:
+    """Write entries with their content below *target*; content is read when it is written.
 
     One that is damaged or in the way costs itself. Raises OSError when the folder takes no more,
     ``TransportError`` when the destination does not answer, ``CancelledByPersonError``. Blocking.
     """
-    restorer = _Restorer(target, blobs, overwrites=overwrites)
+    restorer = _Restorer(target, overwrites=overwrites)
     try:
-        for entry in entries:
+        for entry, content in found:
             if is_cancelled():
                 raise CancelledByPersonError("The job was asked to stop.")
-            restorer.restore(entry)
+            restorer.restore(entry, content)
             on_progress(restorer.sums)
         restorer.finish()
     finally:
@@ -81,17 +99,16 @@ def restore_tree(
 
 
 class _Restorer:
-    def __init__(self, target: Path, blobs: BlobReader, *, overwrites: bool) -> None:
+    def __init__(self, target: Path, *, overwrites: bool) -> None:
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.sums = Restored()
-        self._blobs = blobs
         self._overwrites = overwrites
         self._root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._folder: tuple[bytes, int] | None = None
         self._folders: list[TreeEntry] = []
         self._links: list[TreeEntry] = []
 
-    def restore(self, entry: TreeEntry) -> None:
+    def restore(self, entry: TreeEntry, content: Iterable[bytes]) -> None:
         """Restore one entry; folders get their times, and links are made, at the end."""
         match entry.type:
             case "directory":
@@ -100,7 +117,7 @@ class _Restorer:
             case "symlink":
                 self._links.append(entry)
             case "file":
-                self._try(entry, self._restore_file)
+                self._try(entry, lambda entry: self._restore_file(entry, content))
 
     def finish(self) -> None:
         """Make the links, and give folders their modes and times, inner ones first."""
@@ -153,7 +170,7 @@ class _Restorer:
         os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=folder, follow_symlinks=False)
         self.sums.symlink_count += 1
 
-    def _restore_file(self, entry: TreeEntry) -> None:
+    def _restore_file(self, entry: TreeEntry, content: Iterable[bytes]) -> None:
         folder, name = self._parent(entry.path)
         if self._is_there(folder, name, entry):
             self.sums.same_count += 1
@@ -164,7 +181,7 @@ class _Restorer:
         descriptor = os.open(partial, _NEW_FILE, 0o600, dir_fd=folder)
         try:
             with os.fdopen(descriptor, "wb") as output:
-                output.writelines(self._blobs.read(place) for place in entry.blobs)
+                output.writelines(content)
                 output.flush()
                 os.fchmod(descriptor, entry.mode & _MODE)
                 os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))

@@ -31,6 +31,7 @@ from services.archiver.handlers import EventHandlers
 from services.archiver.opening import Destinations
 from services.archiver.runs.run_log import RunLogs
 from services.archiver.service import event_handlers
+from services.archiver.sources.means import Means
 from services.archiver.storage.jobs import find_job
 from services.archiver.storage.journal import PostgresJournal
 from shared import postgres
@@ -38,7 +39,7 @@ from shared.bus import Bus, Delivery
 from shared.contracts.events import ArchiveRequested, RestoreRequested
 from shared.contracts.identifiers import JobId
 from shared.scratch import Scratch
-from shared.settings import ArchiverSettings, Credentials
+from shared.settings import Credentials, Settings
 
 #: What rclone has begun with when it is left alone; nothing depends on how far it comes.
 _DURING_SECONDS = 0.002
@@ -160,14 +161,15 @@ async def _run(start: Start, task: Task) -> None:
     async def connect() -> Any:
         return await postgres.connect(credentials.postgres, schema="archiver")
 
+    settings = Settings.load({"HOME": start.scratch})
     handlers = event_handlers(
         pool=pool,
         bus=bus,
         scratch=scratch,
         destinations=destinations,
         connect=connect,
-        logs=RunLogs(Path(start.scratch) / "logs", ArchiverSettings()),
-        settings=ArchiverSettings(),
+        logs=RunLogs(Path(start.scratch) / "logs", settings.archiver),
+        means=Means(settings=settings),
     )
     job = await find_job(pool, UUID(task.job_id))
     assert job is not None
