@@ -121,7 +121,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
             lines += _asked(name, f"PLACE_{name.upper()}", is_obscured=name in self.obscured)
         path = config.path.rstrip("/") + "/"
         if crypt is None:
-            lines.append(f"remote={shlex.quote(f'place:{path}')}")
+            lines.append(f"remote={shlex.quote(f'place:{path}'.rstrip('/'))}")
         else:
             lines += [
                 "export RCLONE_CONFIG_STORE_TYPE=crypt",
@@ -132,6 +132,9 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
             if crypt.password2_ref is not None:
                 lines += _asked("password2", "STORE_PASSWORD2", is_obscured=True)
             lines.append("remote=store:")
+        if self.references():
+            # In one piece: else what is pasted behind a question would be taken for its answer.
+            lines = ["{", *lines, "}"]
         return [Step(title="Tell rclone where it is.", commands="\n".join(lines))]
 
     def text(self) -> str:
@@ -182,7 +185,7 @@ def programs_words(sheet: Sheet) -> str:
     needed = "Python 3.8 or newer, and zstd"
     if not sheet.is_folder:
         needed = "rclone (https://rclone.org), " + needed
-    return f"On any Linux or Mac with {needed}. All commands go into one shell, in this order."
+    return f"On any Linux or Mac with {needed}. Each block goes into the same shell, one after the other."
 
 
 def missing_words(sheet: Sheet) -> str:
@@ -202,6 +205,7 @@ _ASK = (
     "ask() { printf '%s: ' \"$1\" >&2; stty -echo 2>/dev/null || :",
     "    IFS= read -r answer; stty echo 2>/dev/null || :; echo >&2; }",
 )
+_IN_ONE_LINE = '"$(awk \'{ printf "%s\\\\n", $0 }\' "$answer")"'
 _READING = [
     Step(
         title="See which archives there are. If there is none, a password is mistyped.",
@@ -250,6 +254,9 @@ def _asked(name: str, variable: str, *, is_obscured: bool) -> list[str]:
     if _LONG.fullmatch(name):
         ask = f"ask 'name of a file with {name}'"
         value = '"$(cat "$answer")"'
+        if name.endswith("_pem"):
+            # In one line, with the two characters that stand for its ends.
+            value = _IN_ONE_LINE
     elif is_obscured:
         value = '"$(printf %s "$answer" | rclone obscure -)"'
     return [ask, f"export RCLONE_CONFIG_{variable}={value}"]

@@ -104,7 +104,7 @@ def _layers(name: str, remote: RcloneRemote, options: Mapping[str, str]) -> list
             parameters={
                 **defaults_of(remote.backend),
                 **options,
-                **{option: secret.reveal() for option, secret in remote.secrets.items()},
+                **{option: _as_taken(option, secret) for option, secret in remote.secrets.items()},
             },
         )
     ]
@@ -122,6 +122,13 @@ def _layers(name: str, remote: RcloneRemote, options: Mapping[str, str]) -> list
             )
         )
     return made
+
+
+def _as_taken(option: str, secret: Secret) -> str:
+    """Return a secret as rclone takes it: a key in one line, with two characters for its ends."""
+    if option.endswith("_pem"):
+        return secret.reveal().strip().replace("\r\n", "\n").replace("\n", "\\n")
+    return secret.reveal()
 
 
 def plain_fs(name: str, remote: RcloneRemote) -> str:

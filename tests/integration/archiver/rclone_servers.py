@@ -25,7 +25,7 @@ KINDS = ("s3", "sftp", "webdav")
 class Server:
     """One of them, over a folder of files that can be looked at."""
 
-    def __init__(self, kind: str, folder: Path) -> None:
+    def __init__(self, kind: str, folder: Path, *more: str) -> None:
         self.kind = kind
         self.files = folder / "files"
         (self.files / BUCKET).mkdir(parents=True)
@@ -40,7 +40,7 @@ class Server:
                 )
             )
             options += ["--key", str(key)]
-        command = ["serve", kind, str(self.files), "--addr", "127.0.0.1:0", *options]
+        command = ["serve", kind, str(self.files), "--addr", "127.0.0.1:0", *options, *more]
         self._process = subprocess.Popen(
             [find_rclone(), "--config", "", "--cache-dir", folder / "cache", *command],
             stderr=subprocess.PIPE,
