@@ -1,6 +1,7 @@
 """Places in threads: what orders one, what lies beyond a place, and how much comes before a row.
 
-Positions of every 64th artifact are kept as anchors, so that counting begins near the row.
+Positions of every 64th artifact are kept as anchors, of stitched threads of every 16th, so that
+counting begins near the row.
 """
 
 from __future__ import annotations

@@ -14,17 +14,18 @@ import msgspec
 
 from services.indexer.browsing.storage_artifacts import utc
 from services.indexer.history.storage_rows import Conditions
-from services.indexer.history.storage_words import Expected, look_up_words
+from services.indexer.history.storage_words import look_up_words
 from services.indexer.lineage.storage_view import see_once
 from services.indexer.search.dated import Marked, Marks, is_paired, pairs_of
+from services.indexer.search.expectation import expect_hits
 from services.indexer.search.found import Found
 from services.indexer.search.slots import slots
-from services.indexer.search.windows import ROUGHLY, Way, Window, Windows
+from services.indexer.search.windows import Way, Window, Windows
 from services.indexer.sql import statement
 from shared.cursors import TimePlace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from services.indexer.history.storage_rows import Connection
     from services.indexer.history.storage_shards import Shard
@@ -112,6 +113,15 @@ class Finder:
         if expected is not None:
             # Where one of the words is nowhere, only what came later can hold them all.
             shards = [one for one in shards if not one.number or one.number in expected]
+            expected = await expect_hits(
+                self._connection,
+                expected,
+                shards,
+                is_parted=bool(self._match.patterns),
+                is_dear=self._match.is_dear,
+                # What is oldest is on older devices alone more often than not.
+                is_once=self._asked.lineage and way == "desc",
+            )
         marked = self._marked = await self._fetch_marked(shards)
         is_paired = marked is not None and marked.is_paired
         windows = Windows(
@@ -124,7 +134,7 @@ class Finder:
             is_dear=self._match.is_dear and not is_paired,
             is_dated=marked is not None and marked.is_dated,
             own_rows=self._thread_rows,
-            expected=self._expected_hits(expected or {}),
+            expected=expected,
         )
         for window in windows:
             await self._fetch(found, window, limit=limit - len(found), way=way, after=after)
@@ -132,13 +142,6 @@ class Finder:
             if len(found) >= limit:
                 break
         return found
-
-    def _expected_hits(self, expected: Mapping[int, Expected]) -> dict[int, Expected]:
-        if self._match.patterns:
-            # What is written without spaces has words that are hardly anywhere by themselves.
-            return {number: Expected(one.most, one.most) for number, one in expected.items()}
-        share = 1 / ROUGHLY if self._match.is_dear else 1.0
-        return {number: Expected(one.hits * share, one.most) for number, one in expected.items()}
 
     def _bounds(self, where: Conditions, window: Window, way: Way, after: TimePlace | None) -> None:
         """Require what can be told before reading a row in order."""
@@ -180,8 +183,6 @@ class Finder:
         for pattern in asked.media:
             where.add("a.attachments::text ~ {pattern}", pattern=pattern)
         where.see(asked.removed)
-        if asked.lineage:
-            see_once(where)
 
     def _of_whom(self, where: Conditions, *, is_read: bool = False) -> None:
         """Require what is said of people and threads; *is_read* where rows are found by it."""
@@ -237,6 +238,8 @@ class Finder:
         query = self._query(where, self._match.tsquery)
         self._bounds(bounds, window, way, after)
         self._looked_for(where, query)
+        if self._asked.lineage:
+            see_once(where)
         if window.how == "narrow":
             self._of_whom(of_whom, is_read=self._is_narrow)
             if not self._is_narrow:
@@ -288,9 +291,13 @@ class Finder:
                 hits.append(look("artifact", listed, self._expanded, marks))
             if len(listed) < len(window.shards):
                 hits.append(look("artifact_0", [], asked))
-        text = statement("search", "indexed").format(
+        once = Conditions(outside.parameters)
+        if self._asked.lineage:
+            see_once(once)
+        text = statement("search", "indexed once" if self._asked.lineage else "indexed").format(
             hits="\nunion all\n".join(hits),
             bounds=outside,
+            once=once,
             rank=self._rank(query),
             way=way,
             limit=outside.parameter(limit),

@@ -163,7 +163,8 @@ set
 from figures f where t.id = f.stitched_id
 
 -- name: anchor_stitched
--- $1 stitched threads, $2 tables.
+-- $1 stitched threads, $2 tables. Closer together than those of threads: what lies between two of them
+-- is counted over several devices, and each is asked whether it is superseded.
 insert into stitched_anchor (stitched_id, position, sort_at, artifact_id)
 select stitched_id, position, sort_at, id
 from (
@@ -173,7 +174,7 @@ from (
     where p.stitched_id = any($1::bigint[]) and a.shard = any($2::int[]) and a.removed_at is null
       and not exists (select 1 from superseded s where s.artifact_id = a.id)
 ) numbered
-where position > 0 and position % 64 = 0
+where position > 0 and position % 16 = 0
 
 -- name: links
 -- $1 state, $2 device, $3 id, each or null. Offers of devices of which nothing is indexed are not listed.

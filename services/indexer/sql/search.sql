@@ -126,6 +126,17 @@ from (
     order by a.sort_at {way}, a.id {way} limit {limit}
 ) a
 
+-- name: indexed once
+-- The same where a lineage counts as one: whether something is left out is asked of the first ones only,
+-- in their order, until there are enough.
+select a.shard, a.id, a.sort_at, {rank} as rank, a.kind, a.device
+from (
+    select * from ({hits} offset 0) a
+    where {bounds}
+    order by a.sort_at {way}, a.id {way} offset 0
+) a
+where {once} limit {limit}
+
 -- name: pairs
 -- The marks of pairs: $1 the words that come first, $2 those that follow.
 select pair_mark(p.former, p.latter) as mark from unnest($1::text[], $2::text[]) as p (former, latter)
@@ -140,6 +151,10 @@ paired_words(a.search, a.sort_at) @@ {query}
 
 -- name: dated
 dated_words(a.search, a.sort_at, a.has_attachment, a.has_link) @@ {query}
+
+-- name: superseded
+-- How many artifacts of timelines $1 are left out where lineages count as one.
+select t.timeline, t.artifact_count from superseded_total t where t.timeline = any($1::bigint[])
 
 -- name: hits
 -- What a table holds of one kind and device is known without reading it from the rows.
