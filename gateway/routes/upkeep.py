@@ -9,17 +9,22 @@ from litestar import Request, Response, delete, get, post
 from litestar.params import JSONBody
 
 from gateway.authentication import needs
-from gateway.parameters import PROBLEMS, UuidPath, passed_through, problems
+from gateway.parameters import PROBLEMS, UUID_PATTERN, UuidPath, passed_through, problems
 from gateway.parts import GivenParts
 from gateway.tokens import Caller
-from shared.contracts.archiver import Accepted, Archive, ArchiveId, DestinationId
+from shared.contracts.archiver import Accepted, Archive, ArchiveId, DestinationId, SourceId
 from shared.contracts.archiver_upkeep import (
     CollectDestination,
     DeleteArchive,
     DeletionPreview,
+    ForgetKnown,
+    Forgotten,
     PreviewDeletion,
     RebuildCatalogue,
     UndeleteArchive,
+    VerifyArchive,
+    VerifyDestination,
+    VerifyLevel,
 )
 from shared.contracts.problems import problem
 
@@ -31,6 +36,19 @@ class DeletionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     confirm: Annotated[str, msgspec.Meta(max_length=20)] | None = None
     dry_run: bool = False
+
+
+class VerificationBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much is read: nothing, some of it in turn, or every byte."""
+
+    level: VerifyLevel
+
+
+class ResetBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of one source, or of all; and whether what is stored is listed as well."""
+
+    source_id: Annotated[str, msgspec.Meta(pattern=UUID_PATTERN)] | None = None
+    objects: bool = False
 
 
 class CollectionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,7 +168,83 @@ async def collect_destination(
     )
 
 
+@post(
+    "/api/archives/{archive_id:str}/verify",
+    status_code=202,
+    opt=needs("write"),
+    responses=problems(409),
+    tags=["archives"],
+)
+async def verify_archive(
+    *,
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
+    archive_id: UuidPath,
+    data: JSONBody[VerificationBody],
+) -> Response[Accepted]:
+    """Look whether an archive is all there; what is not is stored again by the next one."""
+    await parts.audit.record(request.user, "verify", f"archive {archive_id}")
+    return passed_through(
+        await parts.bus.request_bytes(
+            VerifyArchive(archive_id=ArchiveId(archive_id), level=data.level)
+        )
+    )
+
+
+@post(
+    "/api/destinations/{destination_id:str}/verify",
+    status_code=202,
+    opt=needs("write"),
+    responses=problems(409),
+    tags=["archives"],
+)
+async def verify_destination(
+    *,
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
+    destination_id: UuidPath,
+    data: JSONBody[VerificationBody],
+) -> Response[Accepted]:
+    """Look whether everything is there that should be in a destination."""
+    await parts.audit.record(request.user, "verify", f"destination {destination_id}")
+    return passed_through(
+        await parts.bus.request_bytes(
+            VerifyDestination(destination_id=DestinationId(destination_id), level=data.level)
+        )
+    )
+
+
+@post(
+    "/api/destinations/{destination_id:str}/reset",
+    status_code=200,
+    opt=needs("write"),
+    responses=PROBLEMS,
+    tags=["archives"],
+)
+async def reset_destination(
+    *,
+    request: Request[Caller, Any, Any],
+    parts: GivenParts,
+    destination_id: UuidPath,
+    data: JSONBody[ResetBody],
+) -> Response[Forgotten]:
+    """Forget what files consist of, so that the next archives there read everything again."""
+    await parts.audit.record(request.user, "reset", f"destination {destination_id}")
+    return passed_through(
+        await parts.bus.request_bytes(
+            ForgetKnown(
+                source_id=None if data.source_id is None else SourceId(data.source_id),
+                destination_id=DestinationId(destination_id),
+                objects=data.objects,
+            )
+        )
+    )
+
+
 HANDLERS = (
+    verify_archive,
+    verify_destination,
+    reset_destination,
     rebuild_catalogue,
     preview_deletion,
     delete_archive,

@@ -7,7 +7,7 @@ import click
 from gateway.cli.archive_names import DESTINATIONS, SOURCES, find_archive, find_named
 from gateway.cli.client import connect
 from gateway.cli.commands.archive_deletion import collect, delete, protect, undelete
-from gateway.cli.commands.archive_destinations import check, where
+from gateway.cli.commands.archive_destinations import where
 from gateway.cli.commands.archive_find import find
 from gateway.cli.commands.archive_items import list_items
 from gateway.cli.commands.archive_run import limit, run
@@ -15,6 +15,7 @@ from gateway.cli.commands.archive_setup import backends, set_up
 from gateway.cli.commands.archive_sheet import remind_of_sheets, sheet
 from gateway.cli.commands.archive_sources import print_sources, source_group
 from gateway.cli.commands.archive_upkeep import rebuild
+from gateway.cli.commands.archive_verification import check, reset
 from gateway.cli.commands.download import Source, fetch, put_in_place, target_of
 from gateway.cli.failure import FAILED, NOT_FOUND, Failure
 from gateway.cli.formats import count, moment, size
@@ -39,6 +40,7 @@ archive.add_command(source_group)
 archive.add_command(run)
 archive.add_command(limit)
 archive.add_command(rebuild)
+archive.add_command(reset)
 archive.add_command(delete)
 archive.add_command(undelete)
 archive.add_command(protect)

@@ -15,6 +15,7 @@ from services.archiver.runs.collect_run import collect
 from services.archiver.runs.pulse import Pulse
 from services.archiver.runs.rebuild_run import rebuild
 from services.archiver.runs.upkeep_work import UpkeepWork
+from services.archiver.runs.verify_run import verify
 from services.archiver.storage.destinations import get_destination
 from services.archiver.storage.jobs import ArchiverJob
 from services.archiver.storage.upkeep import UpkeepWish
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _KINDS: dict[str, Callable[[UpkeepWork], Awaitable[dict[str, Any]]]] = {
     "rebuild": rebuild,
     "collect": collect,
+    "verify": verify,
 }
 
 

@@ -16,6 +16,7 @@ from services.archiver.opening import OpenPlace
 from services.archiver.runs.pulse import Pulse
 from services.archiver.runs.store_lock import store_lock
 from services.archiver.runs.taking_up import TakenUp, take_up
+from services.archiver.runs.turns import Turns
 from services.archiver.storage.jobs import ArchiverJob
 from services.archiver.storage.upkeep import UpkeepWish
 from services.archiver.store.transport import Transport
@@ -41,9 +42,12 @@ class UpkeepWork(msgspec.Struct, frozen=True, kw_only=True):
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        """Be the only one who writes to the destination while inside."""
-        async with store_lock(self.connect, str(self.destination_id)):
-            yield
+        """Be the only one who writes to the destination while inside; then wake who waits."""
+        try:
+            async with store_lock(self.connect, str(self.destination_id)):
+                yield
+        finally:
+            await Turns(pool=self.pool, connect=self.connect).wake(self.job)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Transport]:
