@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from services.archiver.destinations.forms import problems, read_backends, warnings
+from services.archiver.destinations.mount_points import missing_mount
 from services.archiver.destinations.patience import Limits
 from services.archiver.destinations.rclone_daemon import RcloneDaemon
 from services.archiver.destinations.rclone_transport import RcloneTransport
@@ -65,7 +66,7 @@ class LocalPlace:
             return ["The folder does not exist, or is not mounted."], []
         if not os.access(self._path, os.R_OK | os.W_OK | os.X_OK):
             return ["The folder cannot be read and written by Keepsake."], []
-        return [], []
+        return missing_mount(self._path)
 
     def top(self) -> Top:
         """Return what lies in the folder."""
@@ -98,7 +99,11 @@ class RclonePlace:
             backends = read_backends(self._daemon)
         except ArchiverError as error:
             return [str(error)], []
-        return problems(self._remote, backends), warnings(self._remote)
+        found, known = problems(self._remote, backends), warnings(self._remote)
+        if self._remote.backend == "local" and not found:
+            found, more = missing_mount(Path(self._remote.path))
+            known += more
+        return found, known
 
     def top(self) -> Top:
         """Return what lies there."""

@@ -167,8 +167,8 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
 WITH_KEEPSAKE = (
     "With Keepsake: install it anywhere, and set the destination up again with the same path and"
-    " passwords: a store that lies there is taken over. Its docs/archive-format.md describes every"
-    " byte."
+    " passwords: a store that lies there is taken over, and `keepsake archive rebuild` lists its"
+    " archives. Its docs/archive-format.md describes every byte."
 )
 
 
@@ -185,7 +185,10 @@ def programs_words(sheet: Sheet) -> str:
     needed = "Python 3.8 or newer, and zstd"
     if not sheet.is_folder:
         needed = "rclone (https://rclone.org), " + needed
-    return f"On any Linux or Mac with {needed}. Each block goes into the same shell, one after the other."
+    return (
+        f"On any Linux or Mac with {needed}. Each block goes into the same shell, one after the"
+        " other."
+    )
 
 
 def missing_words(sheet: Sheet) -> str:

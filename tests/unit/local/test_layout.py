@@ -124,6 +124,7 @@ def test_only_what_passphrase_references_need_is_handed_to_unlock_besides() -> N
     given = {
         "CREDENTIALS_DIRECTORY": "/run/credentials/keepsake",
         "OP_SERVICE_ACCOUNT_TOKEN": "ops_x",
+        "OP_SESSION_home": "session",
         "KEEPSAKE_SECRET_PHONE": "hunter2",
     }
     others = {"AWS_SECRET_ACCESS_KEY": "no", "KEEPSAKE_API_TOKEN": "no"}
