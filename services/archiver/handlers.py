@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import errno
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,13 @@ import asyncpg
 import structlog
 
 from services.archiver.errors import ArchiverError, CancelledByPersonError
-from services.archiver.problems import PASSING, no_space_here, problem_of, state_of
+from services.archiver.problems import (
+    PASSING,
+    no_space_here,
+    no_space_in_scratch,
+    problem_of,
+    state_of,
+)
 from services.archiver.runs.archive_run import ArchiveRunner, Made
 from services.archiver.runs.restore_run import RestoreRunner
 from services.archiver.runs.run_log import RunLogs
@@ -64,7 +71,10 @@ class EventHandlers:
         turns: Turns,
         logs: RunLogs,
         settings: ArchiverSettings,
+        is_stopping: Callable[[], bool],
     ) -> None:
+        """*is_stopping* tells whether the service is on its way out."""
+        self._is_stopping = is_stopping
         self._pool = pool
         self._settings = settings
         self._bus = bus
@@ -102,8 +112,9 @@ class EventHandlers:
             async with delivery.transaction() as connection:
                 if not await finish_job(connection, job.id, state="completed", report=made.report):
                     return
-                await record_archive(connection, made.archive)
-                await record_items(connection, made.archive.id, made.items)
+                if not made.is_known:
+                    await record_archive(connection, made.archive)
+                    await record_items(connection, made.archive.id, made.items)
                 if made.seen is not None:
                     with made.seen.open("rb") as seen:
                         await merge_tree(
@@ -213,6 +224,10 @@ class EventHandlers:
         match error:
             case AlreadyHandled():
                 raise error
+            case _ if self._is_stopping():
+                # What the service lets go of when it stops fails whoever uses it: the job goes on
+                # where it is when somebody lives again.
+                raise Retry(self._settings.retry_seconds) from error
             case CancelledByPersonError():
                 await self._finish(job, delivery, "cancelled", None)
             case ArchiverError():
@@ -226,7 +241,9 @@ class EventHandlers:
                     raise await self._later(job, error.problem) from error
                 await self._finish(job, delivery, "failed", error.problem)
             case OSError() if error.errno in _DISK:
-                await self._finish(job, delivery, "interrupted", no_space_here(error).problem)
+                is_scratch = job.kind != "restore"
+                said = no_space_in_scratch(error) if is_scratch else no_space_here(error)
+                await self._finish(job, delivery, "interrupted", said.problem)
             case _:
                 if not delivery.is_last_attempt:
                     raise error

@@ -127,6 +127,7 @@ async def start(runtime: Runtime) -> None:
         connect=runtime.connect,
         logs=logs,
         means=means,
+        is_stopping=runtime.stopping.is_set,
     )
     runtime.consume(
         {
@@ -147,6 +148,7 @@ def event_handlers(
     connect: Callable[[], Awaitable[asyncpg.Connection[Any]]],
     logs: RunLogs,
     means: Means,
+    is_stopping: Callable[[], bool] = lambda: False,
 ) -> EventHandlers:
     """Return the handlers with what they run; *connect* opens a connection beside the pool."""
     return EventHandlers(
@@ -173,4 +175,5 @@ def event_handlers(
         turns=Turns(pool=pool, connect=connect),
         logs=logs,
         settings=means.settings.archiver,
+        is_stopping=is_stopping,
     )

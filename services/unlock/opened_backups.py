@@ -218,7 +218,15 @@ class OpenedBackups:
         closing = asyncio.create_task(self._close_files(shared), name="close files of a backup")
         self._background.add(closing)
         closing.add_done_callback(self._background.discard)
-        return asyncio.get_running_loop().run_in_executor(self._closers, self._forget, shared)
+        loop = asyncio.get_running_loop()
+        try:
+            return loop.run_in_executor(self._closers, self._forget, shared)
+        except RuntimeError:
+            # Stopping: its threads are gone already, and plaintext must not wait for anything.
+            forgotten: asyncio.Future[None] = loop.create_future()
+            self._forget(shared)
+            forgotten.set_result(None)
+            return forgotten
 
     def _forget(self, shared: _Shared) -> None:
         try:

@@ -15,7 +15,7 @@ from tests.chaos.record import Record
 from tests.chaos.vault import Vault
 
 #: Locks of work that one replica does for all.
-SINGLETONS = ("discovery:scan", "indexer:abandoned")
+SINGLETONS = ("discovery:scan", "indexer:abandoned", "archiver:stale")
 #: Requests go to either replica by chance: so many sessions are on both but once in a million.
 _SESSIONS = 20
 _PATIENCE_SECONDS = 30.0

@@ -40,7 +40,7 @@ from services.archiver.sources.item import Item
 from services.archiver.sources.means import Means
 from services.archiver.sources.remembering import told_config
 from services.archiver.sources.tree import TreeSource
-from services.archiver.storage.archives import NewArchive, Turn, next_turn
+from services.archiver.storage.archives import NewArchive, Turn, find_made, next_turn
 from services.archiver.storage.destinations import get_destination
 from services.archiver.storage.jobs import ArchiverJob
 from services.archiver.storage.journal import PostgresJournal
@@ -66,6 +66,8 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     seen: Path | None
     items: Sequence[Item]
     report: dict[str, Any]
+    #: An earlier try had come so far, and whoever wrote there next took the archive up.
+    is_known: bool = False
 
 
 class ArchiveRunner:
@@ -115,6 +117,11 @@ class ArchiveRunner:
                     pulse=pulse,
                     archive_id=job.archive_id,
                 )
+                assert job.archive_id is not None
+                if known := await find_made(self._pool, job.archive_id):
+                    await record(_taken_up(known))
+                    await mark_tidy(self._pool, job.destination_id)
+                    return
                 around = Around(
                     bus=self._bus,
                     folder=folder,
@@ -224,7 +231,8 @@ class _Work:
             self._pulse.begin("reading and storing")
 
             def tell(sums: TreeSums) -> None:
-                position.files_done, position.bytes_done = sums.file_count, sums.size_bytes
+                position.files_done = sums.file_count + sums.batch_count
+                position.bytes_done = sums.size_bytes + sums.batch_bytes
 
             sums = put_tree(
                 tree,
@@ -313,6 +321,18 @@ class _Work:
             "warnings": self._destination.warnings if self._destination.crypt else [],
             **self._gathered.report,
         }
+
+
+def _taken_up(archive: NewArchive) -> Made:
+    report = {
+        "archive_id": str(archive.id),
+        "files_done": archive.file_count,
+        "bytes_done": archive.source_bytes,
+        "bytes_added": archive.added_bytes,
+        "torn": archive.torn_count,
+        "skipped": archive.skipped_count,
+    }
+    return Made(archive=archive, seen=None, items=(), report=report, is_known=True)
 
 
 def _sha256(path: Path) -> str:

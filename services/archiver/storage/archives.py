@@ -84,6 +84,14 @@ async def record_archive(connection: Connection, archive: NewArchive) -> None:
     )
 
 
+async def find_made(connection: Connection, archive_id: UUID) -> NewArchive | None:
+    """Return an archive as its run wrote it down, or None."""
+    row = await find_archive_row(connection, archive_id)
+    if row is None:
+        return None
+    return NewArchive(**{column: row[column] for column in NewArchive.__struct_fields__})
+
+
 async def get_archive(connection: Connection, archive_id: UUID) -> Archive:
     """Return one archive, or raise that there is none."""
     row = await connection.fetchrow("select * from archive where id = $1", archive_id)

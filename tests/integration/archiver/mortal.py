@@ -24,6 +24,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
+import structlog
 
 from services.archiver import handlers as handlers_module
 from services.archiver.destinations.rclone_client import RcloneClient
@@ -205,6 +206,8 @@ def _live(start: Start, task: Task, points: Points) -> int:
 def main() -> None:
     """Fork a child for each line, until there are no more."""
     start = msgspec.json.decode(sys.stdin.buffer.readline(), type=Start)
+    # What is logged is none of the answers.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     points = Points()
     while line := sys.stdin.buffer.readline():
         task = msgspec.json.decode(line, type=Task)

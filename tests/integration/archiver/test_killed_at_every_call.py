@@ -65,15 +65,7 @@ class Mortals:
     async def start(self) -> None:
         self.scratch.mkdir(mode=0o700)
         fill(self.tree)
-        source = Source(
-            id=SourceId(str(self.source_id)),
-            name="tree",
-            type="directory",
-            config=SourceConfig(path=str(self.tree)),
-            priority=0,
-            created_at=dt.datetime.now(dt.UTC),
-        )
-        await record_source(self.pool, source)
+        await self.source(self.source_id, self.tree)
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.integration.archiver.mortal"),
             stdin=asyncio.subprocess.PIPE,
@@ -85,6 +77,17 @@ class Mortals:
                 scratch=str(self.scratch),
             )
         )
+
+    async def source(self, source_id: UUID, folder: Path) -> None:
+        source = Source(
+            id=SourceId(str(source_id)),
+            name=folder.name,
+            type="directory",
+            config=SourceConfig(path=str(folder)),
+            priority=0,
+            created_at=dt.datetime.now(dt.UTC),
+        )
+        await record_source(self.pool, source)
 
     async def stop(self) -> None:
         self.destinations.close()
@@ -142,13 +145,13 @@ class Mortals:
         path.write_text(f"{secret}\n")
         return f"file:{path}"
 
-    async def job(self, destination: Destination) -> str:
+    async def job(self, destination: Destination, source_id: UUID | None = None) -> str:
         """Ask for an archive; nobody is told but who is asked to live."""
         job = await create_archive_job(
             self.pool,
             job_id=uuid4(),
             archive_id=uuid4(),
-            source_id=self.source_id,
+            source_id=source_id or self.source_id,
             destination_id=UUID(destination.id),
             priority=0,
         )
@@ -359,6 +362,41 @@ async def test_an_archive_and_a_restore_killed_at_any_call_end_as_if_they_had_li
             told.append(f"restore {point}: {life.last}")
         if EVERY:
             await asyncio.to_thread(Path(EVERY).write_text, "\n".join(told) + "\n")
+
+
+async def test_an_archive_that_another_run_took_up_is_still_that_of_its_job(
+    stack: Stack, servers: dict[str, Server]
+) -> None:
+    async with mortals_of(stack, servers) as mortals:
+        destination, _ = await mortals.destination("folder")
+        for name in ("first", "second"):
+            (mortals.tree / name).write_text(name)
+            task = Task(job_id=await mortals.job(destination), event_id=uuid4())
+            whole = await mortals.live(task)
+        (mortals.tree / "third").write_text("third")
+        # The bundle lies in its place; the catalogue has not heard of it.
+        died = Task(job_id=await mortals.job(destination), event_id=uuid4(), point=whole.points - 2)
+        life = await mortals.live(died)
+        assert (life.status, life.last) == (-9, "before record_archive")
+        other = uuid4()
+        (stack.folder / "other").mkdir()
+        await mortals.source(other, stack.folder / "other")
+        task = Task(job_id=await mortals.job(destination, other), event_id=uuid4())
+        assert (await mortals.live(task)).status == 0
+        again = await mortals.live(msgspec.structs.replace(died, point=None, attempt=2))
+        assert again.status == 0
+        job = await mortals.ended(died.job_id)
+        assert (job["state"], job["report"]["archive_id"]) == ("completed", str(job["archive_id"]))
+        made = await mortals.pool.fetch(
+            "select id, number from archive where source_id = $1 order by number", mortals.source_id
+        )
+        assert [row["number"] for row in made] == [1, 2, 3]
+        assert made[2]["id"] == job["archive_id"]
+        paths = await mortals.pool.fetchval(
+            "select count(*) from tree_entry where source_id = $1 and path = 'third' and since = 3",
+            mortals.source_id,
+        )
+        assert paths == 1
 
 
 def points_of(count: int) -> list[tuple[str, int]]:
