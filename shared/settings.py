@@ -165,6 +165,8 @@ class ArchiverSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bundle_compression: Literal["zst", "gz"] = "zst"
     #: Whether a reference of a destination may name a program to run, as who runs the archiver.
     reference_commands: bool = False
+    #: The share of a mirror's files that a run may remove unless it is allowed to remove any.
+    mirror_loss: Annotated[float, Meta(ge=0, le=1)] = 0.25
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -31,6 +31,7 @@ class Answers:
     type: str
     config: dict[str, Any]
     crypt: dict[str, Any] | None
+    mode: str = "store"
     #: Where a password is to be made, as the API takes it; instead of ``crypt``.
     new_password: dict[str, Any] | None = None
 

@@ -64,6 +64,7 @@ class ArchiveBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     source_id: Uuid
     destination_id: Uuid
+    allow_deletions: bool = False
     #: Take over from a run that has been silent for too long, and wait no longer to try again.
     force: bool = False
 
@@ -109,6 +110,7 @@ async def request_archive(
             RequestArchive(
                 source_id=SourceId(data.source_id),
                 destination_id=DestinationId(data.destination_id),
+                allow_deletions=data.allow_deletions,
                 force=data.force,
             )
         )

@@ -22,6 +22,7 @@ from shared.contracts.archiver import (
     Destination,
     DestinationConfig,
     DestinationId,
+    DestinationMode,
     DestinationType,
     GetDestination,
     ListDestinations,
@@ -86,9 +87,10 @@ class TriedDestination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class NewDestination(TriedDestination, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A place for archives: an empty one, or one that holds a store already."""
+    """A place for archives, or for plain files: an empty one, or one that was set up already."""
 
     name: Name
+    mode: DestinationMode = "store"
 
 
 class PasswordBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -134,7 +136,9 @@ async def create_destination(
     config, crypt = data.told()
     return passed_through(
         await parts.bus.request_bytes(
-            CreateDestination(name=data.name, type=data.type, config=config, crypt=crypt),
+            CreateDestination(
+                name=data.name, type=data.type, mode=data.mode, config=config, crypt=crypt
+            ),
             timeout_seconds=_CHECK_SECONDS,
         )
     )

@@ -65,6 +65,7 @@ class ArchiveRequests:
                 archive_id=uuid4(),
                 **ids,
                 priority=source.priority,
+                request={"allow_deletions": True} if request.allow_deletions else {},
             )
             is_hurried = request.force and job.tries and await hurry(connection, job.id)
             if job.id == str(job_id) or is_hurried:
@@ -95,12 +96,13 @@ class ArchiveRequests:
             destination = await get_destination(
                 self._pool, parse_id(request.destination_id, "destination")
             )
-            journal = PostgresJournal(
-                self._pool,
-                asyncio.get_running_loop(),
-                source_id=UUID(source.id),
-                destination_id=UUID(destination.id),
-            )
+            if destination.mode == "store":
+                journal = PostgresJournal(
+                    self._pool,
+                    asyncio.get_running_loop(),
+                    source_id=UUID(source.id),
+                    destination_id=UUID(destination.id),
+                )
         try:
             if source.type in ("postgres", "system"):
                 return await plan_database(source, self._means)

@@ -19,6 +19,7 @@ from services.archiver.problems import problem_of
 from services.archiver.storage.archives import find_archive_row
 from services.archiver.storage.destinations import get_destination
 from services.archiver.storage.journal import fetch_places, split_digests
+from services.archiver.storage.mirrors import mirrored_reader
 from services.archiver.storage.path_words import find_files
 from services.archiver.storage.trees import find_entry, list_files, to_file
 from services.archiver.store.blobs import BlobReader
@@ -93,12 +94,31 @@ class Contents:
         first = request.offset // CHUNK_BYTES
         last = (request.offset + request.length - 1) // CHUNK_BYTES
         wanted = names[first : last + 1]
+        if not names and row["size_bytes"]:
+            return await self._mirrored(row, request)
         if not wanted or not request.length:
             return b""
         start = request.offset - first * CHUNK_BYTES
         blobs = [memoryview(await self._blob(row["destination_id"], name)) for name in wanted]
         head = blobs[0][start : start + request.length]
         return b"".join((head, *(blob[: request.length - len(head)] for blob in blobs[1:])))
+
+    async def _mirrored(self, row: Any, request: ReadArchiveFile) -> bytes:
+        """Read of a file that lies in a mirror as it is."""
+        archive = await find_archive_row(self._pool, parse_id(request.archive_id, "archive"))
+        reader = await mirrored_reader(self._pool, archive)
+        destination = await get_destination(self._pool, row["destination_id"])
+        part = {"offset": request.offset, "length": request.length}
+        try:
+            opened = await self._destinations.find(destination)
+
+            def read() -> bytes:
+                with opened.opened() as transport:
+                    return reader(transport).read(row["path"], row["size_bytes"], **part)
+
+            return await asyncio.to_thread(read)
+        except ArchiverError as error:
+            raise problem_of(error) from None
 
     async def _blob(self, destination_id: UUID, name: str) -> bytes:
         key = (destination_id, name)

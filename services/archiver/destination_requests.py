@@ -112,6 +112,7 @@ class DestinationRequests:
             request.config,
             request.crypt,
             warnings=await self._warnings(request.type, request.config),
+            mode=request.mode,
         )
         report = await asyncio.to_thread(place.set_up)
         if report.store is None:
@@ -120,6 +121,7 @@ class DestinationRequests:
             id=DestinationId(str(uuid4())),
             name=request.name,
             type=request.type,
+            mode=request.mode,
             config=request.config,
             crypt=request.crypt,
             store_id=str(report.store.store_id),
@@ -157,6 +159,7 @@ class DestinationRequests:
             destination.crypt,
             UUID(destination.store_id),
             warnings=await self._warnings(destination.type, destination.config),
+            mode=destination.mode,
         )
         return _checks(await asyncio.to_thread(place.examine))
 

@@ -10,6 +10,7 @@ ArchiverError
 │   ├── SourceMissingError       it is not there
 │   ├── SourceUnmountedError     a part of it is not there that must be
 │   ├── DumpRefusedError         it has no copy of its database that can be used
+│   ├── MirrorRefusedError       a mirror of it would lose what it should not
 │   ├── SourceAwayError          its server does not answer; later it may
 │   ├── SourceRefusedError       it does not want us: logins, rights
 │   └── SourceChangedError       it became another one while it was read
@@ -61,6 +62,10 @@ class SourceUnmountedError(SourceError):
 
 class DumpRefusedError(SourceError):
     """It has no copy of its database that can be used: none, an old one, one that is damaged."""
+
+
+class MirrorRefusedError(SourceError):
+    """A mirror of it would lose what it should not."""
 
 
 class SourceAwayError(SourceError):

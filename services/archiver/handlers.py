@@ -21,6 +21,7 @@ from services.archiver.problems import (
     state_of,
 )
 from services.archiver.runs.archive_run import ArchiveRunner, Made
+from services.archiver.runs.mirror_run import MirrorRunner
 from services.archiver.runs.restore_run import RestoreRunner
 from services.archiver.runs.run_log import RunLogs
 from services.archiver.runs.turns import Turns
@@ -66,6 +67,7 @@ class EventHandlers:
         pool: asyncpg.Pool[Any],
         bus: Bus,
         archives: ArchiveRunner,
+        mirrors: MirrorRunner,
         restores: RestoreRunner,
         upkeep: UpkeepRunner,
         turns: Turns,
@@ -79,6 +81,7 @@ class EventHandlers:
         self._settings = settings
         self._bus = bus
         self._archives = archives
+        self._mirrors = mirrors
         self._restores = restores
         self._upkeep = upkeep
         self._turns = turns
@@ -97,14 +100,17 @@ class EventHandlers:
             return
         async with self._turns.turn(job, destination) as wait:
             if wait is None:
-                await self._archive(job, delivery)
+                runner = self._mirrors if destination.mode == "mirror" else self._archives
+                await self._archive(job, delivery, runner)
             elif await wait_job(self._pool, job.id, step=wait.step, until=wait.until):
                 async with delivery.transaction():
                     pass
                 log.info("job_waits", step=wait.step)
             # Else somebody is at it, who records the event when it is over, or is over.
 
-    async def _archive(self, job: ArchiverJob, delivery: Delivery) -> None:
+    async def _archive(
+        self, job: ArchiverJob, delivery: Delivery, runner: ArchiveRunner | MirrorRunner
+    ) -> None:
         if not await self._start(job, delivery):
             return
 
@@ -129,7 +135,7 @@ class EventHandlers:
             await asyncio.to_thread(self._log_archive, job, made)
 
         try:
-            await self._archives.run(job, record)
+            await runner.run(job, record)
         except Exception as error:  # noqa: BLE001 -- every end is told
             await self._end(job, delivery, error)
         else:

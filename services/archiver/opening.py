@@ -27,7 +27,13 @@ from services.archiver.destinations.setting_up import (
 from services.archiver.errors import DestinationRefusedError
 from services.archiver.format.manifest import signing_key
 from services.archiver.store.transport import Transport
-from shared.contracts.archiver import CryptConfig, Destination, DestinationConfig, DestinationType
+from shared.contracts.archiver import (
+    CryptConfig,
+    Destination,
+    DestinationConfig,
+    DestinationMode,
+    DestinationType,
+)
 from shared.credentials import Secret
 from shared.secret_references import SecretReferenceError, parse_reference, resolve
 
@@ -39,6 +45,9 @@ class OpenPlace(msgspec.Struct, frozen=True, kw_only=True):
     store_id: UUID | None
     #: What manifests are signed with; None for a destination without a secret.
     key: bytes | None
+    #: What rclone reaches it with; None for a folder that needs none.
+    remote: RcloneRemote | None = None
+    mode: DestinationMode = "store"
     #: Of what is only looked at.
     findings: Findings = Findings()
 
@@ -59,7 +68,14 @@ class OpenPlace(msgspec.Struct, frozen=True, kw_only=True):
     def set_up(self) -> Report:
         """Make a store of it, or take over the one that is there. Blocking."""
         now = dt.datetime.now(dt.UTC)
-        return set_up(self.place, uuid4(), now=now, takes_existing=True, findings=self.findings)
+        return set_up(
+            self.place,
+            uuid4(),
+            now=now,
+            takes_existing=True,
+            findings=self.findings,
+            mode=self.mode,
+        )
 
     def attempt(self) -> Report:
         """Go through a set-up and leave everything as it was. Blocking."""
@@ -105,7 +121,11 @@ class Destinations:
     async def find(self, destination: Destination) -> OpenPlace:
         """Return a destination that was set up. Raises ``DestinationRefusedError``."""
         found = await self.look_at(
-            destination.type, destination.config, destination.crypt, UUID(destination.store_id)
+            destination.type,
+            destination.config,
+            destination.crypt,
+            UUID(destination.store_id),
+            mode=destination.mode,
         )
         if found.findings.refused:
             raise DestinationRefusedError(found.findings.refused[0])
@@ -119,6 +139,7 @@ class Destinations:
         store_id: UUID | None = None,
         *,
         warnings: tuple[str, ...] = (),
+        mode: DestinationMode = "store",
     ) -> OpenPlace:
         """Return a place whose steps tell which of its secrets cannot be fetched.
 
@@ -139,7 +160,7 @@ class Destinations:
         findings = Findings(
             warnings=warnings, refused=tuple(wanted.refused), secret_count=wanted.count
         )
-        if kind == "local" and passwords is None:
+        if kind == "local" and passwords is None and mode == "store":
             local = LocalPlace(Path(config.path))
             return OpenPlace(place=local, store_id=store_id, key=None, findings=findings)
         key = None
@@ -154,7 +175,9 @@ class Destinations:
         )
         daemon = await asyncio.to_thread(self._rclone, store_id, config.limits.bytes_per_second)
         place = RclonePlace(daemon, remote, limits=self._limits)
-        return OpenPlace(place=place, store_id=store_id, key=key, findings=findings)
+        return OpenPlace(
+            place=place, store_id=store_id, key=key, remote=remote, mode=mode, findings=findings
+        )
 
     async def passwords(self, crypt: CryptConfig) -> tuple[Secret, Secret | None]:
         """Fetch the passwords of a destination. Raises ``DestinationRefusedError``."""

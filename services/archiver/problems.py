@@ -13,6 +13,7 @@ from services.archiver.errors import (
     DestinationFullError,
     DestinationRefusedError,
     DumpRefusedError,
+    MirrorRefusedError,
     ObjectMissingError,
     ScratchFullError,
     SourceAwayError,
@@ -103,6 +104,13 @@ _PROBLEMS: dict[type[ArchiverError], _Said] = {
         "The library has no database dump that can be used.",
         409,
         "Have Immich make one (Administration, Jobs, Create Job), then run the job again.",
+    ),
+    MirrorRefusedError: _problem(
+        "mirror-refused",
+        "The mirror is left as it is.",
+        409,
+        "See whether the source's disk is mounted. If all is as it should be, ask again and allow"
+        " for it.",
     ),
     SourceAwayError: _problem(
         "source-away",

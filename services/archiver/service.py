@@ -19,6 +19,7 @@ from services.archiver.job_logs import JobLogs
 from services.archiver.opening import Destinations
 from services.archiver.queries import Queries
 from services.archiver.runs.archive_run import ArchiveRunner
+from services.archiver.runs.mirror_run import MirrorRunner
 from services.archiver.runs.restore_run import RestoreRunner
 from services.archiver.runs.run_log import RunLogs
 from services.archiver.runs.turns import Turns
@@ -160,6 +161,14 @@ def event_handlers(
             scratch=scratch,
             destinations=destinations,
             connect=connect,
+            logs=logs,
+            means=means,
+        ),
+        mirrors=MirrorRunner(
+            pool=pool,
+            bus=bus,
+            scratch=scratch,
+            destinations=destinations,
             logs=logs,
             means=means,
         ),

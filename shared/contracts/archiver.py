@@ -21,6 +21,8 @@ DatabaseType = Literal["postgres_full", "postgres_n8n", "n8n_config", "flows"]
 #: What is known of what a program keeps in a source of a type.
 Preset = Literal["immich", "n8n"]
 DestinationType = Literal["local", "rclone"]
+#: ``store``: archives, which share what is alike. ``mirror``: plain files, as they are now.
+DestinationMode = Literal["store", "mirror"]
 ArchiveState = Literal["complete", "damaged"]
 
 
@@ -95,6 +97,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     id: DestinationId
     name: str
     type: DestinationType
+    mode: DestinationMode = "store"
     config: DestinationConfig
     #: None: what is plain in a source is plain there.
     crypt: CryptConfig | None = None
@@ -277,6 +280,7 @@ class CreateDestination(Request[Destination], frozen=True, kw_only=True):
     reply: ClassVar[object] = Destination
     name: str
     type: DestinationType
+    mode: DestinationMode = "store"
     config: DestinationConfig
     crypt: CryptConfig | None = None
 
@@ -304,6 +308,8 @@ class RequestArchive(Request[Accepted], frozen=True, kw_only=True):
     reply: ClassVar[object] = Accepted
     source_id: SourceId
     destination_id: DestinationId
+    #: A mirror may lose any number of files; what it loses is moved aside.
+    allow_deletions: bool = False
     #: Take over from a run that has been silent for too long, and wait no longer to try again.
     force: bool = False
 

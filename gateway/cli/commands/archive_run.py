@@ -27,6 +27,7 @@ _UNITS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 @click.option("--to", "destination", metavar="NAME", help="Where to, if there are several.")
 @click.option("--dry-run", is_flag=True, help="Only tell what there is, and what would be stored.")
 @click.option("--force", is_flag=True, help="Take over jobs that nobody works on any more.")
+@click.option("--allow-deletions", is_flag=True, help="A mirror may lose any number of files.")
 @click.option("--wait/--no-wait", default=True, help="Wait and show progress.  [default: wait]")
 @json_option
 @click.pass_context
@@ -37,6 +38,7 @@ def run(
     destination: str | None,
     dry_run: bool,
     force: bool,
+    allow_deletions: bool,
     wait: bool,
     as_json: bool,
 ) -> None:
@@ -51,7 +53,12 @@ def run(
     target = chosen_destination(client, destination)
     accepted = {}
     for one in sources:
-        body = {"source_id": one["id"], "destination_id": target["id"], "force": force}
+        body = {
+            "source_id": one["id"],
+            "destination_id": target["id"],
+            "force": force,
+            "allow_deletions": allow_deletions,
+        }
         accepted[client.request("POST", _ARCHIVES, body=body)["job_id"]] = one["name"]
     if not wait:
         if as_json:

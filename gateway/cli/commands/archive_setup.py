@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ _SECONDS = 150.0
 @click.option("--rclone", "remote", metavar="BACKEND:PATH", help="s3:bucket/folder, b2:bucket …")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Of the back end.")
 @click.option("--secret", "secrets", multiple=True, metavar="NAME=REFERENCE", help="Of it, too.")
+@click.option("--mirror", is_flag=True, help="Plain files as they are now, not archives.")
 @click.option("--password", metavar="REFERENCE", help="Encrypt everything: file:/…, op://…")
 @click.option("--password2", metavar="REFERENCE", help="A second one, as rclone's crypt has it.")
 @click.option(
@@ -45,6 +47,7 @@ def set_up(
     remote: str | None,
     options: tuple[str, ...],
     secrets: tuple[str, ...],
+    mirror: bool,
     password: str | None,
     password2: str | None,
     new_password: str | None,
@@ -60,7 +63,7 @@ def set_up(
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise click.UsageError("Give --folder, or --rclone; a terminal is asked.", context)
         client = connect(context)
-        answers = Wizard(client, name=name).ask()
+        answers = replace(Wizard(client, name=name).ask(), mode="mirror" if mirror else "store")
         made = _set_up(client, answers, dry_run=dry_run, as_json=False)
         if not dry_run:
             offer_sheet(client, made)
@@ -92,6 +95,7 @@ def set_up(
         type="rclone" if folder is None else "local",
         config=config,
         crypt=crypt,
+        mode="mirror" if mirror else "store",
         new_password=_place(context, new_password),
     )
     _set_up(connect(context), answers, dry_run=dry_run, as_json=as_json)
@@ -145,6 +149,7 @@ def _try_and_save(
         body={
             "name": answers.name,
             "type": answers.type,
+            "mode": answers.mode,
             "config": answers.config,
             "crypt": crypt,
         },

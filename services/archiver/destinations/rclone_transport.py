@@ -47,6 +47,8 @@ _MULTIPART = frozenset({"b2", "s3"})
 _SMALL_PART_BYTES = 128 * 1024
 #: Others may be uploading into the same bucket.
 _UNFINISHED_FOR = "24h"
+#: What rclone says of destinations that know only when something came: a hundred years.
+_NO_TIMES = 100 * 365 * 24 * 3600 * 10**9
 
 
 class _Features(msgspec.Struct, rename="pascal"):
@@ -57,6 +59,8 @@ class _Features(msgspec.Struct, rename="pascal"):
 
 class _About(msgspec.Struct):
     features: _Features = msgspec.field(name="Features")
+    #: Of the times of files, in nanoseconds.
+    precision: int = msgspec.field(name="Precision", default=1)
 
 
 class _Item(msgspec.Struct, rename="pascal"):
@@ -210,6 +214,13 @@ class RcloneTransport:
             return found[0], found[1]
 
         return self._run(look)
+
+    def keeps_times(self) -> bool:
+        """Whether files have the times that they are given."""
+        about = self._run(
+            lambda: self._daemon.call_as("operations/fsinfo", {"fs": self._fs}, _About)
+        )
+        return about.precision < _NO_TIMES
 
     def close(self) -> None:
         """Let nobody wait any longer; rclone goes on for others."""

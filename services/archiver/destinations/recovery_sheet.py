@@ -32,6 +32,20 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     commands: str
 
 
+_FILES = Step(
+    title="Get the files.",
+    commands=(
+        'rclone lsf --dirs-only "${remote}mirrors"\n'
+        "mirror=NAME_FROM_THE_LIST\n"
+        'rclone copy --links "${remote}mirrors/$mirror/current" "$work/files"'
+    ),
+)
+_IN_MIRROR = Step(
+    title="Connect the disk or share.",
+    commands="# Files lie in mirrors/NAME/current, and what they were before in mirrors/NAME/old.",
+)
+
+
 class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     """A sheet before it is written down."""
 
@@ -80,6 +94,8 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
     def contents(self) -> list[tuple[str, str]]:
         """Return what lies there, by the folders below ``bundles``."""
+        if self.destination.mode == "mirror":
+            return [("mirrors", f"{one.name} (plain files, {_at(one)})") for one in self.held]
         return [
             (f"bundles/{one.source_id}", f"{one.name} (archives: {one.archive_count}, {_at(one)})")
             for one in self.held
@@ -87,6 +103,8 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
     def steps(self) -> list[Step]:
         """Return the commands in their order."""
+        if self.destination.mode == "mirror":
+            return [*self._reaching(), _FILES] if not self.is_folder else [_IN_MIRROR]
         return [*self._reaching(), *_READING] if not self.is_folder else self._in_folder()
 
     def _in_folder(self) -> list[Step]:

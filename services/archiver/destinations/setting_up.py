@@ -40,6 +40,8 @@ _FOLDERS = frozenset({"bundles", "objects", "packs"})
 _LARGEST_MARK_BYTES = 4096
 
 StepName = Literal["prerequisites", "credentials", "reach", "canary", "write", "mark"]
+#: What lies there: archives, or plain files.
+Mode = Literal["store", "mirror"]
 Outcome = Literal["done", "already", "warning", "failed", "skipped"]
 _STEPS: tuple[StepName, ...] = (
     *("prerequisites", "credentials", "reach", "canary", "write", "mark"),
@@ -67,6 +69,7 @@ class StoreMark(msgspec.Struct, frozen=True, kw_only=True):
     store_id: UUID
     #: In UTC.
     created_at: dt.datetime
+    mode: Mode = "store"
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,15 +112,16 @@ def set_up(
     now: dt.datetime,
     takes_existing: bool = False,
     findings: Findings | None = None,
+    mode: Mode = "store",
 ) -> Report:
     """Make *place* the store *store_id*, or the store that it is already if *takes_existing*.
 
     A place that holds another store or anything of somebody else's is refused and left as it is.
     Safe to run twice, and after it was killed. Blocking; raises nothing that a place can cause.
     """
-    return _Run(place, store_id, findings=findings, now=now, takes_existing=takes_existing).run(
-        _STEPS
-    )
+    run = _Run(place, store_id, findings=findings, now=now, takes_existing=takes_existing)
+    run.mode = mode
+    return run.run(_STEPS)
 
 
 def attempt(place: Place, *, findings: Findings | None = None) -> Report:
@@ -198,6 +202,8 @@ class _Run:
         self._top = Top(names=frozenset())
         self._transport: Transport | None = None
         self._mark: StoreMark | None = None
+        #: What a place becomes that is none yet.
+        self.mode: Mode = "store"
 
     def run(self, names: tuple[StepName, ...]) -> Report:
         """Go through the steps up to the first that fails."""
@@ -259,6 +265,10 @@ class _Run:
         }
         if STORE_FILE in self._top.names:
             self._mark = read_mark(self._transport)
+            if self._now is not None and self._mark.mode != self.mode:
+                raise DestinationRefusedError(
+                    f"The destination is a {self._mark.mode} already, and no {self.mode}."
+                )
             if self._mark.store_id == self._store_id or self._takes_existing:
                 return "already", "The destination answers; it holds the store already."
             raise DestinationRefusedError("The destination holds another store.")
@@ -335,7 +345,9 @@ class _Run:
             return "already", "The store carries its mark."
         assert self._now is not None
         assert self._store_id is not None
-        mark = StoreMark(store_id=self._store_id, created_at=self._now.astimezone(dt.UTC))
+        mark = StoreMark(
+            store_id=self._store_id, created_at=self._now.astimezone(dt.UTC), mode=self.mode
+        )
         transport.put(STORE_FILE, [msgspec.json.format(msgspec.json.encode(mark)) + b"\n"])
         self._mark = check_store(transport, self._store_id)
         return "done", "The store was given its mark."

@@ -16,13 +16,16 @@ from services.archiver.opening import Destinations, OpenPlace
 from services.archiver.runs.pulse import Pulse
 from services.archiver.runs.run_log import RunLogs
 from services.archiver.sources import immich
-from services.archiver.storage.archives import find_archive_row
+from services.archiver.storage.archives import MIRRORED, find_archive_row
 from services.archiver.storage.destinations import get_destination
 from services.archiver.storage.jobs import ArchiverJob, RestoreWish
+from services.archiver.storage.mirrors import mirrored_reader
 from services.archiver.storage.trees import fetch_entries, sum_entries
 from services.archiver.store.blobs import BlobReader
 from services.archiver.store.member_restorer import restore_members, wanted_members
-from services.archiver.store.tree_restorer import Restored, restore_tree
+from services.archiver.store.mirrored import MirrorReader
+from services.archiver.store.transport import Transport
+from services.archiver.store.tree_restorer import Restored, restore_each, restore_tree
 from shared.bus import Bus
 from shared.contracts.problems import not_found
 
@@ -70,6 +73,12 @@ class RestoreRunner:
             place = await self._destinations.find(destination)
             if members is None:
                 entries = _Entries(self._pool, asyncio.get_running_loop(), archive, wish.paths)
+            if archive["format_version"] == MIRRORED:
+                reader = await mirrored_reader(self._pool, archive)
+                restored = await asyncio.to_thread(
+                    _restore_mirrored, place, entries, wish, pulse, reader
+                )
+            elif members is None:
                 restored = await asyncio.to_thread(
                     _restore, place, entries, wish, pulse, takes_whole_packs=files > _FEW_FILES
                 )
@@ -79,6 +88,24 @@ class RestoreRunner:
                 )
             after = await asyncio.to_thread(_after, archive["manifest"], wish)
         return {**pulse.report(), **_report(restored), **after, "target": wish.target}
+
+
+def _restore_mirrored(
+    place: OpenPlace,
+    entries: Iterator[TreeEntry],
+    wish: RestoreWish,
+    pulse: Pulse,
+    reader_of: Callable[[Transport], MirrorReader],
+) -> Restored:
+    with place.opened() as transport:
+        reader = reader_of(transport)
+        return restore_each(
+            ((entry, reader.pieces(entry)) for entry in entries),
+            Path(wish.target),
+            overwrites=wish.overwrite,
+            on_progress=_telling(pulse),
+            is_cancelled=pulse.is_stopping,
+        )
 
 
 def _after(manifest: dict[str, Any], wish: RestoreWish) -> dict[str, Any]:

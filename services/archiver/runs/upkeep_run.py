@@ -20,6 +20,7 @@ from services.archiver.storage.destinations import get_destination
 from services.archiver.storage.jobs import ArchiverJob
 from services.archiver.storage.upkeep import UpkeepWish
 from shared.bus import Bus
+from shared.contracts.problems import bad_request
 from shared.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class UpkeepRunner:
         """
         assert job.destination_id is not None
         destination = await get_destination(self._pool, job.destination_id)
+        if destination.mode != "store":
+            raise bad_request("A mirror is not looked after: it holds no archives.")
         pulse = Pulse(pool=self._pool, bus=self._bus, job_id=job.id)
         folder = await asyncio.to_thread(self._scratch.make, job.id)
         try:

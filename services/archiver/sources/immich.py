@@ -58,8 +58,8 @@ class ImmichTree(TreeSource):
         super().__init__(root, takes=self._belongs, first=FIRST)
         self._wanted = takes
         self._most_dump_age = most_dump_age
-        self._left_out = () if with_regenerable else REGENERABLE
-        self._databases: tuple[bytes, ...] = _DATABASE
+        self.left_out = () if with_regenerable else REGENERABLE
+        self.databases: tuple[bytes, ...] = _DATABASE
         self._now = now
         self._dump: Found | None = None
         #: What the manifest says of the library; complete when it was looked at.
@@ -89,13 +89,13 @@ class ImmichTree(TreeSource):
         except OSError as error:
             said = os.strerror(error.errno).lower() if error.errno else "it does not answer"
             raise SourceError(f"The source's folder cannot be read: {said}.") from None
-        for folder in (*FIRST, *(REGENERABLE if not self._left_out else ())):
+        for folder in (*FIRST, *(REGENERABLE if not self.left_out else ())):
             if not self._root.joinpath(os.fsdecode(folder), os.fsdecode(MARKER)).is_file():
                 raise SourceUnmountedError(
                     f"The folder {os.fsdecode(folder)} of the library has no file .immich: its"
                     " disk is not mounted, or the source is not Immich's UPLOAD_LOCATION."
                 )
-        self._databases = (
+        self.databases = (
             *_DATABASE,
             *(
                 os.fsencode(name)
@@ -116,10 +116,16 @@ class ImmichTree(TreeSource):
             "files_read_from": now.isoformat(),
             "left_out": [
                 os.fsdecode(one)
-                for one in dict.fromkeys((*self._left_out, *self._databases))
+                for one in dict.fromkeys((*self.left_out, *self.databases))
                 if os.fsdecode(one) in names
             ],
         }
+
+    @property
+    def dump_path(self) -> bytes:
+        """Where the chosen dump lies."""
+        assert self._dump is not None
+        return self._dump.path
 
     def read_dump(self, is_stopping: Callable[[], bool]) -> None:
         """Read the chosen dump to its end. Blocking. Raises ``DumpRefusedError`` if it is cut."""
@@ -140,11 +146,11 @@ class ImmichTree(TreeSource):
 
     def _belongs(self, path: bytes, is_folder: bool) -> bool:  # noqa: FBT001 -- as of TreeSource
         top, slash, rest = path.partition(b"/")
-        if top in self._databases:
+        if top in self.databases:
             return False
         if rest == MARKER:
             return True
-        if top in self._left_out:
+        if top in self.left_out:
             return not slash
         if top == _BACKUPS and path.endswith(_UNFINISHED):
             return False

@@ -83,6 +83,11 @@ class TreeSource:
             self._folder = None
         os.close(self._root_fd)
 
+    @property
+    def root(self) -> str:
+        """The folder."""
+        return str(self._root)
+
     def walk(self) -> Iterator[Found]:
         """Yield everything: a folder before what is in it, names in order."""
         self._given = set()

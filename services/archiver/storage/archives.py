@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from services.archiver.storage import Connection
 
 
+#: The format version of what is no bundle, but plain files in a mirror.
+MIRRORED = 0
+
+
 class NewArchive(msgspec.Struct, frozen=True, kw_only=True):
     """What is written of an archive that was made."""
 

@@ -8,7 +8,12 @@ from uuid import UUID
 
 import msgspec
 
-from shared.contracts.archiver import CryptConfig, Destination, DestinationConfig, DestinationId
+from shared.contracts.archiver import (
+    CryptConfig,
+    Destination,
+    DestinationConfig,
+    DestinationId,
+)
 from shared.contracts.problems import not_found
 
 if TYPE_CHECKING:
@@ -61,14 +66,15 @@ async def get_destination(connection: Connection, destination_id: UUID) -> Desti
 async def record_destination(connection: Connection, destination: Destination) -> None:
     """Write a new destination. Raises ``UniqueViolationError`` for a name or store in use."""
     await connection.execute(
-        "insert into destination (id, name, type, config, crypt, store_id)"
-        " values ($1, $2, $3, $4, $5, $6)",
+        "insert into destination (id, name, type, config, crypt, store_id, mode)"
+        " values ($1, $2, $3, $4, $5, $6, $7)",
         UUID(destination.id),
         destination.name,
         destination.type,
         msgspec.to_builtins(destination.config),
         None if destination.crypt is None else msgspec.to_builtins(destination.crypt),
         UUID(destination.store_id),
+        destination.mode,
     )
 
 
@@ -127,6 +133,7 @@ def _to_destination(row: Any) -> Destination:
         id=DestinationId(str(row["id"])),
         name=row["name"],
         type=row["type"],
+        mode=row["mode"],
         config=msgspec.convert(row["config"], DestinationConfig),
         crypt=None if row["crypt"] is None else msgspec.convert(row["crypt"], CryptConfig),
         store_id=str(row["store_id"]),

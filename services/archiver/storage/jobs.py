@@ -53,17 +53,20 @@ async def create_archive_job(
     source_id: UUID,
     destination_id: UUID,
     priority: int,
+    request: Mapping[str, Any],
 ) -> ArchiverJob:
     """Create a pending job, or return the one that is under way for this source there."""
     while True:
         created = await connection.fetchrow(
-            "insert into job (id, kind, state, source_id, destination_id, archive_id, priority)"
-            " values ($1, 'archive', 'pending', $2, $3, $4, $5) on conflict do nothing returning *",
+            "insert into job (id, kind, state, source_id, destination_id, archive_id, priority,"
+            " request) values ($1, 'archive', 'pending', $2, $3, $4, $5, $6)"
+            " on conflict do nothing returning *",
             job_id,
             source_id,
             destination_id,
             archive_id,
             priority,
+            dict(request),
         )
         existing = created or await connection.fetchrow(
             "select * from job where source_id = $1 and destination_id = $2 and kind = 'archive'"

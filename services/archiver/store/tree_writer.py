@@ -45,6 +45,7 @@ _TICK_NS = 20_000_000
 _TRIES = 3
 
 T = TypeVar("T")
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True):
@@ -99,15 +100,14 @@ def put_tree(
     then is written down, and is not stored again. Blocking.
     """
     sums = TreeSums()
-    encode = msgspec.msgpack.Encoder().encode
     with Uploads(transport, journal) as uploads:
         writer = _Writer(source, journal, uploads, sums, is_cancelled)
         for batch in _batches(source.walk()):
             for reading in writer.store(batch):
-                line = encode(
-                    Seen(reading.found, tuple(reading.blobs), reading.size_bytes, reading.is_torn)
+                write_seen(
+                    seen,
+                    Seen(reading.found, tuple(reading.blobs), reading.size_bytes, reading.is_torn),
                 )
-                seen.write(len(line).to_bytes(4, "big") + line)
                 _count(sums, reading)
             on_progress(sums)
         writer.finish()
@@ -146,6 +146,12 @@ def write_tree(seen: BinaryIO, output: BinaryIO, journal: Journal) -> None:
                     )
                 )
             )
+
+
+def write_seen(seen: BinaryIO, one: Seen) -> None:
+    """Write one line of what ``read_seen`` yields."""
+    line = _encode(one)
+    seen.write(len(line).to_bytes(4, "big") + line)
 
 
 def read_seen(seen: BinaryIO) -> Iterator[Seen]:

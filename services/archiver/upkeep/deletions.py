@@ -66,7 +66,14 @@ class DeletionRequests:
             if row is None:
                 raise not_found("archive")
             # Nothing is deleted in a destination that was forgotten.
-            await get_destination(connection, row["destination_id"])
+            destination = await get_destination(connection, row["destination_id"])
+            if destination.mode != "store":
+                raise problem(
+                    "conflict",
+                    "That is the archive of a mirror.",
+                    409,
+                    "What it had before lies in its folders by date: remove the oldest there.",
+                )
             at = await schedule_deletion(connection, archive_id, grace=self._grace)
             if at is None:
                 raise _protected()

@@ -28,6 +28,7 @@ from shared.contracts.archiver_upkeep import (
     VerifyDestination,
 )
 from shared.contracts.identifiers import JobId
+from shared.contracts.problems import problem
 from shared.contracts.requests import Request
 
 if TYPE_CHECKING:
@@ -96,7 +97,11 @@ class UpkeepRequests:
         jobs: list[JobId] = []
         if request.objects:
             listed = (
-                [UUID(one.id) for one in await fetch_destinations(self._pool)]
+                [
+                    UUID(one.id)
+                    for one in await fetch_destinations(self._pool)
+                    if one.mode == "store"
+                ]
                 if destination_id is None
                 else [destination_id]
             )
@@ -107,7 +112,12 @@ class UpkeepRequests:
 
     async def _destination(self, text: str) -> UUID:
         """Return the id of a destination that is in use, or raise that there is none."""
-        return UUID((await get_destination(self._pool, parse_id(text, "destination"))).id)
+        destination = await get_destination(self._pool, parse_id(text, "destination"))
+        if destination.mode != "store":
+            raise problem(
+                "conflict", "That is a mirror.", 409, "It holds no archives to look after."
+            )
+        return UUID(destination.id)
 
     async def _ask(
         self,
