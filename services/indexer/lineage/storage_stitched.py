@@ -84,25 +84,37 @@ async def with_devices(connection: Connection, threads: Sequence[Thread]) -> lis
     ]
 
 
-async def stitched_positions(connection: Connection, rows: Sequence[Row]) -> dict[int, int]:
-    """Return by artifact how much comes before it in its stitched thread, for those in one."""
+async def member_positions(connection: Connection, rows: Sequence[Row]) -> dict[int, int]:
+    """Return by artifact how much comes before it in its stitched thread.
+
+    Of those in one that lie in several threads, as photos do.
+    """
     positions: dict[int, int] = {}
-    for kind in ("", *MEMBER_KINDS):
-        own = [
-            row
-            for row in rows
-            if row["thread_id"] is not None
-            and (row["kind"] == kind or (not kind and row["kind"] not in MEMBER_KINDS))
-        ]
+    for kind in MEMBER_KINDS:
+        own = [row for row in rows if row["thread_id"] is not None and row["kind"] == kind]
         if own:
             found = await connection.fetch(
-                statement("lineage", "positions").format(**parts_of(kind)),
-                [row["id"] for row in own],
-                [row["thread_id"] for row in own],
-                [row["sort_at"] for row in own],
+                statement("lineage", "positions").format(**parts_of(kind)), *_places(own)
             )
             positions |= {row["id"]: row["position"] for row in found}
     return positions
+
+
+async def stitched_places(connection: Connection, rows: Sequence[Row]) -> list[Row]:
+    """Return for artifacts in stitched threads, and each part of those, where counting begins.
+
+    Of those that lie in one thread alone: what comes before one is the sum over the parts.
+    """
+    own = [row for row in rows if row["thread_id"] is not None and row["kind"] not in MEMBER_KINDS]
+    return list(await connection.fetch(statement("lineage", "places"), *_places(own)))
+
+
+def _places(rows: Sequence[Row]) -> tuple[list[Any], list[Any], list[Any]]:
+    return (
+        [row["id"] for row in rows],
+        [row["thread_id"] for row in rows],
+        [row["sort_at"] for row in rows],
+    )
 
 
 class StitchedView:

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 #: As a condition of its own it is taken for one that half of the rows fulfil. Were it a comparison
 #: or a null test, Postgres would expect next to none, and read and sort all of a thread for a page.
-_ONCE = "coalesce((select {fits} from superseded s where s.artifact_id = a.id), true)"
+_ONCE = "coalesce((select {fits} from superseded s where s.artifact_id = {table}.id), true)"
 
 
-def see_once(where: Conditions, as_of: dt.datetime | None = None) -> None:
-    """Require of an artifact ``a`` that no newer device of its lineage has it (by then)."""
+def see_once(where: Conditions, as_of: dt.datetime | None = None, *, table: str = "a") -> None:
+    """Require of an artifact, of *table*, that no newer device of its lineage has it (by then)."""
     if as_of is None:
-        where.add(_ONCE.format(fits="false"))
+        where.add(_ONCE.format(fits="false", table=table))
     else:
-        where.add(_ONCE.format(fits="s.since > {at}"), at=as_of)
+        where.add(_ONCE.format(fits="s.since > {at}", table=table), at=as_of)
 
 
 async def devices_meant(

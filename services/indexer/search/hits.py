@@ -16,7 +16,8 @@ from services.indexer.history.storage_rows import (
     to_artifact,
     to_participants,
 )
-from services.indexer.lineage.storage_stitched import stitched_positions
+from services.indexer.lineage.storage_stitched import member_positions, stitched_places
+from services.indexer.lineage.storage_view import see_once
 from services.indexer.pages import Cut, fit, shorten_hit
 from services.indexer.search.found import microseconds
 from services.indexer.search.slots import slots
@@ -105,17 +106,27 @@ async def fetch_hits(
             for handle in (row["sender_handle"], *(row["participants"] or ()))
         ),
     )
-    stitched = await stitched_positions(connection, shown) if lineage else {}
-    apart = [row for row in shown if row["id"] not in stitched]
-    positions = stitched | await _count_positions(connection, apart, scope)
+    positions: dict[int, int] = {}
+    if lineage:
+        positions = await member_positions(connection, shown)
+        places = await stitched_places(connection, shown)
+        positions |= await _count_positions(connection, places, scope, once=True)
+    apart = [row for row in shown if row["id"] not in positions]
+    positions |= await _count_positions(connection, apart, scope)
     return Hits(shown, positions=positions, names=names, terms=terms)
 
 
 async def _count_positions(
-    connection: Connection, rows: Sequence[Row], scope: Scope
+    connection: Connection, rows: Sequence[Row], scope: Scope, *, once: bool = False
 ) -> dict[int, int]:
-    """Return how many current artifacts of its thread come before each row."""
-    is_everywhere = scope.tables <= FEW_TABLES
+    """Return how many current artifacts of its thread come before each row.
+
+    *once* where lineages count as one: nothing twice, and rows come once for each part of theirs.
+    """
+    if not rows:
+        return {}
+    # Of a lineage, only the tables of one part's device may hold anything of it.
+    is_everywhere = scope.tables <= FEW_TABLES and not once
     tables = _Tables(scope.shards)
     pairs = [
         (row, number)
@@ -132,12 +143,15 @@ async def _count_positions(
         [row["id"] for row, _ in pairs],
         [row["sort_at"] for row, _ in pairs],
     ]
-    text = statement("search", "counted")
+    seen = Conditions()
+    if once:
+        see_once(seen, table="b")
+    text = statement("search", "counted").format(seen=seen)
     if not is_everywhere:
         parameters.append([number for _, number in pairs])
         text = statement("search", "counted in tables").format(
             tables="\nunion all\n".join(
-                statement("search", "counted in a table").format(shard=number)
+                statement("search", "counted in a table").format(shard=number, seen=seen)
                 for number in sorted({number for _, number in pairs})
             )
         )

@@ -294,6 +294,23 @@ left join lateral (
     order by a.sort_at desc, a.artifact_id desc limit 1
 ) n on true
 
+-- name: places
+-- Of artifacts $1 in threads $2 at times $3, once for each part of their stitched thread: where counting
+-- begins, and in which thread of which device.
+select h.id, h.sort_at, q.thread_id, t.device, t.kind,
+       coalesce(n.position, 0) as anchor_position,
+       coalesce(n.sort_at, '0001-01-01 00:00:00+00') as anchor_at,
+       coalesce(n.artifact_id, 0) as anchor_id
+from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as h (id, thread_id, sort_at)
+join stitched_part p on p.thread_id = h.thread_id
+left join lateral (
+    select a.position, a.sort_at, a.artifact_id from stitched_anchor a
+    where a.stitched_id = p.stitched_id and (a.sort_at, a.artifact_id) <= (h.sort_at, h.id)
+    order by a.sort_at desc, a.artifact_id desc limit 1
+) n on true
+join stitched_part q on q.stitched_id = p.stitched_id
+join thread t on t.id = q.thread_id
+
 -- name: revision
 -- $1 devices, $2 digest; $3 the device whose own comes first.
 select device, taken_at from revision

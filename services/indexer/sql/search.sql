@@ -187,7 +187,7 @@ left join lateral (
 -- which naming a table would not be, because no index holds its number.
 select (
     select count(*) from artifact b
-    where b.thread_id = h.thread_id and b.removed_at is null
+    where b.thread_id = h.thread_id and b.removed_at is null and {seen}
       and (b.sort_at, b.id) >= (h.anchor_at, h.anchor_id)
       and (b.sort_at, b.id) < (h.sort_at, h.id)
 ) as counted, h.id
@@ -208,7 +208,7 @@ with h as materialized (
 -- name: counted in a table
 select (
     select count(*) from artifact_{shard} b
-    where b.thread_id = h.thread_id and b.removed_at is null
+    where b.thread_id = h.thread_id and b.removed_at is null and {seen}
       and (b.sort_at, b.id) >= (h.anchor_at, h.anchor_id)
       and (b.sort_at, b.id) < (h.sort_at, h.id)
 ) as counted, h.id
