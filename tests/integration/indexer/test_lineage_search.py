@@ -22,6 +22,8 @@ from lineages import (
 from people import Card, index_cards
 from staged import artifact, index_staged, load_staged
 
+from services.indexer.history.storage_dated import build_dated_index, find_without_dated
+from services.indexer.history.storage_words import find_without_words, list_words
 from services.indexer.lineage.storage_offers import look_for_lineages
 from services.indexer.people.storage import refresh_people
 from services.indexer.people.storage_pages import get_person
@@ -128,6 +130,37 @@ async def test_every_hit_comes_once_whatever_it_is_asked_with(
     assert len(await everything(connection, f"device:{OLD} lighthouse")) == len(
         await expected(connection, "lighthouse")
     )
+
+
+async def test_hits_come_once_and_in_order_where_a_history_is_looked_at_in_pieces(
+    connection: Any, connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # More than a page has.
+    monkeypatch.setattr("services.indexer.search.storage.COUNT_LIMIT", 19)
+    monkeypatch.setattr("services.indexer.search.windows.READ_ROWS", 20)
+    monkeypatch.setattr("services.indexer.search.windows._DATED_COST", 0)
+    await two_phones(connection, connect, "loaded")
+    await confirm(connection)
+    while (number := await find_without_words(connection)) is not None:
+        await list_words(connection, number)
+    while (number := await find_without_dated(connection)) is not None:
+        await build_dated_index(connection, number)
+    asked_for: list[str] = []
+    connection.add_query_logger(lambda query: asked_for.append(query.query))
+    for word in ("lemon", "bicycle lemon", "number lemon"):
+        wanted = await expected(connection, word.split()[-1])
+        wanted = set() if word.startswith("bicycle") else wanted
+        for sort in ("newest", "oldest"):
+            ids = await everything(connection, word, device=OLD, sort=sort)
+            assert set(ids) == wanted
+            rows = await connection.fetch(
+                "select id::text from artifact where id = any($1::bigint[])"
+                f" order by sort_at {'desc' if sort == 'newest' else 'asc'},"
+                f" id {'desc' if sort == 'newest' else 'asc'}",
+                [int(one) for one in ids],
+            )
+            assert ids == [row["id"] for row in rows]
+    assert any("dated_words" in text for text in asked_for)
 
 
 @pytest.mark.parametrize("way", ["merged", "loaded"])
