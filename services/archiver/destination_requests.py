@@ -19,12 +19,16 @@ from services.archiver.errors import ArchiverError
 from services.archiver.identifiers import parse_id
 from services.archiver.opening import Destinations
 from services.archiver.problems import problem_of
+from services.archiver.runs.taking_up import list_bundles
 from services.archiver.storage.destinations import (
     get_destination,
     record_destination,
     remove_destination,
+    revive_destination,
 )
 from services.archiver.storage.sources import fetch_sources
+from services.archiver.storage.taking_up import fetch_known_paths
+from services.archiver.storage.upkeep import mark_untidy
 from shared.bus import RequestContext
 from shared.contracts.archiver import (
     CheckDestination,
@@ -127,8 +131,12 @@ class DestinationRequests:
             store_id=str(report.store.store_id),
             created_at=dt.datetime.now(dt.UTC),
         )
+        destination_id = UUID(destination.id)
         try:
-            await record_destination(self._pool, destination)
+            revived = await revive_destination(self._pool, destination)
+            if revived is None:
+                await record_destination(self._pool, destination)
+            destination_id = revived or destination_id
         except asyncpg.UniqueViolationError:
             raise problem(
                 "conflict",
@@ -136,7 +144,23 @@ class DestinationRequests:
                 409,
                 "Names are used once; so are stores.",
             ) from None
-        return await get_destination(self._pool, UUID(destination.id))
+        made = await get_destination(self._pool, destination_id)
+        return msgspec.structs.replace(made, found_archives=await self._found(made))
+
+    async def _found(self, destination: Destination) -> int | None:
+        """Return how many archives lie there that are not listed; None where nobody can tell."""
+        opened = await self._destinations.find(destination)
+        known = await fetch_known_paths(self._pool, UUID(destination.id))
+
+        def look() -> int:
+            with opened.opened() as transport:
+                return sum(one.path not in known for one in list_bundles(transport))
+
+        try:
+            return await asyncio.to_thread(look)
+        except ArchiverError:
+            # It is set up all the same; whoever rebuilds is told what is wrong.
+            return None
 
     async def delete_destination(self, request: DeleteDestination, _: RequestContext) -> Done:
         """Forget a destination."""
@@ -161,6 +185,8 @@ class DestinationRequests:
             warnings=await self._warnings(destination.type, destination.config),
             mode=destination.mode,
         )
+        # Its test may be killed, and leave something for the next run to remove.
+        await mark_untidy(self._pool, UUID(destination.id))
         return _checks(await asyncio.to_thread(place.examine))
 
     async def _backends(self) -> dict[str, forms.Backend]:

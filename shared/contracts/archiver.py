@@ -105,6 +105,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     store_id: str
     created_at: dt.datetime
     archive_count: int = 0
+    #: Archives that lay there when it was set up and are not listed: a rebuild lists them.
+    found_archives: int | None = None
     #: What the store holds, as far as it is written down.
     stored_bytes: int = 0
     #: When somebody took the recovery sheet, with its passwords if there are any.

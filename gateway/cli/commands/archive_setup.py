@@ -15,6 +15,7 @@ from gateway.cli.commands.archive_destinations import show_steps
 from gateway.cli.commands.archive_sheet import offer_sheet
 from gateway.cli.destination_wizard import Answers, Wizard
 from gateway.cli.failure import FAILED, Failure
+from gateway.cli.formats import count
 from gateway.cli.options import json_option
 from gateway.cli.output import print_json, print_table, say
 
@@ -161,6 +162,11 @@ def _try_and_save(
     came = "the store that lies there was taken over" if tried["holds_store"] else "a new store"
     show_steps([{"step": "mark", "outcome": "done", "detail": f"Saved: {came}.", "advice": ""}])
     say(f"Destination {made['name']} is set up. `keepsake archive run` archives to it.")
+    if made["found_archives"]:
+        say(
+            f"{count(made['found_archives'])} archives lie there that are not listed here;"
+            f" `keepsake archive rebuild --to {made['name']}` lists them."
+        )
     return made
 
 

@@ -97,7 +97,7 @@ async def take_up(
     """
     taken = TakenUp()
     pulse.begin("listing archives")
-    bundles = await asyncio.to_thread(_list_bundles, transport)
+    bundles = await asyncio.to_thread(list_bundles, transport)
     known = await fetch_known_paths(connection, destination_id)
     unknown = [one for one in bundles if one.path not in known]
     taken.found_count, taken.known_count = len(bundles), len(bundles) - len(unknown)
@@ -189,7 +189,7 @@ def _own_members(manifest: Manifest) -> list[Any]:
     return [member for member in manifest.members if member.path not in custom]
 
 
-def _list_bundles(transport: Transport) -> list[StoredName]:
+def list_bundles(transport: Transport) -> list[StoredName]:
     """Return the bundles of a destination in the order of their making."""
     found = [
         (parsed[1], one.path, one)

@@ -78,6 +78,26 @@ async def record_destination(connection: Connection, destination: Destination) -
     )
 
 
+async def revive_destination(connection: Connection, destination: Destination) -> UUID | None:
+    """Take up the row of a store that was forgotten, with its archives; None if there is none.
+
+    Raises ``UniqueViolationError`` for a name or store in use.
+    """
+    found: UUID | None = await connection.fetchval(
+        "update destination set removed_at = null, name = $2, type = $3, config = $4, crypt = $5,"
+        " mode = $6, sheet_downloaded_at = null, is_untidy = true where id = (select id"
+        " from destination where store_id = $1 and mode = $6 and removed_at is not null"
+        " order by removed_at desc limit 1) returning id",
+        UUID(destination.store_id),
+        destination.name,
+        destination.type,
+        msgspec.to_builtins(destination.config),
+        None if destination.crypt is None else msgspec.to_builtins(destination.crypt),
+        destination.mode,
+    )
+    return found
+
+
 async def change_destination(connection: Connection, destination: Destination) -> None:
     """Write what can be changed. Raises ``UniqueViolationError`` for a name in use."""
     await connection.execute(

@@ -73,6 +73,7 @@ async def test_a_catalogue_that_was_lost_is_made_from_the_destination_alone(stac
         async with stack.service("archiver"):
             await set_up_encrypted(vault)
             assert (await vault.get("/api/archives"))["items"] == []
+            assert vault.destination["found_archives"] == 2
             address = f"/api/destinations/{vault.destination['id']}/rebuild"
             report = (await run(vault, address))["report"]
             assert (report["archives_added"], report["sources_added"]) == (2, 1)
@@ -130,3 +131,19 @@ async def test_what_lies_there_and_is_no_archive_costs_itself_only(kept: Vault) 
         older["name"]: "The bundle is damaged, or none.",
         swapped["name"]: "The bundle is another archive than its name says.",
     }
+
+
+async def test_a_destination_that_was_forgotten_and_is_set_up_again_has_its_archives(
+    kept: Vault,
+) -> None:
+    archive = (await kept.archive())["report"]["archive_id"]
+    forgotten = kept.destination
+    await kept.house.client.delete(f"/api/destinations/{forgotten['id']}")
+    again = await kept.post(
+        "/api/destinations",
+        {"name": "other name", "type": "local", "config": {"path": str(kept.store)}},
+    )
+    assert (again["id"], again["name"]) == (forgotten["id"], "other name")
+    assert (again["archive_count"], again["found_archives"]) == (1, 0)
+    target = kept.house.stack.folder / "back"
+    assert (await kept.restore(archive, target))["report"]["refused"] == 0

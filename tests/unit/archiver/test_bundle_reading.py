@@ -13,7 +13,8 @@ import pytest
 
 from services.archiver.errors import ObjectMissingError
 from services.archiver.format.bundle import BundleError, BundleFile, BundleReader, write_bundle
-from services.archiver.format.manifest import Manifest, signing_key
+from services.archiver.format.manifest import ITEMS_MEMBER, Manifest, signing_key
+from services.archiver.sources.item import Item
 from services.archiver.store.bundle_reading import (
     ReadBundle,
     packs_named,
@@ -28,6 +29,7 @@ from tests.unit.archiver.generated_store import (
     STORE_ID,
     archive_tree,
     make_phone,
+    put_bundle,
     tree_of,
 )
 from tests.unit.archiver.memory_journal import MemoryJournal
@@ -116,6 +118,20 @@ def test_a_bundle_tells_its_tree_and_where_every_blob_of_it_lies(archives: Archi
     packs = {blob.pack for entry in entries for blob in entry.blobs if blob.pack}
     wanted = frozenset({*packs, "f" * 64})
     assert packs_named(archives.transport, archives.second, wanted) == packs
+
+
+def test_a_bundle_tells_what_has_a_name_of_its_own(archives: Archives) -> None:
+    items = [Item(kind="table", key="public.one", name="one", facts={"rows": 3})]
+    at = MOMENT + dt.timedelta(hours=2)
+    for content, is_right in ((msgspec.json.encode(items), True), (b"[1]", False)):
+        member = BundleFile(path=ITEMS_MEMBER, content=content)
+        path = put_bundle(archives.transport, [member], kind="postgres_full", at=at)
+        if is_right:
+            read = archives.read(path)
+            assert (read.items, read.seen, read.claims) == (items, None, None)
+        else:
+            with pytest.raises(BundleError):
+                archives.read(path)
 
 
 def test_a_bundle_that_is_not_signed_or_with_another_key_is_refused(archives: Archives) -> None:
