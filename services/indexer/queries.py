@@ -28,6 +28,7 @@ from services.indexer.kinds import PARSERS
 from services.indexer.lineage.storage_view import devices_meant
 from services.indexer.search.plan import SCANNED
 from services.indexer.search.storage import search
+from services.indexer.search.warming import warm_up
 from shared.bus import Bus, RequestContext, Serialized
 from shared.contracts.comparison import CompareRevisions
 from shared.contracts.gaps import ListGaps
@@ -63,9 +64,6 @@ _BUILDING_NOTE = (
     " is being built now is complete; whole words and beginnings are found everywhere."
 )
 
-#: Found in no artifact, so that only looking for it takes time.
-_NOWHERE = "keepsakewarmingup"
-
 
 class Queries:
     """Answers about what is indexed."""
@@ -75,18 +73,10 @@ class Queries:
         self._bus = bus
 
     async def warm_up(self) -> None:
-        """Let the database read the descriptions of all tables before somebody waits for it.
-
-        A connection learns them once: at millions of artifacts that takes longer than ten searches.
-        """
+        """Let the database plan searches before somebody waits for it."""
         with contextlib.suppress(*FAILED, ProblemError):
             async with self._pool.acquire() as connection:
-                await search(
-                    connection,
-                    Search(q=_NOWHERE),
-                    most_bytes=self._bus.max_payload_bytes,
-                    labels=_LABELS,
-                )
+                await warm_up(connection, most_bytes=self._bus.max_payload_bytes, labels=_LABELS)
 
     def answers(self) -> dict[type[Request[Any]], Callable[..., Awaitable[object]]]:
         """Return which of the handlers below answers what."""

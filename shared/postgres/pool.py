@@ -73,6 +73,9 @@ async def create_pool(
         min_size=1,
         max_size=max_size,
         max_inactive_connection_lifetime=60.0,
+        # As long as the connection: planning a statement over many tables takes longer than most
+        # answers, and the server plans anew by itself what has changed.
+        max_cached_statement_lifetime=0,
         init=_prepare,
     )
     return pool

@@ -10,6 +10,9 @@ set local plan_cache_mode = force_generic_plan;
 set local max_parallel_workers_per_gather = 0;
 set local effective_io_concurrency = 0
 
+-- name: newest words
+select tsvector_to_array(a.search) as words from artifact a order by a.sort_at desc, a.id desc limit 50
+
 -- name: known
 -- Hits are found: what follows goes by ids, and is planned once per connection again.
 set local plan_cache_mode = force_generic_plan

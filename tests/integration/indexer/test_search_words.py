@@ -19,6 +19,7 @@ from services.indexer.history.storage_words import (
 )
 from services.indexer.history.table_upkeep import TableUpkeep
 from services.indexer.search.storage import search
+from services.indexer.search.warming import warm_up
 from shared.contracts.indexer import Search, SearchPage
 
 _TEXTS = ("the river bends", "a riverbank in spring", "O'Brien drives", "back\\slash", "lemon")
@@ -150,6 +151,17 @@ async def test_words_that_are_forgotten_during_a_search_are_not_missed(loaded: A
     await loaded.execute("update artifact_shard set has_words = false")
     await loaded.execute("delete from shard_word")
     assert (await look_up_words(loaded, "'riv':*", known)).query == "'riv':*"
+
+
+async def test_whoever_searches_first_finds_statements_planned(loaded: Any) -> None:
+    await _list_all(loaded)
+    await warm_up(loaded, most_bytes=1 << 20, labels={})
+    how_many = "select count(*) from pg_prepared_statements"
+    await loaded.fetchval(how_many)
+    planned = await loaded.fetchval(how_many)
+    for question in ("lemon", "river bends", '"riverbank in"', "nothing"):
+        await _ask(loaded, question)
+    assert await loaded.fetchval(how_many) == planned
 
 
 async def test_upkeep_lists_the_words_of_new_tables_and_builds_their_indexes(
