@@ -57,6 +57,13 @@ def no_space_here(error: OSError) -> ProblemError:
     )
 
 
+def no_space_in_scratch(error: OSError) -> ProblemError:
+    """Return what is said when the disk takes no more that holds what is about to be sent."""
+    if error.errno in _FULL:
+        return problem_of(ScratchFullError("The scratch folder has no room."))
+    return no_space_here(error)
+
+
 def nobody_works() -> ProblemError:
     """Return what is said of a job whose run ended without a word."""
     return problem(

@@ -30,6 +30,7 @@ from services.archiver.errors import (
     DestinationAwayError,
     DestinationRefusedError,
     ObjectMissingError,
+    ScratchFullError,
     TransportError,
 )
 from services.archiver.format.names import STORE_FILE
@@ -383,6 +384,8 @@ def _scratch_errors() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise TransportError("The scratch folder has no room for what is on its way.") from None
+            raise ScratchFullError(
+                "The scratch folder has no room for what is on its way."
+            ) from None
         said = os.strerror(error.errno) if error.errno else type(error).__name__
         raise TransportError(f"A file on its way cannot be written or read: {said}.") from None

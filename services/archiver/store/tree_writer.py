@@ -68,6 +68,9 @@ class TreeSums(msgspec.Struct, kw_only=True):
     #: Files that were read, and their bytes; the others were known.
     read_count: int = 0
     read_bytes: int = 0
+    #: Of the batch in hand, whose files are not counted yet.
+    batch_count: int = 0
+    batch_bytes: int = 0
     #: What the store did not hold.
     added_bytes: int = 0
     object_count: int = 0
@@ -101,7 +104,7 @@ def put_tree(
     """
     sums = TreeSums()
     with Uploads(transport, journal) as uploads:
-        writer = _Writer(source, journal, uploads, sums, is_cancelled)
+        writer = _Writer(source, journal, uploads, sums, is_cancelled, on_progress=on_progress)
         for batch in _batches(source.walk()):
             for reading in writer.store(batch):
                 write_seen(
@@ -109,6 +112,7 @@ def put_tree(
                     Seen(reading.found, tuple(reading.blobs), reading.size_bytes, reading.is_torn),
                 )
                 _count(sums, reading)
+            sums.batch_count = sums.batch_bytes = 0
             on_progress(sums)
         writer.finish()
         uploads.wait()
@@ -169,7 +173,10 @@ class _Writer:
         uploads: Uploads,
         sums: TreeSums,
         is_cancelled: Callable[[], bool],
+        *,
+        on_progress: Callable[[TreeSums], None],
     ) -> None:
+        self._on_progress = on_progress
         self._source = source
         self._journal = journal
         self._uploads = uploads
@@ -231,6 +238,7 @@ class _Writer:
             if not left:
                 reading.is_torn = True
         self._sums.read_count += 1
+        self._sums.batch_count += 1
         self._sums.read_bytes += reading.size_bytes
         return True
 
@@ -250,6 +258,8 @@ class _Writer:
                 if piece:
                     reading.size_bytes += len(piece)
                     reading.blobs.append(self._take(piece))
+                    self._sums.batch_bytes += len(piece)
+                    self._on_progress(self._sums)
                 self._check()
             after = found_of(reading.found.path, os.fstat(descriptor))
         return (

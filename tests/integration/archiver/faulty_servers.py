@@ -1,10 +1,9 @@
-"""Servers that do what they should not: a proxy with faults, and a B2 that takes nothing."""
+"""A proxy before a server, which does what it should not."""
 
 from __future__ import annotations
 
 import http.client
 import http.server
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ class Faults:
     def __init__(self) -> None:
         #: A status, or ``stall``, ``drop`` (the line is cut), ``half`` (half a body comes).
         self.mode: int | str | None = None
+        #: What S3 would call it.
+        self.code = "Nonsense"
         #: How often it still goes wrong; None is for ever.
         self.times: int | None = None
         #: Only these methods.
@@ -50,7 +51,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if isinstance(fault, int):
-            said = b"<Error><Code>Nonsense</Code><Message>as asked</Message></Error>"
+            code = self.faults.code.encode()
+            said = b"<Error><Code>" + code + b"</Code><Message>as asked</Message></Error>"
             self.answer(fault, [("Content-Type", "application/xml")], said)
             return
         behind = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
@@ -104,66 +106,6 @@ def faulty_proxy(port: int) -> Iterator[tuple[int, Faults]]:
             yield own, faults
         finally:
             faults.is_over.set()
-
-
-@contextmanager
-def faulty_b2(mode: str) -> Iterator[str]:
-    """Serve enough of Backblaze's API for one upload to fail as they say; yields the address."""
-    refusals = {
-        "cap": (403, "storage_cap_exceeded", "Cannot upload files, storage cap exceeded."),
-        "busy": (503, "service_unavailable", "no tomes available"),
-        "slow": (429, "too_many_requests", "slow down"),
-        "key": (401, "bad_auth_token", "Invalid authorization token"),
-    }
-
-    class Handler(_Handler):
-        def handle_one(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            host = f"http://{self.headers['Host']}"
-            operation = self.path.partition("?")[0].rpartition("/")[2]
-            if operation == ("b2_authorize_account" if mode == "key" else "upload"):
-                status, code, message = refusals[mode]
-                said = {"status": status, "code": code, "message": message}
-                self.answer(status, [], json.dumps(said).encode())
-                return
-            if operation == "b2_create_bucket":
-                # So says the real one of a bucket that there is.
-                said = {"status": 400, "code": "duplicate_bucket_name", "message": "taken"}
-                self.answer(400, [], json.dumps(said).encode())
-                return
-            storage = {
-                "absoluteMinimumPartSize": 5_000_000,
-                "recommendedPartSize": 100_000_000,
-                "apiUrl": host,
-                "downloadUrl": host,
-                "capabilities": ["listBuckets", "listFiles", "readFiles", "writeFiles"],
-            }
-            bucket = {"bucketId": "b1", "accountId": "a", "bucketName": "bucket"}
-            replies: dict[str, dict[str, Any]] = {
-                "b2_authorize_account": {
-                    "accountId": "a",
-                    "authorizationToken": "t",
-                    "apiInfo": {"storageApi": storage},
-                    **storage,
-                    "allowed": {"capabilities": storage["capabilities"]},
-                },
-                "b2_list_buckets": {"buckets": [{**bucket, "bucketType": "allPrivate"}]},
-                "b2_list_file_names": {"files": [], "nextFileName": None},
-                "b2_list_file_versions": {"files": [], "nextFileName": None},
-                "b2_get_upload_url": {
-                    "bucketId": "b1",
-                    "uploadUrl": f"{host}/upload",
-                    "authorizationToken": "u",
-                },
-            }
-            found = replies.get(operation)
-            missing = {"status": 404, "code": "not_found", "message": "no such file"}
-            self.answer(200 if found else 404, [], json.dumps(found or missing).encode())
-
-        do_GET = do_HEAD = do_POST = handle_one
-
-    with _serving(Handler) as port:
-        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager

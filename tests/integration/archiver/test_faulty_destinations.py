@@ -26,7 +26,8 @@ from services.archiver.format.names import object_path
 from services.archiver.store.local_folder import LocalFolder
 from shared.credentials import Secret
 from tests.integration.archiver.conftest import IMPATIENT
-from tests.integration.archiver.faulty_servers import Faults, faulty_b2, faulty_proxy
+from tests.integration.archiver.fake_b2 import ACCOUNT, KEY, fake_b2
+from tests.integration.archiver.faulty_servers import Faults, faulty_proxy
 from tests.integration.archiver.rclone_servers import (
     BUCKET,
     CRYPT,
@@ -184,25 +185,27 @@ def test_a_bucket_that_does_not_exist_is_told_and_not_made(
 
 
 @pytest.mark.parametrize(
-    ("mode", "expected"),
-    [("cap", DestinationFullError), ("key", DestinationRefusedError)],
+    ("mode", "key", "expected"),
+    [("cap", KEY, DestinationFullError), (None, f"{KEY}-no-more", DestinationRefusedError)],
 )
 def test_what_backblaze_refuses_is_understood(
-    mode: str, expected: type[TransportError], daemon: RcloneDaemon
+    mode: str | None, key: str, expected: type[TransportError], daemon: RcloneDaemon
 ) -> None:
-    with faulty_b2(mode) as address:
+    with fake_b2() as b2:
+        b2.mode = mode
         transport = opened(
             daemon,
             RcloneRemote(
                 backend="b2",
-                options={"account": "000", "endpoint": address},
-                secrets={"key": Secret("K000-not-to-be-seen")},
+                options={"account": ACCOUNT, "endpoint": b2.url},
+                secrets={"key": Secret(key)},
                 path="bucket/x",
             ),
         )
         with pytest.raises(expected) as raised:
             transport.put(NAME, [b"content"])
         assert "not-to-be-seen" not in str(raised.value)
+        assert b2.files == {}
         transport.close()
 
 

@@ -115,6 +115,7 @@ class Archiver:
             source_id=UUID(source.id),
             destination_id=UUID(self.destination.id),
             priority=0,
+            request={},
         )
         assert await start_job(self.pool, job.id)
         await self.pool.execute(
