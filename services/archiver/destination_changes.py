@@ -77,4 +77,4 @@ def check_limits(limits: DestinationLimits) -> None:
 
 
 def _is_plain_folder(destination: Destination) -> bool:
-    return destination.type == "local" and destination.crypt is None
+    return destination.type == "local" and destination.crypt is None and destination.mode == "store"

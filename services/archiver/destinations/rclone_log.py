@@ -10,7 +10,7 @@ import re
 
 import msgspec
 
-from services.archiver.destinations.failures import PassingError, failure
+from services.archiver.destinations.failures import failure
 from services.archiver.errors import ArchiverError
 
 #: Of these, the first say the same again of what was said of single files, and the others follow.
@@ -69,8 +69,8 @@ class RcloneLog:
         self.errors: list[ArchiverError] = []
         #: Whether the bound on deletions was met.
         self.is_bounded = False
-        #: How often in a row the destination did not answer.
-        self.silence = 0
+        #: How often in a row the destination did not do what it was asked.
+        self.failures = 0
 
     def feed(self, piece: bytes) -> None:
         """Read what was written."""
@@ -87,7 +87,7 @@ class RcloneLog:
             return
         if line.stats is not None:
             if line.stats.transfers > self.stats.transfers:
-                self.silence = 0
+                self.failures = 0
             self.stats = line.stats
         if line.level not in ("error", "critical") or _SUMMARY.match(line.msg):
             return
@@ -98,10 +98,9 @@ class RcloneLog:
         elif self._source in line.msg or _SOURCE.search(line.msg):
             self._leave_out(line.object or "", _source_reason(line.msg))
         else:
-            error = failure(line.msg.encode())
-            self.silence = self.silence + 1 if isinstance(error, PassingError) else 0
+            self.failures += 1
             if len(self.errors) < _MOST_TOLD:
-                self.errors.append(error)
+                self.errors.append(failure(line.msg.encode()))
 
     def _leave_out(self, name: str, reason: str) -> None:
         if len(self.left_out) < _MOST_TOLD:

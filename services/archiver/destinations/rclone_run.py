@@ -19,8 +19,8 @@ from services.archiver.destinations.failures import PassingError
 from services.archiver.destinations.rclone_log import RcloneLog, Stats
 from services.archiver.destinations.rclone_program import find_rclone
 from services.archiver.errors import (
+    ArchiverError,
     CancelledByPersonError,
-    DestinationAwayError,
     DestinationFullError,
     DestinationRefusedError,
     MirrorRefusedError,
@@ -32,10 +32,10 @@ _LAUNCHER = "services.archiver.destinations.rclone_launcher"
 _LOOK_SECONDS = 0.5
 #: What it has begun to upload is taken back in this time.
 _END_SECONDS = 15.0
-#: A destination that did not answer for so many files in a row is not asked for the others.
-_MOST_SILENCE = 10
+#: A destination that failed for so many files in a row is not asked for the others.
+_MOST_FAILURES = 10
 #: In this order the reason of a failure is chosen among several.
-_WORST = (DestinationFullError, DestinationRefusedError, TransportError)
+_WORST = (DestinationFullError, DestinationRefusedError, ArchiverError)
 _PIECE = 65536
 
 #: Which programs and limits are the same for all.
@@ -84,8 +84,8 @@ class RcloneRun:
                         on_progress(log.stats)
                     if is_cancelled():
                         reason = CancelledByPersonError("The job was asked to stop.")
-                    elif log.silence >= _MOST_SILENCE:
-                        reason = DestinationAwayError("The destination does not answer any more.")
+                    elif log.failures >= _MOST_FAILURES:
+                        reason = _worst(log)
         finally:
             if reason is not None or sys.exc_info()[0] is not None:
                 _end(process)
@@ -147,11 +147,12 @@ def _judge(code: int, log: RcloneLog) -> None:
         raise MirrorRefusedError("More files would have gone from the mirror than is allowed.")
     if code < 0:
         raise PassingError("The program rclone was ended by somebody else.")
-    for kind in _WORST:
-        for error in log.errors:
-            if isinstance(error, kind):
-                raise error
     if log.errors:
-        raise log.errors[0]
+        raise _worst(log)
     if not log.left_out:
         raise TransportError(f"The program rclone ended with {code}.")
+
+
+def _worst(log: RcloneLog) -> ArchiverError:
+    """Return the reason among those that the destination gave."""
+    return next(error for kind in _WORST for error in log.errors if isinstance(error, kind))

@@ -36,8 +36,8 @@ _FILES = Step(
     title="Get the files.",
     commands=(
         'rclone lsf --dirs-only "${remote}mirrors"\n'
-        "mirror=NAME_FROM_THE_LIST\n"
-        'rclone copy --links "${remote}mirrors/$mirror/current" "$work/files"'
+        "# All of them as they were last; old in the place of current has what they were before.\n"
+        'rclone copy --links --include "/*/current/**" "${remote}mirrors" "$HOME/restored"'
     ),
 )
 _IN_MIRROR = Step(

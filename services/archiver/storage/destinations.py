@@ -34,7 +34,10 @@ _DESTINATIONS = (
     "select d.*, (select count(*) from archive a where a.destination_id = d.id) as archive_count,"
     " (select coalesce(sum(o.size_bytes), 0) from stored_object o where o.destination_id = d.id)"
     " + (select coalesce(sum(a.bundle_bytes), 0) from archive a where a.destination_id = d.id)"
-    " as stored_bytes from destination d"
+    # Of a mirror: what its sources hold now.
+    " + (select coalesce(sum(m.source_bytes), 0) from (select distinct on (a.source_id)"
+    " a.source_bytes from archive a where a.destination_id = d.id and a.format_version = 0"
+    " order by a.source_id, a.number desc) m) as stored_bytes from destination d"
 )
 
 

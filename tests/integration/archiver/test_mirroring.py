@@ -36,6 +36,7 @@ from shared.contracts.archiver import Source, SourceConfig, SourceId
 from shared.contracts.identifiers import JobId
 from shared.credentials import Secret
 from tests.integration.archiver.conftest import IMPATIENT
+from tests.integration.archiver.faulty_servers import faulty_proxy
 from tests.integration.archiver.rclone_servers import CRYPT, Server
 
 
@@ -177,6 +178,20 @@ def test_a_copy_that_is_cancelled_ends_at_once_and_had_no_secret_to_show(
     run.run(arguments)
     transport = RcloneTransport(daemon, remote, is_new=True, limits=IMPATIENT)
     assert transport.get("x/plain") == b"first"
+
+
+def test_a_server_that_fails_again_and_again_is_not_asked_for_everything(
+    daemon: RcloneDaemon, servers: dict[str, Server], tree: Path, tmp_path: Path
+) -> None:
+    for number in range(40):
+        (tree / f"photo {number}").write_bytes(b"a photo")
+    with faulty_proxy(servers["s3"].port) as (port, faults):
+        faults.mode = 503
+        remote = servers["s3"].remote(secrets.token_hex(8), port=port)
+        run = _run(daemon, remote, tree, tmp_path / "work")
+        with pytest.raises(DestinationAwayError):
+            run.run(["sync", f"{SOURCE}:", target_fs(remote), "--low-level-retries", "1"])
+        assert 10 <= faults.count < 40
 
 
 def _children() -> list[int]:

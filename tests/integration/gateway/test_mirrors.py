@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from tests.immich_library import FOLDERS, make_library
 from tests.integration.gateway.test_archives import LARGE, Vault, facts, vault
+from tests.integration.gateway.test_destinations import follow
 
 __all__ = ["vault"]
 
@@ -31,6 +33,13 @@ async def mirror(vault: Vault) -> Path:
 
 def content(tree: Path) -> dict[str, Any]:
     return {path: (when, what) for path, (_, when, what) in facts(tree).items() if what is not None}
+
+
+def holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except FileNotFoundError:
+        return False
 
 
 async def test_a_mirror_holds_plain_files_and_what_they_replaced_by_date(
@@ -148,6 +157,50 @@ async def test_a_mirror_whose_disk_is_gone_is_not_begun_on_another_one(
     assert not (mirror / "current" / "large.1a2b3c4d.keepsake-part").exists()
     assert (mirror / "current" / "mine.partial").read_bytes() == b"mine"
 
+    # A place is one or the other, and stays it.
+    for mode, path in (("mirror", vault.store), ("store", root)):
+        answer = await vault.house.client.post(
+            "/api/destinations",
+            json={"name": "wrong", "type": "local", "mode": mode, "config": {"path": str(path)}},
+        )
+        assert answer.status_code == 409
+        assert answer.json()["type"] == "/problems/destination-refused"
+    answer = await vault.house.client.post(
+        f"/api/destinations/{vault.destination['id']}/verify", json={"level": "listing"}
+    )
+    assert answer.status_code == 409
+
+
+async def test_a_run_that_is_stopped_in_the_middle_costs_no_version(
+    vault: Vault, mirror: Path
+) -> None:
+    first = (await vault.archive())["report"]
+    place = f"/api/destinations/{vault.destination['id']}"
+    slow = {"limits": {"bytes_per_second": 100_000}}
+    assert (await vault.house.client.patch(place, json=slow)).status_code == 200
+    (vault.tree / "plain.txt").write_bytes(b"second\n")
+    with (vault.tree / "inner" / "deep" / "large").open("r+b") as file:
+        file.write(b"changed")
+    body = {"source_id": vault.source["id"], "destination_id": vault.destination["id"]}
+    job_id = (await vault.post("/api/archives", body))["job_id"]
+    while not holds(mirror / "current" / "plain.txt", b"second\n"):
+        assert (await vault.get(f"/api/jobs/{job_id}"))["state"] in ("pending", "running")
+        await asyncio.sleep(0.05)
+    await vault.post(f"/api/jobs/{job_id}/cancel")
+    assert (await vault.job(job_id))["state"] == "cancelled"
+    fast: dict[str, Any] = {"limits": {"bytes_per_second": None}}
+    assert (await vault.house.client.patch(place, json=fast)).status_code == 200
+    (vault.tree / "plain.txt").write_bytes(b"the third\n")
+    last = (await vault.archive())["report"]
+    assert not [path for path in (mirror / "current").iterdir() if "keepsake" in path.name]
+    for report, wanted in ((first, b"hello\n"), (last, b"the third\n")):
+        target = vault.house.stack.folder / f"back {wanted.decode()[:3]}"
+        restored = await vault.restore(report["archive_id"], target)
+        assert restored["report"]["refused"] == 0
+        assert (target / "plain.txt").read_bytes() == wanted
+        large = (target / "inner" / "deep" / "large").read_bytes()
+        assert (large[:7] == b"changed") == (report is last)
+
 
 async def test_an_encrypted_mirror_shows_nothing_and_gives_everything_back(vault: Vault) -> None:
     password = vault.house.stack.folder / "password"
@@ -184,6 +237,18 @@ async def test_an_encrypted_mirror_shows_nothing_and_gives_everything_back(vault
     assert not [
         path for path in folder.rglob("*") if path.is_file() and b"a photo" in path.read_bytes()
     ]
+    known = await vault.get(f"/api/destinations/{vault.destination['id']}")
+    assert (known["mode"], known["stored_bytes"]) == ("mirror", job["report"]["bytes_done"])
+    # Without Keepsake, as its recovery sheet says.
+    wish = {"passwords": True, "format": "text"}
+    sheet = await vault.house.client.post(f"/api/destinations/{known['id']}/sheet", json=wish)
+    stranger = vault.house.stack.folder / "stranger"
+    done = follow(sheet.text, stranger, [password.read_text().rstrip("\n")])
+    assert done.returncode == 0, done.stderr
+    files = stranger / "restored" / "photos-of-us" / "current"
+    assert (files / "library/admin/2026/07/IMG_0001.HEIC").read_bytes() == b"a photo"
+    assert (files / "library" / "link").readlink() == Path("../upload")
+
     target = vault.house.stack.folder / "back"
     restored = await vault.restore(job["report"]["archive_id"], target)
     assert (restored["state"], restored["report"]["refused"]) == ("completed", 0), restored
@@ -195,14 +260,3 @@ async def test_an_encrypted_mirror_shows_nothing_and_gives_everything_back(vault
     assert not (target / "postgres").exists()
     password.write_text("another\n")
     assert (await vault.archive(source))["state"] == "interrupted"
-
-
-async def test_a_store_is_no_mirror_and_a_mirror_is_no_store(vault: Vault, mirror: Path) -> None:
-    root = mirror.parents[1]
-    for mode, path in (("mirror", vault.store), ("store", root)):
-        answer = await vault.house.client.post(
-            "/api/destinations",
-            json={"name": "wrong", "type": "local", "mode": mode, "config": {"path": str(path)}},
-        )
-        assert answer.status_code == 409
-        assert answer.json()["type"] == "/problems/destination-refused"
