@@ -177,6 +177,9 @@ class EventHandlers:
         except Exception as error:  # noqa: BLE001 -- every end is told
             await self._end(job, delivery, error)
             return
+        finally:
+            # It may have been in the way of archives.
+            await self._turns.wake(job)
         async with delivery.transaction() as connection:
             if not await finish_job(connection, job.id, state="completed", report=report):
                 return

@@ -7,6 +7,7 @@ to a store, so several archivers wait for each other.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from services.archiver.storage.jobs import ArchiverJob
 from services.archiver.storage.waiting import find_next
 from shared.bus import publish
 from shared.contracts.archiver import Destination
+from shared.postgres import FAILED
 
 if TYPE_CHECKING:
     import asyncpg
@@ -78,12 +80,14 @@ class Turns:
     async def wake(self, ended: ArchiverJob) -> None:
         """Ask for the job again that is next in the destination of one that ended."""
         assert ended.destination_id is not None
-        async with self._pool.acquire() as connection, connection.transaction():
-            following = await find_next(connection, ended.destination_id)
-            if following is not None:
-                await publish(
-                    connection, requested(following.kind, following.id), service="archiver"
-                )
+        # Who is not woken now is looked for.
+        with contextlib.suppress(*FAILED):
+            async with self._pool.acquire() as connection, connection.transaction():
+                following = await find_next(connection, ended.destination_id)
+                if following is not None:
+                    await publish(
+                        connection, requested(following.kind, following.id), service="archiver"
+                    )
 
     async def _wait(self, job: ArchiverJob) -> Wait | None:
         assert job.destination_id is not None

@@ -106,8 +106,8 @@ class Archiver:
         async with store_lock(connect, self.destination.id):
             yield
 
-    async def dead_job(self, source: Source) -> str:
-        """Make a job look as one whose run ended without a word long ago."""
+    async def dead_job(self, source: Source, *, hours: float = 0.02) -> str:
+        """Make a job look as one whose run ended without a word so long ago."""
         job = await create_archive_job(
             self.pool,
             job_id=uuid4(),
@@ -119,15 +119,17 @@ class Archiver:
         )
         assert await start_job(self.pool, job.id)
         await self.pool.execute(
-            "update job set heartbeat_at = now() - interval '61 seconds' where id = $1",
+            "update job set heartbeat_at = now() - $2::interval where id = $1",
             UUID(job.id),
+            dt.timedelta(hours=hours),
         )
         return job.id
 
 
 @pytest.fixture
 async def archiver(stack: Stack) -> AsyncIterator[Archiver]:
-    settings = {"KEEPSAKE_ARCHIVER__STALE_SECONDS": "60"}
+    # It looks as well; here it is the tests that look after a minute.
+    settings = {"KEEPSAKE_ARCHIVER__STALE_SECONDS": "3600"}
     async with (
         stack.service("archiver", settings),
         stack.bus("gateway") as bus,
@@ -199,7 +201,6 @@ async def test_a_job_that_nobody_works_on_goes_on_or_is_interrupted_or_taken_ove
     assert (resumed.state, resumed.attempts) == ("completed", 2)
 
     dead = await archiver.dead_job(second)
-    # The archiver itself looks as well, and lets jobs go on: it is not asked here.
     await look(archiver.pool, settings=ArchiverSettings(resume=False))
     told = await archiver.over(dead)
     assert (told.state, told.error and told.error.type) == (
@@ -211,7 +212,7 @@ async def test_a_job_that_nobody_works_on_goes_on_or_is_interrupted_or_taken_ove
     assert (await archiver.over(again)).state == "completed"
 
     # Whoever holds the store and says nothing is in nobody's way who says so.
-    dead = await archiver.dead_job(third)
+    dead = await archiver.dead_job(third, hours=2)
     async with archiver.somebody_else_writing():
         assert await archiver.archive(third) == dead
         forced = await archiver.archive(third, force=True)
