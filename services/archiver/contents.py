@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from services.archiver.errors import ArchiverError
-from services.archiver.format.names import CHUNK_BYTES
+from services.archiver.format.names import CHUNK_BYTES, MOST_BLOB_BYTES
 from services.archiver.format.tree import BlobPlace
 from services.archiver.identifiers import parse_id
 from services.archiver.opening import Destinations
@@ -37,7 +37,10 @@ from shared.contracts.requests import Page, Request
 _MOST_READ_BYTES = 512 * 1024
 #: Of blobs that were read last. A download asks for the pieces of a blob one after the other, some
 #: at a time.
-_KEPT_BYTES = 2 * CHUNK_BYTES
+_KEPT_BYTES = 2 * MOST_BLOB_BYTES
+_KEPT_CUTS = 100
+#: Enough that one of them is not the last, and is present but in very damaged stores.
+_FEW = 4
 
 
 class Contents:
@@ -48,6 +51,8 @@ class Contents:
         self._destinations = destinations
         #: By destination and name, the one that was asked for last at the end.
         self._kept: OrderedDict[tuple[UUID, str], bytes] = OrderedDict()
+        #: By destination and first blob.
+        self._cuts: dict[tuple[UUID, str], int] = {}
         #: What is on its way: whoever asks meanwhile waits for the same.
         self._coming: dict[tuple[UUID, str], asyncio.Task[bytes]] = {}
 
@@ -91,14 +96,15 @@ class Contents:
             raise bad_request("offset and length must be within bounds.")
         row = await self._entry(request.archive_id, request.n)
         names = split_digests(row["blobs"])
-        first = request.offset // CHUNK_BYTES
-        last = (request.offset + request.length - 1) // CHUNK_BYTES
+        cut_bytes = await self._cut(row["destination_id"], names)
+        first = request.offset // cut_bytes
+        last = (request.offset + request.length - 1) // cut_bytes
         wanted = names[first : last + 1]
         if not names and row["size_bytes"]:
             return await self._mirrored(row, request)
         if not wanted or not request.length:
             return b""
-        start = request.offset - first * CHUNK_BYTES
+        start = request.offset - first * cut_bytes
         blobs = [memoryview(await self._blob(row["destination_id"], name)) for name in wanted]
         head = blobs[0][start : start + request.length]
         return b"".join((head, *(blob[: request.length - len(head)] for blob in blobs[1:])))
@@ -119,6 +125,22 @@ class Contents:
             return await asyncio.to_thread(read)
         except ArchiverError as error:
             raise problem_of(error) from None
+
+    async def _cut(self, destination_id: UUID, names: list[str]) -> int:
+        """Return how long all blobs of a file are but the last: not always what we cut today."""
+        if len(names) < 2:
+            return MOST_BLOB_BYTES
+        key = (destination_id, names[0])
+        known = self._cuts.get(key)
+        if known is None:
+            # Where none of them is present, reading says so.
+            places = await fetch_places(self._pool, destination_id, names[:_FEW])
+            known = max((place.size_bytes for place in places.values()), default=CHUNK_BYTES)
+            while len(self._cuts) >= _KEPT_CUTS:
+                del self._cuts[next(iter(self._cuts))]
+            if places:
+                self._cuts[key] = known
+        return known
 
     async def _blob(self, destination_id: UUID, name: str) -> bytes:
         key = (destination_id, name)

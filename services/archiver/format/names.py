@@ -10,8 +10,11 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 
-#: Larger files are cut into blobs of this size; a file up to it is one blob.
-CHUNK_BYTES = 16 * 1024 * 1024
+#: No blob is longer; readers take what others cut.
+MOST_BLOB_BYTES = 16 * 1024 * 1024
+#: Larger files are cut into blobs of this size; a file up to it is one blob. A page that is edited
+#: in a database costs one, and more of them make more objects.
+CHUNK_BYTES = 8 * 1024 * 1024
 #: Smaller blobs share packs, larger ones are objects of their own.
 SMALL_BYTES = 4 * 1024 * 1024
 #: A pack is closed before it exceeds this with all its headers, but for the blocks that end it.

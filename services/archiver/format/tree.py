@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from services.archiver.format.names import CHUNK_BYTES, is_name
+from services.archiver.format.names import MOST_BLOB_BYTES, is_name
 
 EntryType = Literal["file", "directory", "symlink"]
 #: Longer lines are none of ours: a file of 4 TB has a quarter of a million blobs.
@@ -26,7 +26,7 @@ _MOST_TARGET_BYTES = 4096
 
 _Name = Annotated[str, msgspec.Meta(min_length=64, max_length=64)]
 _Offset = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-_BlobSize = Annotated[int, msgspec.Meta(ge=1, le=CHUNK_BYTES)]
+_BlobSize = Annotated[int, msgspec.Meta(ge=1, le=MOST_BLOB_BYTES)]
 
 
 class TreeError(ValueError):

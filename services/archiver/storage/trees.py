@@ -43,8 +43,9 @@ _OPEN = (
     f" where t.source_id = $1 and t.destination_id = $2 and t.until is null and {_SAME})"
 )
 _BATCH = 2000
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPED, _SECOND = re.compile(r"\\(.)", re.DOTALL), r"\1"
 _WILDCARD = re.compile(r"(?<!\\)(?:\\\\)*[%_]")
+_BEGINNING = re.compile(r"(?:[^\\%_]|\\.)*", re.DOTALL)
 _CUT_SHORT = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
 _LONGEST_SHOWN = 2000
 
@@ -98,6 +99,9 @@ async def list_files(
         exact = _literal(request.path_like)
         if exact is None:
             where += f" and shown like {given(request.path_like)}"
+            # Whatever the order of letters is, nothing comes before what it begins with.
+            if beginning := _BEGINNING.match(request.path_like):
+                where += f" and shown >= {given(_ESCAPED.sub(_SECOND, beginning[0]))}"
         else:
             where += f" and shown = {given(exact)}"
     if request.cursor is not None:
@@ -118,7 +122,7 @@ def _literal(pattern: str) -> str | None:
     """Return what alone is like *pattern*; None when it has wildcards."""
     if _CUT_SHORT.search(pattern):
         raise bad_request("path_like ends with a backslash, which stands before something.")
-    found = _ESCAPED.sub(r"\1", pattern)
+    found = _ESCAPED.sub(_SECOND, pattern)
     return None if _WILDCARD.search(pattern) else found
 
 

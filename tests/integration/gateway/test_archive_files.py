@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from services.archiver.format import names
+from services.archiver.format.names import CHUNK_BYTES, MOST_BLOB_BYTES
 from tests.integration.gateway.conftest import open_house
 from tests.integration.gateway.test_archives import LARGE, Vault
 from tests.stack import Stack
@@ -94,6 +96,8 @@ async def test_lists_are_narrowed_by_patterns_and_by_whole_paths(vault: Vault) -
 
     assert await listed("odd/100%") == ["odd/100%", "odd/100x"]
     assert await listed("odd/100\\%") == ["odd/100%"]
+    assert await listed("odd/100\\%%") == ["odd/100%"]
+    assert await listed("%dd/10%x") == ["odd/100x"]
     assert await listed("odd/a_b") == ["odd/aXb", "odd/a_b"]
     assert await listed("odd/a\\_b") == ["odd/a_b"]
     assert await listed("odd/back\\\\slash") == ["odd/back\\slash"]
@@ -114,19 +118,19 @@ async def test_lists_are_narrowed_by_patterns_and_by_whole_paths(vault: Vault) -
     assert pages == [["odd/100%", "odd/100x"], ["odd/aXb", "odd/a_b"], ["odd/back\\slash"]]
 
 
-async def test_parts_of_a_file_that_are_asked_for_at_once_are_right(vault: Vault) -> None:
+@pytest.mark.parametrize("cut_bytes", [CHUNK_BYTES, MOST_BLOB_BYTES])
+async def test_parts_of_a_file_that_are_asked_for_at_once_are_right_however_it_was_cut(
+    vault: Vault, cut_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names, "CHUNK_BYTES", cut_bytes)
     archive = (await vault.archive())["report"]["archive_id"]
     page = await vault.get(f"/api/archives/{archive}/files", path_like="inner/deep/large")
     address = f"/api/archives/{archive}/files/{page['items'][0]['n']}/content"
     content = (vault.tree / "inner" / "deep" / "large").read_bytes()
-    border = 16 * 1024 * 1024
-    spans = [
-        (0, 9),
-        (border - 5, border + 5),
-        (border, LARGE - 1),
-        (7, 3_000_000),
-        (LARGE - 1,) * 2,
-    ]
+    border = MOST_BLOB_BYTES
+    stored = [path.stat().st_size for path in vault.store.glob("objects/*/*")]
+    assert max(stored) == cut_bytes
+    spans = [(0, 9), (border - 5, border + 5), (border, LARGE - 1), (7, 3_000_000)]
 
     async def part(first: int, last: int) -> bytes:
         answer = await vault.house.client.get(address, headers={"Range": f"bytes={first}-{last}"})

@@ -236,7 +236,7 @@ def test_a_bundle_that_is_no_file_costs_itself(phone: Path, tmp_path: Path) -> N
     done = run_alone("--store", tmp_path / "store", "check")
     assert done.returncode == 4
     assert done.stderr.count("no file that can be read") == 2
-    assert "Read 3 archives and 9 blobs" in done.stdout
+    assert "Read 3 archives and 10 blobs" in done.stdout
 
 
 def test_several_sources_are_not_guessed_between(phone: Path, tmp_path: Path) -> None:
