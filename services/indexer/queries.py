@@ -26,6 +26,7 @@ from services.indexer.history.storage_revisions import (
 from services.indexer.history.storage_substrings import describe_substrings
 from services.indexer.kinds import PARSERS
 from services.indexer.lineage.storage_view import devices_meant
+from services.indexer.search.asked import check_kind
 from services.indexer.search.plan import SCANNED
 from services.indexer.search.storage import search
 from services.indexer.search.warming import warm_up
@@ -96,6 +97,7 @@ class Queries:
 
         async def answer(request: Any, _context: RequestContext) -> Serialized:
             async with self._pool.acquire() as connection:
+                await check_kind(connection, getattr(request, "kind", None), _LABELS)
                 body = await fetch(connection, request, most_bytes=self._bus.max_payload_bytes)
             return Serialized(body=body)
 

@@ -82,7 +82,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 async def read_request(connection: Connection, request: Search, *, kinds: Collection[str]) -> Asked:
     """Return what is asked for; 400 when a filter cannot be meant, or there is no such kind."""
-    await _check_kind(connection, request.kind, kinds)
+    await check_kind(connection, request.kind, kinds)
     try:
         filters, words = split_filters(request.q, kinds=kinds)
         return await _resolve(connection, request, filters, words)
@@ -98,7 +98,8 @@ def read_question(asked: Asked) -> Question:
     return question
 
 
-async def _check_kind(connection: Connection, kind: str | None, kinds: Collection[str]) -> None:
+async def check_kind(connection: Connection, kind: str | None, kinds: Collection[str]) -> None:
+    """Raise the 400 problem for a kind that there is not, with those that there are."""
     if kind is None or kind in kinds:
         return
     # What a package parsed that is installed no longer is still there.

@@ -208,6 +208,10 @@ async def test_what_cannot_be_made_is_refused_at_once(vault: House) -> None:
         # In the words of the search.
         searched = await vault.client.get("/api/search", params={"q": q})
         assert searched.json()["detail"] == answer.json()["detail"]
+    for path in ("/api/search?q=x&kind=mood", "/api/artifacts?kind=mood", "/api/threads?kind=mood"):
+        listed = await vault.client.get(path)
+        assert listed.status_code == 400, path
+        assert listed.json()["detail"].startswith("kind must be one of: ")
     jobs = await vault.client.get("/api/jobs", params={"kind": "export"})
     assert jobs.json()["items"] == []
 
