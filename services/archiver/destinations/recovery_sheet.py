@@ -35,9 +35,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 _FILES = Step(
     title="Get the files.",
     commands=(
-        'rclone lsf --dirs-only "${remote}mirrors"\n'
+        'rclone lsf --dirs-only "$remote/mirrors"\n'
         "# All of them as they were last; old in the place of current has what they were before.\n"
-        'rclone copy --links --include "/*/current/**" "${remote}mirrors" "$HOME/restored"'
+        'rclone copy --links --include "/*/current/**" "$remote/mirrors" "$HOME/restored"'
     ),
 )
 _IN_MIRROR = Step(

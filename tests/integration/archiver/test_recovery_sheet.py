@@ -56,6 +56,19 @@ def sheet_of(config: DestinationConfig, **given: object) -> Sheet:
     )
 
 
+def type_in(home: Path, commands: str, answers: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/sh", "-eu", "-c", commands],
+        env={
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(home),
+            "TMPDIR": str(home),
+        },
+        input=answers,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
 @needs_programs
 @pytest.mark.parametrize("secret", ["pass", "key_pem"])
 def test_a_server_is_signed_in_to_with_a_password_and_with_a_key_in_a_file(
@@ -82,20 +95,35 @@ def test_a_server_is_signed_in_to_with_a_password_and_with_a_key_in_a_file(
             secret_options={secret: "op://Home/server/secret"},
         )
         commands = "\n".join(step.commands for step in sheet_of(config).steps())
-        done = subprocess.run(
-            ["/bin/sh", "-eu", "-c", commands],
-            env={
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-                "HOME": str(tmp_path),
-                "TMPDIR": str(tmp_path),
-            },
-            input=f"{PASSWORD if secret == 'pass' else tmp_path / 'key'}\n",
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        typed = PASSWORD if secret == "pass" else str(tmp_path / "key")
+        done = type_in(tmp_path, commands, f"{typed}\n")
     finally:
         server.stop()
     assert done.returncode == 0, done.stderr
     assert snapshot(tmp_path / "restored") == snapshot(tmp_path / "phone")
+
+
+@pytest.mark.parametrize("kind", ["plain", "encrypted"])
+def test_the_commands_for_a_mirror_get_its_files(tmp_path: Path, kind: str) -> None:
+    is_encrypted = kind == "encrypted"
+    files = tmp_path / "files"
+    (files / "inner").mkdir(parents=True)
+    (files / "inner" / "note.txt").write_text("hello\n")
+    (tmp_path / "place").mkdir()
+    config = DestinationConfig(backend="local", path=f"{tmp_path}/place")
+    given: dict[str, object] = {"passwords": (Secret(PASSWORD), None)} if is_encrypted else {}
+    sheet = sheet_of(config, **given)
+    sheet = msgspec.structs.replace(
+        sheet, destination=msgspec.structs.replace(sheet.destination, mode="mirror")
+    )
+    reaching, *getting = (step.commands for step in sheet.steps())
+    filled = f'rclone copy "{files}" "$remote/mirrors/photos/current"'
+    done = type_in(tmp_path, "\n".join((reaching, filled, *getting)), f"{PASSWORD}\n")
+    assert done.returncode == 0, done.stderr
+    assert "photos/" in done.stdout
+    back = tmp_path / "restored" / "photos" / "current" / "inner" / "note.txt"
+    assert back.read_text() == "hello\n"
+    assert (tmp_path / "place" / "mirrors").exists() != is_encrypted
 
 
 def test_a_sheet_shows_passwords_to_the_last_space_and_nobody_elses_words_as_commands() -> None:

@@ -283,6 +283,7 @@ def test_the_mark_is_plain_json(tmp_path: Path) -> None:
         "version": 1,
         "store_id": str(store_id),
         "created_at": "2026-11-21T20:00:00Z",
+        "mode": "store",
     }
 
 
