@@ -101,7 +101,8 @@ class RclonePlace:
             return [str(error)], []
         found, known = problems(self._remote, backends), warnings(self._remote)
         if self._remote.backend == "local" and not found:
-            found, more = missing_mount(Path(self._remote.path))
+            # Else rclone makes it, on whatever disk that is.
+            found, more = LocalPlace(Path(self._remote.path)).prerequisites()
             known += more
         return found, known
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import secrets
+import signal
 import subprocess
 from pathlib import Path
 from uuid import uuid4
@@ -23,6 +24,7 @@ from services.archiver.errors import (
     CancelledByPersonError,
     DestinationAwayError,
     DestinationRefusedError,
+    MirrorRefusedError,
 )
 from services.archiver.format.tree import TreeEntry
 from services.archiver.opening import OpenPlace
@@ -129,6 +131,43 @@ def test_a_server_holds_what_the_source_has_and_had(
         assert gone not in {one.found.path for one in read_seen(seen)}
 
 
+def test_a_copy_that_was_killed_leaves_nothing_behind_and_too_much_is_never_removed(
+    daemon: RcloneDaemon, servers: dict[str, Server], tree: Path, tmp_path: Path
+) -> None:
+    for number in range(40):
+        (tree / f"photo {number}").write_bytes(b"a photo")
+    (tree / "large").write_bytes(os.urandom(4 * 1024 * 1024))
+    place = secrets.token_hex(8)
+    remote = servers["sftp"].remote(place)
+    (tmp_path / "work").mkdir(mode=0o700)
+    copies = Copies(daemon, remote, tree, tmp_path / "work")
+    current = servers["sftp"].files / "bucket" / place / "mirrors" / "photos" / "current"
+
+    def kill() -> bool:
+        if any(current.glob("large.*.keepsake-part")):
+            for pid in _copying():
+                os.kill(pid, signal.SIGKILL)
+        return False
+
+    run = _run(daemon, remote, tree, tmp_path / "killed")
+    target = f"{target_fs(remote)}mirrors/photos/current"
+    options = ["--partial-suffix", ".keepsake-part", "--bwlimit", "100k"]
+    with pytest.raises(DestinationAwayError):
+        run.run(["sync", f"{SOURCE}:", target, *options], is_cancelled=kill)
+    assert list(current.glob("*.keepsake-part"))
+    assert copies.bring("1").file_count == 44
+    assert not list(current.glob("*.keepsake-part"))
+    assert (current / "large").read_bytes() == (tree / "large").read_bytes()
+
+    # No catalogue is asked: rclone itself counts.
+    for path in tree.glob("photo *"):
+        path.unlink()
+    with pytest.raises(MirrorRefusedError):
+        copies.bring("2")
+    assert len(list(current.glob("photo *"))) >= 30
+    assert copies.read(["2"], b"photo 0", 7) == b"a photo"
+
+
 def test_a_server_that_keeps_no_times_is_refused_before_anything_is_sent(
     daemon: RcloneDaemon, servers: dict[str, Server], tree: Path, tmp_path: Path
 ) -> None:
@@ -157,13 +196,9 @@ def test_a_copy_that_is_cancelled_ends_at_once_and_had_no_secret_to_show(
     seen: list[int] = []
 
     def look() -> bool:
-        for pid in _children():
-            told = b"".join(
-                Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ")
-            )
-            if b"--filter" in told and b"rclone_launcher" not in told:
-                shown.append(told)
-                seen.append(pid)
+        for pid in _copying():
+            shown.append(_told(pid))
+            seen.append(pid)
         return bool(shown)
 
     run = _run(daemon, remote, tree, tmp_path / "work")
@@ -194,12 +229,21 @@ def test_a_server_that_fails_again_and_again_is_not_asked_for_everything(
         assert 10 <= faults.count < 40
 
 
-def _children() -> list[int]:
-    """Return the processes below ours."""
+def _copying() -> list[int]:
+    """Return the processes below ours that copy."""
     found = subprocess.run(
         ["ps", "--ppid", str(os.getpid()), "-o", "pid="], capture_output=True, text=True, check=True
     )
-    return [pid for one in found.stdout.split() if Path(f"/proc/{(pid := int(one))}/exe").exists()]
+    told = {pid: _told(pid) for pid in map(int, found.stdout.split())}
+    return [pid for pid, one in told.items() if b"\0sync\0" in one and b"_launcher" not in one]
+
+
+def _told(pid: int) -> bytes:
+    """Return the arguments and variables of a process; nothing of one that has ended."""
+    try:
+        return b"".join(Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
+    except OSError:
+        return b""
 
 
 def test_a_server_that_is_gone_and_keys_that_are_wrong_are_told_apart(
