@@ -47,7 +47,7 @@ from shared.contracts.events import (
     UpkeepFailed,
     UpkeepRequested,
 )
-from shared.contracts.jobs import JobProgress, JobState
+from shared.contracts.jobs import JobProgress, JobState, Progress
 from shared.contracts.problems import Problem, ProblemError, problem
 from shared.settings import ArchiverSettings
 
@@ -55,6 +55,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _PASSING_STATUS = (503, 504)
 _BUS_SECONDS = 30.0
+_TO_TRY = "waiting to be tried again"
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
 
 
@@ -106,6 +107,7 @@ class EventHandlers:
                 async with delivery.transaction():
                     pass
                 log.info("job_waits", step=wait.step)
+                await self._tell(job, "pending", step=wait.step)
             # Else somebody is at it, who records the event when it is over, or is over.
 
     async def _archive(
@@ -267,14 +269,14 @@ class EventHandlers:
         await wait_job(
             self._pool,
             job.id,
-            step="waiting to be tried again",
+            step=_TO_TRY,
             until=until,
             error=error,
             is_ours=True,
         )
         log.info("job_tried_again", seconds=seconds, problem=error.type)
         self._logs.of(job).tell("tried again later", seconds=seconds, problem=error.type)
-        await self._tell(job, "pending")
+        await self._tell(job, "pending", step=_TO_TRY, error=error)
         return Retry(seconds)
 
     async def _finish(
@@ -288,10 +290,20 @@ class EventHandlers:
         problem_type = None if error is None else error.type
         log.info("job_ended", state=state, problem=problem_type)
         self._log_end(job, state, problem_type=problem_type)
-        await self._tell(job, state)
+        await self._tell(job, state, error=error)
 
-    async def _tell(self, job: ArchiverJob, state: JobState) -> None:
-        await self._bus.send_progress(JobProgress(job_id=job.id, state=state, progress=None))
+    async def _tell(
+        self,
+        job: ArchiverJob,
+        state: JobState,
+        *,
+        step: str | None = None,
+        error: Problem | None = None,
+    ) -> None:
+        progress = None if step is None else Progress(step=step, unit="bytes")
+        await self._bus.send_progress(
+            JobProgress(job_id=job.id, state=state, progress=progress, error=error)
+        )
 
     def _log_archive(self, job: ArchiverJob, made: Made) -> None:
         log = self._logs.of(job)

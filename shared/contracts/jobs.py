@@ -61,6 +61,9 @@ class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
     job_id: JobId
     state: JobState
     progress: Progress | None
+    #: Of the archiver's jobs: how often it was begun, and why it waits or how it ended.
+    attempts: int | None = None
+    error: Problem | None = None
 
 
 class ListJobs(Request[Page[Job]], frozen=True, kw_only=True):

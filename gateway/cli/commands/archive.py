@@ -19,6 +19,7 @@ from gateway.cli.commands.archive_verification import check, reset
 from gateway.cli.commands.download import Source, fetch, put_in_place, target_of
 from gateway.cli.failure import FAILED, NOT_FOUND, Failure
 from gateway.cli.formats import count, moment, size
+from gateway.cli.job_bars import amount_of
 from gateway.cli.options import ListingGroup, json_option
 from gateway.cli.output import print_json, print_table, say
 from gateway.cli.short_ids import SHOWN
@@ -232,6 +233,6 @@ def status(context: click.Context, *, as_json: bool) -> None:
         ],
     )
     for job in known["jobs"]:
-        now = job["progress"] or {"step": "waiting", "done": 0}
-        say(f"Job {job['id'][:SHOWN]}: {job['state']}, {now['step']}, {size(now['done'])}.")
+        step = (job["progress"] or {"step": "asked for"})["step"]
+        say(f"Job {job['id'][:SHOWN]}: {job['state']}, {step}, {amount_of(job)}".rstrip(", ") + ".")
     remind_of_sheets(known["destinations"])

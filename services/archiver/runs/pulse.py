@@ -133,17 +133,22 @@ class Pulse:
         )
 
     async def _beat(self) -> None:
+        attempts: int | None = None
         while True:
             progress = self.progress()
-            await self._bus.send_progress(
-                JobProgress(job_id=self._job_id, state="running", progress=progress)
-            )
             # A database that is away for a moment does not end what threads do.
             with contextlib.suppress(*FAILED):
-                if await record_progress(
+                beat = await record_progress(
                     self._pool, self._job_id, progress=progress, report=self.report()
-                ):
+                )
+                attempts = beat.attempts
+                if beat.is_to_stop:
                     self._stop.set()
+            await self._bus.send_progress(
+                JobProgress(
+                    job_id=self._job_id, state="running", progress=progress, attempts=attempts
+                )
+            )
             if time.monotonic() - self._logged >= _LOG_SECONDS:
                 self._logged = time.monotonic()
                 figures = {name: value for name, value in self.report().items() if value}

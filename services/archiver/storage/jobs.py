@@ -45,6 +45,14 @@ class ArchiverJob(msgspec.Struct, frozen=True, kw_only=True):
     created_at: dt.datetime
 
 
+class Beat(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run hears when it says that it is alive."""
+
+    #: Somebody wants it to stop, or the job is not its own any more.
+    is_to_stop: bool
+    attempts: int | None
+
+
 async def create_archive_job(
     connection: Connection,
     *,
@@ -111,16 +119,18 @@ async def start_job(connection: Connection, job_id: str) -> bool:
 
 async def record_progress(
     connection: Connection, job_id: str, *, progress: Progress, report: Mapping[str, Any]
-) -> bool:
-    """Say that the job is alive and how far it is; return whether it is to stop."""
-    found = await connection.fetchval(
+) -> Beat:
+    """Say that the job is alive and how far it is; return what there is to know of it."""
+    found = await connection.fetchrow(
         "update job set progress = $2, report = $3, heartbeat_at = clock_timestamp()"
-        " where id = $1 and state = 'running' returning cancel_requested",
+        " where id = $1 and state = 'running' returning cancel_requested, attempts",
         UUID(job_id),
         msgspec.to_builtins(progress),
         msgspec.to_builtins(report),
     )
-    return found is None or bool(found)
+    if found is None:
+        return Beat(is_to_stop=True, attempts=None)
+    return Beat(is_to_stop=found["cancel_requested"], attempts=found["attempts"])
 
 
 async def finish_job(

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import msgspec
 
 from services.archiver.opening import Destinations, OpenPlace
+from shared.bus import Bus
 from shared.contracts.archiver import (
+    CreateDestination,
+    CreateSource,
     CryptConfig,
     Destination,
     DestinationConfig,
     DestinationId,
     DestinationLimits,
+    RequestArchive,
+    SourceConfig,
 )
+from shared.contracts.archiver_limits import UpdateDestination
+from shared.contracts.identifiers import JobId
+from shared.contracts.jobs import GetJob, Job, JobProgress
 from tests.integration.archiver.test_dying_rclone import wait_until
+from tests.stack import Stack
 
 
 def limited(folder: Path, rate: int | None) -> Destination:
@@ -41,6 +53,82 @@ def rate_of(place: OpenPlace) -> int:
     daemon = place.place._daemon  # type: ignore[attr-defined]
     found: int = daemon.call("core/bwlimit", {})["bytesPerSecond"]
     return found
+
+
+async def test_a_job_under_way_tells_all_that_is_known_of_it_and_a_lifted_rate_lets_it_end(
+    stack: Stack,
+) -> None:
+    tree, password = stack.folder / "tree", stack.folder / "password"
+    (stack.folder / "store").mkdir()
+    tree.mkdir()
+    (tree / "large").write_bytes(os.urandom(5 << 20))
+    (tree / "small").write_text("x")
+    password.touch(0o600)
+    password.write_text("correct horse battery staple\n")
+    async with stack.service("archiver"), stack.bus("gateway") as bus:
+        destination = await bus.request(
+            CreateDestination(
+                name="cloud",
+                type="local",
+                config=DestinationConfig(path=str(stack.folder / "store")),
+                crypt=CryptConfig(password_ref=f"file:{password}"),
+            ),
+            timeout_seconds=100,
+        )
+        limit = UpdateDestination(
+            destination_id=destination.id, limits=DestinationLimits(bytes_per_second=20_000)
+        )
+        assert (await bus.request(limit)).config.limits.bytes_per_second == 20_000
+        source = await bus.request(
+            CreateSource(name="tree", type="directory", config=SourceConfig(path=str(tree)))
+        )
+        job_id = (
+            await bus.request(RequestArchive(source_id=source.id, destination_id=destination.id))
+        ).job_id
+        under_way = await _job(bus, job_id, lambda job: bool(job.progress and job.progress.total))
+        told = await _told(bus, job_id)
+        lifted = msgspec.structs.replace(limit, limits=DestinationLimits())
+        await bus.request(lifted)
+        ended = await _job(bus, job_id, lambda job: job.state not in ("pending", "running"))
+    assert (under_way.state, under_way.attempts, under_way.error) == ("running", 1, None)
+    # Listeners hear the same as who asks.
+    assert (told.state, told.attempts) == ("running", 1)
+    for progress in (under_way.progress, told.progress):
+        assert progress is not None
+        assert progress.total == (5 << 20) + 1
+        assert progress.unit == "bytes"
+        assert progress.files_total == 2
+        assert progress.files_done is not None
+        assert progress.step == "reading and storing"
+    assert told.progress is not None
+    assert told.progress.per_second is not None
+    assert ended.state == "completed"
+    assert (ended.report["files_done"], ended.report["bytes_done"]) == (2, (5 << 20) + 1)
+
+
+async def _job(bus: Bus, job_id: JobId, until: Callable[[Job], bool]) -> Job:
+    async with asyncio.timeout(100):
+        while True:
+            job = await bus.request(GetJob(job_id=job_id), subject="cmd.archiver.get_job")
+            if until(job):
+                return job
+            await asyncio.sleep(0.02)
+
+
+async def _told(bus: Bus, job_id: JobId) -> JobProgress:
+    """Return what listeners are told of a job once its speed is known."""
+    heard: asyncio.Queue[JobProgress] = asyncio.Queue()
+
+    async def hear(message: Any) -> None:
+        heard.put_nowait(msgspec.json.decode(message.data, type=JobProgress))
+
+    subscription = await bus.client.subscribe(f"progress.archiver.{job_id}", cb=hear)
+    async with asyncio.timeout(100):
+        while True:
+            told = await heard.get()
+            if told.progress is not None and told.progress.per_second is not None:
+                await subscription.unsubscribe()
+                return told
 
 
 async def test_a_rate_holds_for_its_destination_alone_and_is_lifted_under_an_upload(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from deploy.demo.container import PhoneFile, mint_backup
+from gateway.cli.main import run
 from tests.integration.gateway.conftest import House, open_house
 from tests.stack import Stack
 
@@ -262,6 +264,33 @@ async def test_what_is_asked_for_twice_is_one_job_and_names_are_used_once(vault:
             path, json={"name": name, "type": kind, "config": config}
         )
         assert answer.status_code == 409
+
+
+async def test_the_command_line_says_what_it_would_store_stores_it_and_tells_how_that_went(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KEEPSAKE_URL", vault.house.url)
+    monkeypatch.setenv("KEEPSAKE_API_TOKEN", "test-token")
+
+    async def command(*words: str) -> str:
+        capfd.readouterr()
+        assert await asyncio.to_thread(run, [*words]) == 0, words
+        said = capfd.readouterr()
+        return said.out + said.err
+
+    assert "new to disk: 4 files" in await command("archive", "run", "--dry-run")
+    said = await command("archive", "run", "tree", "--force")
+    assert "tree: 4 files" in said
+    assert "new to disk: 0 files, 0 B at most" in await command("archive", "run", "--dry-run")
+    said = await command("archive", "run", "--json")
+    # The services of this process log there as well.
+    jobs = json.JSONDecoder().raw_decode(said[said.index("{\n") :])[0]["items"]
+    assert [job["state"] for job in jobs] == ["completed"]
+    assert "ended state=completed" in await command("jobs", "log", jobs[0]["id"][:8])
+    assert "disk: no limit, 00:00-23:59." in await command(
+        "archive", "limit", "--hours", "00:00-23:59"
+    )
+    assert "disk: no limit, at all hours." in await command("archive", "limit", "--hours", "none")
 
 
 async def test_a_destination_changes_its_name_and_limits_and_never_its_place(
