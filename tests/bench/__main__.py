@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench import (
+    archives,
     curves,
     events,
     exporting,
@@ -45,6 +46,8 @@ _SIZES = {
     "exports": (20_000, 1_000_000),
     "revisions": (100_000, 1_000_000),
     "stream": (512, 1024),
+    "archived": (2_000, 20_000),
+    "entries": (50_000, 500_000),
     "huge": (0, 5 * 1000**3 // 16 * 16),
 }
 
@@ -61,6 +64,10 @@ def main() -> None:
     parser.add_argument(
         "--apple-juicer", metavar="COMMAND", help="its Python and the folder of its checkout"
     )
+    parser.add_argument(
+        "--archivers", type=Path, metavar="FOLDER", help="where restic and borg are, if not on PATH"
+    )
+    parser.add_argument("--archived", type=int, help="files of the tree that is archived")
     parser.add_argument("--curve", action="store_true", help="how costs grow; part of --full")
     parser.add_argument("--big", action="store_true", help="stream 5 GB; part of --full")
     parser.add_argument("--report", type=Path, default=Path("reports"), metavar="FOLDER")
@@ -70,6 +77,7 @@ def main() -> None:
     size["messages"] = options.messages or size["messages"]
     if options.rows:
         size["rows"] = size["kinds"] = options.rows
+    size["archived"] = options.archived or size["archived"]
     if options.big:
         size["huge"] = _SIZES["huge"][1]
     programs = Programs(
@@ -90,6 +98,9 @@ def main() -> None:
             figures=searching.measure(size["rows"], "mixed"),
         )
         parts["kinds"] = lambda: kinds.measure(size["kinds"], programs, options.kind)
+        parts["archives"] = lambda: archives.measure(
+            folder, size["archived"], size["entries"], options.archivers
+        )
         # Measured where it is asked for: a default run is to be short.
         for part in ("search", "search-mixed"):
             if not (options.full or options.rows or part in options.only):

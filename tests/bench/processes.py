@@ -6,13 +6,16 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.running_stack import RunningStack
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAUSE_SECONDS = 0.1
+_SERVICES = (
+    "services.indexer", "services.unlock", "services.discovery", "services.archiver", "gateway",
+)  # fmt: skip
 
 
 class Usage:
@@ -47,7 +50,7 @@ class Usage:
                 if pid not in self._roles:
                     self._roles[pid] = _role(pid)
                 seconds = _cpu_seconds(pid)
-                peak = _peak_bytes(pid)
+                peak = peak_bytes(pid)
             except (OSError, ValueError, IndexError):
                 continue
             self._after[pid] = seconds
@@ -87,7 +90,25 @@ def own_growth(found: list[int]) -> Iterator[None]:
     Path("/proc/self/clear_refs").write_text("5")
     before = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     yield
-    found.append(max(0, _peak_bytes(os.getpid()) - before))
+    found.append(max(0, peak_bytes(os.getpid()) - before))
+
+
+def forget_peaks(stack: RunningStack, roles: tuple[str, ...]) -> None:
+    """Have the peaks of some processes begin at what they hold now."""
+    for pid in stack.processes():
+        with suppress(OSError):
+            if _role(pid) in roles:
+                Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def pids_of(stack: RunningStack, role: str) -> list[int]:
+    """Return the processes of a role."""
+    found = []
+    for pid in stack.processes():
+        with suppress(OSError):
+            if _role(pid) == role:
+                found.append(pid)
+    return found
 
 
 def resident_bytes(stack: RunningStack, role: str) -> int:
@@ -123,7 +144,9 @@ def _role(pid: int) -> str:
         return "export"
     if "caged_worker" in command:
         return "parser"
-    for name in ("services.indexer", "services.unlock", "services.discovery", "gateway"):
+    if " rcd " in command:
+        return "rclone"
+    for name in _SERVICES:
         if f"-m {name}" in command:
             return name.rpartition(".")[2]
     if "postgres" in command:
@@ -136,7 +159,8 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICK
 
 
-def _peak_bytes(pid: int) -> int:
+def peak_bytes(pid: int) -> int:
+    """Return what a process held at most. Raises OSError, and IndexError for one that ends."""
     status = Path(f"/proc/{pid}/status").read_text()
     # A process that is about to end has no memory any more.
     peaks = [line for line in status.splitlines() if line.startswith("VmHWM")]
