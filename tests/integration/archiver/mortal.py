@@ -30,14 +30,16 @@ from services.archiver import handlers as handlers_module
 from services.archiver.destinations.rclone_client import RcloneClient
 from services.archiver.handlers import EventHandlers
 from services.archiver.opening import Destinations
+from services.archiver.runs import collect_run, taking_up, verify_run
 from services.archiver.runs.run_log import RunLogs
 from services.archiver.service import event_handlers
 from services.archiver.sources.means import Means
 from services.archiver.storage.jobs import find_job
 from services.archiver.storage.journal import PostgresJournal
+from services.archiver.storage.ledger import PostgresLedger
 from shared import postgres
 from shared.bus import Bus, Delivery
-from shared.contracts.events import ArchiveRequested, RestoreRequested
+from shared.contracts.events import ArchiveRequested, RestoreRequested, UpkeepRequested
 from shared.contracts.identifiers import JobId
 from shared.scratch import Scratch
 from shared.settings import Credentials, Settings
@@ -147,6 +149,14 @@ def _watch_notes(points: Points) -> None:
         setattr(PostgresJournal, name, watched(getattr(PostgresJournal, name), name))
     for name in ("finish_job", "record_archive", "merge_tree"):
         setattr(handlers_module, name, watched(getattr(handlers_module, name), name))
+    for module, names in (
+        (collect_run, ("begin_deletion", "remove_archive")),
+        (taking_up, ("record_taken", "refresh_states")),
+        (verify_run, ("record_checked", "strike_objects", "refresh_states")),
+        (PostgresLedger, ("set_marks", "forget")),
+    ):
+        for name in names:
+            setattr(module, name, watched(getattr(module, name), name))
     # What is told is committed.
     EventHandlers._tell = watched(EventHandlers._tell, "telling")  # type: ignore[method-assign]
 
@@ -186,8 +196,10 @@ async def _run(start: Start, task: Task) -> None:
     )
     if job.kind == "archive":
         await handlers.on_archive_requested(ArchiveRequested(job_id=JobId(task.job_id)), delivery)
-    else:
+    elif job.kind == "restore":
         await handlers.on_restore_requested(RestoreRequested(job_id=JobId(task.job_id)), delivery)
+    else:
+        await handlers.on_upkeep_requested(UpkeepRequested(job_id=JobId(task.job_id)), delivery)
     await asyncio.to_thread(destinations.close)
     scratch.close()
     await bus.drain()

@@ -16,7 +16,6 @@ from tests.integration.gateway.test_archives import Vault, facts
 from tests.stack import Stack
 
 LARGE = 4 * 1024 * 1024
-DAY = 86_400.0
 
 
 @pytest.fixture
@@ -74,6 +73,18 @@ async def test_what_deletions_give_back_is_known_to_the_byte_and_the_rest_comes_
     await kept.post(f"{address}/unprotect")
     assert (await deleted(kept, middle))["freed_bytes"] == preview["freed_bytes"]
     assert (await kept.get(address))["deletion_scheduled_at"] is not None
+    # Until it is due it can be kept, and protection keeps it as well.
+    later = "update archive set deletion_scheduled_at = deletion_scheduled_at + interval '1 day'"
+    async with kept.house.stack.pool("archiver") as pool:
+        await pool.execute(later)
+        assert (await collected(kept))["archives_deleted"] == 0
+        kept_by = [await kept.post(f"{address}/undelete")]
+        await deleted(kept, middle)
+        await pool.execute(later)
+        kept_by.append(await kept.post(f"{address}/protect"))
+    assert [one["deletion_scheduled_at"] for one in kept_by] == [None, None]
+    await kept.post(f"{address}/unprotect")
+    await deleted(kept, middle)
     report = await collected(kept)
     assert (report["archives_deleted"], report["objects_marked"]) == (1, 2)
     assert report["bytes_freed"] == preview["bundle_bytes"]
@@ -101,23 +112,6 @@ async def test_what_deletions_give_back_is_known_to_the_byte_and_the_rest_comes_
     assert job["report"]["objects_added"] == preview["object_count"]
     shown = (await kept.get(f"/api/archives/{job['report']['archive_id']}/files"))["items"]
     assert len(shown) == len(expected)
-
-
-async def test_an_archive_can_be_kept_until_its_grace_is_over(stack: Stack) -> None:
-    async with kept_vault(stack, KEEPSAKE_ARCHIVER__GRACE_SECONDS=str(DAY)) as kept:
-        one = (await kept.archive())["report"]["archive_id"]
-        other = (await kept.archive())["report"]["archive_id"]
-        await deleted(kept, one)
-        await deleted(kept, other)
-        shown = await kept.get(f"/api/archives/{one}")
-        report = await collected(kept)
-        assert (report["archives_deleted"], report["objects_marked"]) == (0, 0)
-        undone = await kept.post(f"/api/archives/{one}/undelete")
-        assert (shown["deletion_scheduled_at"], undone["deletion_scheduled_at"]) != (None, None)
-        assert undone["deletion_scheduled_at"] is None
-        # Protection keeps it as well.
-        protected = await kept.post(f"/api/archives/{other}/protect")
-        assert protected["deletion_scheduled_at"] is None
 
 
 async def test_what_is_due_is_collected_by_the_clock_and_what_lies_there_unknown_is_kept(
