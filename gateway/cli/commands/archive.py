@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from gateway.cli.archive_names import DESTINATIONS, SOURCES, find_archive, find_named
-from gateway.cli.client import connect
+from gateway.cli.client import Client, connect
 from gateway.cli.commands.archive_deletion import collect, delete, protect, undelete
 from gateway.cli.commands.archive_destinations import where
 from gateway.cli.commands.archive_find import find
-from gateway.cli.commands.archive_items import list_items
+from gateway.cli.commands.archive_items import find_item, list_items
 from gateway.cli.commands.archive_run import limit, run
 from gateway.cli.commands.archive_setup import backends, set_up
 from gateway.cli.commands.archive_sheet import remind_of_sheets, sheet
@@ -172,18 +172,11 @@ def get(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Download one file out of ARCHIVE by its path."""
+    """Download one file out of ARCHIVE by its path, or one workflow by its name or id."""
     client = connect(context)
-    address = f"{_ARCHIVES}/{find_archive(client, wanted)}/files"
-    escaped = path.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    found = [
-        one
-        for one in client.get(address, params={"path_like": escaped, "limit": 2})["items"]
-        if one["type"] == "file"
-    ]
-    if not found:
-        raise Failure("There is no such file in that archive.", exit_code=NOT_FOUND)
-    source = Source(client, f"{address}/{found[0]['n']}/content", None)
+    archive = f"{_ARCHIVES}/{find_archive(client, wanted)}"
+    address = find_item(client, archive, path) or _find_file(client, archive, path)
+    source = Source(client, address, None)
     facts = source.describe()
     target = target_of(output, facts["name"])
     if target.exists() and not force:
@@ -193,6 +186,15 @@ def get(
         print_json({"path": str(target), "size_bytes": facts["size_bytes"]})
     else:
         say(f"{target}: {size(facts['size_bytes'])}")
+
+
+def _find_file(client: Client, archive: str, path: str) -> str:
+    escaped = path.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    page = client.get(f"{archive}/files", params={"path_like": escaped, "limit": 2})
+    found = [one for one in page["items"] if one["type"] == "file"]
+    if not found:
+        raise Failure("There is no such file in that archive.", exit_code=NOT_FOUND)
+    return f"{archive}/files/{found[0]['n']}/content"
 
 
 @archive.command("status")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.cli.client import Client
+from gateway.cli.failure import FAILED, Failure
 from gateway.cli.formats import count, moment, size
 from gateway.cli.output import print_json, print_table, say
 
@@ -47,6 +48,24 @@ def list_items(
     key = manifest["contents"].get("n8n", {}).get("encryption_key")
     if key is not None:
         say(_KEY_STATES.get(key["state"], ""))
+
+
+def find_item(client: Client, path: str, wanted: str) -> str | None:
+    """Return where a workflow of that id or name is sent from; None if there is none.
+
+    Raises ``Failure`` for a name that several have.
+    """
+    page = client.get(f"{path}/items", params={"kind": "workflow", "limit": 1000})
+    found = [one["id"] for one in page["items"] if wanted in (one["id"], one["name"])]
+    if len(found) > 1 and wanted not in found:
+        raise Failure(
+            f"There are {len(found)} workflows called {wanted}.",
+            f"Name one by its id: {', '.join(found)}.",
+            exit_code=FAILED,
+        )
+    if not found:
+        return None
+    return f"{path}/items/{wanted if wanted in found else found[0]}/download"
 
 
 def _said(item: dict[str, Any]) -> str:

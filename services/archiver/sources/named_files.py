@@ -46,10 +46,10 @@ def _read(path: Path) -> bytes:
         raise SourceMissingError(f"The file {path.name} of the source is not there.") from None
     except OSError as error:
         raise _unreadable(path, os.strerror(error.errno or 0).lower()) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _unreadable(path, "it is no file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise _unreadable(path, "it is no file")
         try:
             content = file.read(_MOST_BYTES + 1)
         except OSError as error:

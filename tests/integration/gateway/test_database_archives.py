@@ -25,10 +25,12 @@ from shared.credentials import PostgresCredentials, Secret
 from shared.postgres.provision import scram_verifier
 from tests.integration.gateway.conftest import open_house
 from tests.integration.gateway.test_archives import Vault
+from tests.integration.gateway.test_destinations import client_environment
 from tests.stack import Stack
 
 #: With all that files and addresses have to escape.
 PASSWORD = "pass:word\\with %/ all"
+GZIP = {"KEEPSAKE_ARCHIVER__BUNDLE_COMPRESSION": "gz"}
 KEY = "fixture-encryption-key-not-secret-0001"
 
 #: A name that has to be quoted.
@@ -171,9 +173,13 @@ async def run(*command: object) -> None:
 
 
 @pytest.fixture
-async def databases(stack: Stack) -> AsyncIterator[Databases]:
-    impatient = {"KEEPSAKE_ARCHIVER__TRIES": "1", "KEEPSAKE_API_TOKEN": "never-told"}
-    async with stack.service("archiver", impatient), open_house(stack, "discovery") as house:
+async def databases(stack: Stack, request: pytest.FixtureRequest) -> AsyncIterator[Databases]:
+    settings = {
+        "KEEPSAKE_ARCHIVER__TRIES": "1",
+        "KEEPSAKE_API_TOKEN": "never-told",
+        **getattr(request, "param", {}),
+    }
+    async with stack.service("archiver", settings), open_house(stack, "discovery") as house:
         vault = Vault(house)
         await vault.set_up()
         databases = Databases(vault, stack)
@@ -181,6 +187,27 @@ async def databases(stack: Stack) -> AsyncIterator[Databases]:
             yield databases
         finally:
             await databases.remove()
+
+
+async def keepsake(databases: Databases, *arguments: str) -> str:
+    """Run the command line against the house and return what it says."""
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "gateway.cli", *arguments],
+        env=client_environment(databases.vault.house),
+        cwd=databases.stack.folder,
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+async def reach(connection: asyncpg.Connection[Any], query: str, wanted: int) -> None:
+    """Wait until a query gives that number."""
+    while True:
+        if await connection.fetchval(query) == wanted:
+            return
+        await asyncio.sleep(0.02)
 
 
 def contents_of(folder: Path) -> dict[Path, bytes]:
@@ -199,7 +226,10 @@ def measured_facts(measured: Measured) -> dict[str, Any]:
 
 async def test_a_database_is_archived_browsed_and_put_back_by_hand(databases: Databases) -> None:
     await databases.create(TABLES)
-    source = await databases.source("theirs")
+    reference = databases.secret("theirs", databases.theirs.dsn().reveal())
+    await keepsake(databases, "archive", "source", "add", "theirs", "--postgres", reference)
+    sources = (await databases.vault.get("/api/sources"))["items"]
+    source = next(one for one in sources if one["type"] == "postgres")
     plan = await databases.vault.post(f"/api/sources/{source['id']}/dry-run")
     assert plan["table_count"] == 5
     job = await databases.vault.archive(source)
@@ -227,6 +257,9 @@ async def test_a_database_is_archived_browsed_and_put_back_by_hand(databases: Da
     assert [one["id"] for one in found] == ['odd schema.Quoted "table"']
     # What the archive holds is in nothing that a person is not asked for.
     assert databases.theirs.user not in json.dumps(contents["manifest"]["source"])
+    told = await keepsake(databases, "archive", "contents", archive["id"], "--search", "meas")
+    assert "2 rows, 5 columns" in told
+    assert "nothing" not in told
     target = databases.stack.folder / "back"
     job = await databases.vault.restore(archive["id"], target)
     assert (job["state"], job["report"]["refused"]) == ("completed", 0)
@@ -312,6 +345,40 @@ async def test_rows_that_a_policy_hides_are_not_left_out_in_silence(databases: D
     )
     job = await databases.vault.archive(await databases.source("hidden rows"))
     assert (job["state"], job["error"]["type"]) == ("failed", "/problems/source-refused")
+
+
+@pytest.mark.parametrize("ends_by", ["cancelling", "ending sessions"])
+async def test_a_dump_that_is_under_way_can_be_ended(databases: Databases, ends_by: str) -> None:
+    await databases.create("create table mine (n int)")
+    source = await databases.source("waits")
+    owner = await postgres.connect(databases.theirs)
+    server = await databases.administer(databases.theirs.database)
+    ours = (
+        "select count(*), array_agg(pid) as pids from pg_stat_activity"
+        " where datname = current_database() and wait_event_type = 'Lock'"
+    )
+    async with owner.transaction():
+        # Now neither the dump nor the counting gets any further.
+        await owner.execute("lock table mine in access exclusive mode")
+        asked = {"source_id": source["id"], "destination_id": databases.vault.destination["id"]}
+        job_id = (await databases.vault.post("/api/archives", asked))["job_id"]
+        await reach(server, ours, 2)
+        if ends_by == "cancelling":
+            await databases.vault.post(f"/api/jobs/{job_id}/cancel")
+        else:
+            pids = (await server.fetchrow(ours))["pids"]  # type: ignore[index]
+            for pid in pids:
+                await server.execute("select pg_terminate_backend($1)", pid)
+        job = await databases.vault.job(job_id)
+        # Nobody waits on in the database of somebody else.
+        await reach(server, ours, 0)
+    if ends_by == "cancelling":
+        assert (job["state"], job["error"]) == ("cancelled", None)
+    else:
+        assert (job["state"], job["error"]["type"]) == ("interrupted", "/problems/source-away")
+    assert databases.stored() == []
+    await owner.close()
+    await server.close()
 
 
 async def test_keepsake_archives_itself_and_comes_back(databases: Databases) -> None:
@@ -441,6 +508,10 @@ async def _take_one_out(databases: Databases, archive: Any, expected: dict[str, 
     none = await client.get(f"/api/archives/{archive['id']}/items/nothing/download")
     assert none.status_code == 404
 
+    named = (wanted["name"], "-o", str(databases.stack.folder / "one.json"))
+    await keepsake(databases, "archive", "get", archive["id"], *named)
+    assert (databases.stack.folder / "one.json").read_bytes() == answer.content
+
 
 async def _hold_against_the_bundle(
     databases: Databases, archive: Any, expected: dict[str, Any]
@@ -480,6 +551,7 @@ async def _hold_against_the_bundle(
     assert expected["encryption_key"] == KEY
 
 
+@pytest.mark.parametrize("databases", [GZIP], indirect=True)
 async def test_a_key_that_does_not_open_is_told(databases: Databases, samples: Path) -> None:
     await load_n8n(databases, samples)
     vault, files = databases.vault, settings_of_n8n(databases.stack.folder)
@@ -488,6 +560,10 @@ async def test_a_key_that_does_not_open_is_told(databases: Databases, samples: P
     job = await vault.archive(source)
     assert (job["state"], job["report"]["encryption_key"]["state"]) == ("completed", "wrong")
     assert job["report"]["encryption_key"]["opened_count"] == 0
+    archive = await vault.get(f"/api/archives/{job['report']['archive_id']}")
+    assert archive["name"].endswith(".n8n_backup.tar.gz")
+    item = f"/api/archives/{archive['id']}/items/lH4yJF17MAE9NEha/download"
+    assert (await vault.house.client.get(item)).json()["name"] == "Empty draft"
     # The key in the settings that are archived is tried where none is named.
     only = await databases.source("only", preset="n8n", types=["flows", "n8n_config"], **files)
     job = await vault.archive(only)

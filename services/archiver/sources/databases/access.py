@@ -37,6 +37,11 @@ _OPTIONS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 _CONNECT_SECONDS = 15.0
 #: How long a lock of somebody else is waited for, as a person who changes tables holds it.
 LOCK_SECONDS = 60
+#: A server that waits for a lock does not notice that whoever asked is gone, unless it is told to
+#: look: a dump that was ended would be in the way of those who change tables.
+_WATCH = "client_connection_check_interval"
+_WATCH_MS = 1000
+_WATCHES = 14
 #: What makes text of a value the same on every server, whatever is set for the role or database.
 _PINNED = {
     "application_name": "keepsake archiver",
@@ -68,8 +73,9 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
         """Leave everything out of logs and tracebacks."""
         return "Access(…)"
 
-    def write_files(self, folder: Path) -> dict[str, str]:
+    def write_files(self, folder: Path, *, server_major: int) -> dict[str, str]:
         """Write what libpq reads below *folder*, which is private; return the variables for it."""
+        watched = {"options": f"-c {_WATCH}={_WATCH_MS}"} if server_major >= _WATCHES else {}
         service, password = folder / _SERVICE_FILE, folder / _PASSWORD_FILE
         lines = {
             "host": self.host,
@@ -78,6 +84,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
             "user": self.user,
             "connect_timeout": str(round(_CONNECT_SECONDS)),
             **self.options,
+            **watched,
         }
         _write(service, f"[{SERVICE}]\n" + "".join(f"{name}={lines[name]}\n" for name in lines))
         secret = "" if self.password is None else self.password.reveal()
@@ -155,6 +162,8 @@ async def connected(access: Access) -> AsyncIterator[Connection]:
         )
     try:
         with database_errors_as_ours():
+            if connection.get_server_version().major >= _WATCHES:
+                await connection.execute(f"set {_WATCH} = {_WATCH_MS}")
             yield connection
     finally:
         connection.terminate()

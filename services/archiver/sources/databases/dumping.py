@@ -64,6 +64,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
     program: Program
     access: Access
+    server_major: int
     #: Exported by a transaction that stays open.
     snapshot: str
     #: Only these, with nothing that belongs to none, such as extensions; None: everything.
@@ -92,7 +93,7 @@ def dump(
 
     Raises ``SourceError``, ``ScratchFullError``, ``CancelledByPersonError``.
     """
-    variables = wish.access.write_files(folder)
+    variables = wish.access.write_files(folder, server_major=wish.server_major)
     complaints = folder / "complaints"
     spool = folder / "dump.zst"
     command = [

@@ -162,12 +162,12 @@ async def _dump_and_measure(
     await check_rights(connection, schemas)
     size_bytes = await database_bytes(connection)
     await asyncio.to_thread(check_room, around.folder, size_bytes)
-    read.program = await asyncio.to_thread(
-        find_pg_dump, await server_major(connection), given=around.means.programs
-    )
+    major = await server_major(connection)
+    read.program = await asyncio.to_thread(find_pg_dump, major, given=around.means.programs)
     wish = Wish(
         program=read.program,
         access=access,
+        server_major=major,
         snapshot=snapshot,
         schemas=schemas,
         without_rows=[name.quoted for name in sorted(without)],
@@ -185,13 +185,19 @@ async def _dump_and_measure(
         ),
         name="pg_dump",
     )
+    measuring = asyncio.create_task(
+        measure(connection, without_rows=without, schemas=schemas), name="measuring"
+    )
     try:
-        read.measured = await measure(connection, without_rows=without, schemas=schemas)
-        read.dumped = await dumping
-    except BaseException:
+        # The dump hears that the job is to stop; whichever fails, the other is not waited for.
+        await asyncio.wait((dumping, measuring), return_when=asyncio.FIRST_EXCEPTION)
+        if dumping.done():
+            dumping.result()
+        read.measured, read.dumped = await measuring, await dumping
+    finally:
         gives_up.set()
-        await asyncio.gather(dumping, return_exceptions=True)
-        raise
+        measuring.cancel()
+        await asyncio.gather(dumping, measuring, return_exceptions=True)
 
 
 def put_together(
