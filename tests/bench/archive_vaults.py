@@ -18,10 +18,20 @@ _ROLES = ("archiver", "rclone")
 class Vault:
     """The source and the destination."""
 
-    def __init__(self, stack: RunningStack, source: str, destination: str) -> None:
-        """Archive *source* into *destination* (ids)."""
+    def __init__(self, stack: RunningStack, password: Path, source: str, destination: str) -> None:
+        """Archive *source* into *destination* (ids); *password* is for encrypted ones."""
         self.stack = stack
+        self._password = password
         self._ids = {"source_id": source, "destination_id": destination}
+
+    def to(self, store: Path) -> Vault:
+        """Return the same with an encrypted destination of its own."""
+        body = {
+            "name": store.name, "type": "local", "config": {"path": str(store)},
+            "crypt": {"password_ref": f"file:{self._password}"},
+        }  # fmt: skip
+        destination = post(self.stack, "/api/destinations", body)["id"]
+        return Vault(self.stack, self._password, self._ids["source_id"], destination)
 
     def ask(self) -> str:
         """Ask for an archive; return the job's id."""
@@ -80,6 +90,9 @@ def vault(
         source = {"name": "tree", "type": "directory", "config": {"path": str(tree)}}
         ids = []
         for path, wanted in (("/api/sources", source), ("/api/destinations", destination)):
-            known = None if is_new else stack.client.get(path).json()["items"][0]
-            ids.append((known or post(stack, path, wanted))["id"])
-        yield Vault(stack, *ids)
+            if is_new:
+                ids.append(post(stack, path, wanted)["id"])
+            else:
+                known = stack.client.get(path).json()["items"]
+                ids += [one["id"] for one in known if one["name"] == wanted["name"]]
+        yield Vault(stack, password, *ids)

@@ -37,7 +37,7 @@ from services.archiver.store.uploads import Uploads
 #: How many files are looked up at a time.
 _BATCH_FILES = 1000
 #: What is read before the store is asked whether it holds it.
-_GROUP_BYTES = 16 * 1024 * 1024
+_GROUP_BYTES = 8 * 1024 * 1024
 _GROUP_BLOBS = 1000
 #: How long after a change another one may leave the same time: clocks of file systems tick.
 _TICK_NS = 20_000_000
