@@ -232,7 +232,8 @@ class _Work:
 
             def tell(sums: TreeSums) -> None:
                 position.files_done = sums.file_count + sums.batch_count
-                position.bytes_done = sums.size_bytes + sums.batch_bytes
+                done = sums.size_bytes + sums.batch_bytes - sums.waiting_bytes
+                position.bytes_done = max(position.bytes_done, done)
 
             sums = put_tree(
                 tree,

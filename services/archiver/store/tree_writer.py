@@ -71,6 +71,8 @@ class TreeSums(msgspec.Struct, kw_only=True):
     #: Of the batch in hand, whose files are not counted yet.
     batch_count: int = 0
     batch_bytes: int = 0
+    #: Of what was read, what is not stored yet.
+    waiting_bytes: int = 0
     #: What the store did not hold.
     added_bytes: int = 0
     object_count: int = 0
@@ -103,8 +105,14 @@ def put_tree(
     then is written down, and is not stored again. Blocking.
     """
     sums = TreeSums()
-    with Uploads(transport, journal) as uploads:
-        writer = _Writer(source, journal, uploads, sums, is_cancelled, on_progress=on_progress)
+
+    def tell() -> None:
+        sums.waiting_bytes = uploads.held_bytes
+        on_progress(sums)
+
+    uploads = Uploads(transport, journal, on_stored=tell, is_cancelled=is_cancelled)
+    with uploads:
+        writer = _Writer(source, journal, uploads, sums, is_cancelled, on_read=tell)
         for batch in _batches(source.walk()):
             for reading in writer.store(batch):
                 write_seen(
@@ -113,7 +121,7 @@ def put_tree(
                 )
                 _count(sums, reading)
             sums.batch_count = sums.batch_bytes = 0
-            on_progress(sums)
+            tell()
         writer.finish()
         uploads.wait()
         sums.added_bytes = uploads.size_bytes
@@ -174,9 +182,9 @@ class _Writer:
         sums: TreeSums,
         is_cancelled: Callable[[], bool],
         *,
-        on_progress: Callable[[TreeSums], None],
+        on_read: Callable[[], None],
     ) -> None:
-        self._on_progress = on_progress
+        self._on_read = on_read
         self._source = source
         self._journal = journal
         self._uploads = uploads
@@ -259,7 +267,7 @@ class _Writer:
                     reading.size_bytes += len(piece)
                     reading.blobs.append(self._take(piece))
                     self._sums.batch_bytes += len(piece)
-                    self._on_progress(self._sums)
+                    self._on_read()
                 self._check()
             after = found_of(reading.found.path, os.fstat(descriptor))
         return (
