@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from click.testing import CliRunner, Result
+
+from gateway.cli.main import cli
 from shared import postgres
 from tests.integration.gateway.conftest import open_house
 from tests.integration.gateway.test_archives import Vault
@@ -29,6 +33,17 @@ async def run(vault: Vault, path: str, body: Any = None) -> Any:
     job = await vault.job((await vault.post(path, body))["job_id"])
     assert job["state"] == "completed", job
     return job
+
+
+async def keepsake(vault: Vault, *arguments: str) -> Result:
+    """Run a command as a person types it, against the house."""
+    house = vault.house
+    environment = {
+        "HOME": str(house.stack.folder),
+        "KEEPSAKE_URL": house.url,
+        "KEEPSAKE_API_TOKEN": "test-token",
+    }
+    return await asyncio.to_thread(CliRunner(env=environment).invoke, cli, arguments)
 
 
 async def lose_catalogue(stack: Stack) -> None:

@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.integration.gateway.kept_vaults import kept_vault, run, set_up_encrypted
+from tests.integration.gateway.kept_vaults import (
+    keepsake,
+    kept_vault,
+    run,
+    set_up_encrypted,
+)
 from tests.integration.gateway.test_archives import Vault, facts
 from tests.stack import Stack
 
@@ -172,3 +177,31 @@ async def test_samples_read_everything_in_turn_and_what_comes_back_is_taken_back
     again = (await kept.archive())["report"]
     assert (again["files_read"], again["objects_added"]) == (first["files_read"], 1)
     assert await states(kept) == ["complete"] * 3
+    await speak(kept, first["archive_id"])
+
+
+async def speak(kept: Vault, archive: str) -> None:
+    """The commands say what the routes do."""
+    short = archive[:8]
+    for arguments, said in (
+        (("check", "disk", "--level", "listing"), "8 objects of 3 archives were looked for"),
+        (("check", "--archive", short, "--level", "full"), "and 8 read"),
+        (("delete", short, "--dry-run"), "would be deleted from"),
+        (("delete", short, "--yes"), "keeps it, until then"),
+        (("undelete", short), f"Archive {short} is kept."),
+        (("protect", short), f"Archive {short} is protected."),
+        (("protect", short, "--off"), f"Archive {short} is not protected."),
+        (("collect", "--to", "disk"), "0 archives and 0 objects are deleted"),
+        (("rebuild", "--to", "disk"), "3 were known"),
+        (("reset", "tree", "--to", "disk"), "nothing is taken for granted any more"),
+    ):
+        told = await keepsake(kept, "archive", *arguments)
+        assert (told.exit_code, said in " ".join(told.output.split())) == (0, True), (
+            arguments,
+            told.output,
+        )
+    next((kept.store / "objects").rglob("?" * 64)).unlink()
+    told = await keepsake(kept, "archive", "check", "disk", "--level", "listing")
+    assert told.exit_code == 1
+    assert "Missing: objects/" in told.output
+    assert "3 archives are damaged" in told.output
