@@ -47,8 +47,8 @@ _SURPLUS = 1.15
 _DOUBT = 0.75
 #: How many more standard deviations are looked for where it is told how many hits there are.
 _SURE = 3.0
-#: At most so many times the hits that are wanted, were all words of a search in the same rows.
-_MOST_SURPLUS = 3.0
+#: Where so many times as many may be hits as seem to be, it is not known how many are.
+_MOST_DOUBTFUL = 3.0
 #: With fewer it is hardly known how frequent hits are.
 _FEW_HITS = 30
 
@@ -109,7 +109,11 @@ class Windows:
         self._share = 1.0 if own_rows is None else min(1.0, max(1, own_rows) / max(1, all_rows))
         self._seen_rows = 0.0
         self.found = 0
-        self._expected = expected or {}
+        #: How many hits are in which table, where that is told well; and how many of all rows are.
+        self._hits: dict[int, float] = {}
+        self._told_often = 0.0
+        if expected and not self._is_narrow:
+            self._tell(expected)
 
     def __iter__(self) -> Iterator[Window]:
         """Yield until nothing is left; whoever has enough stops asking."""
@@ -156,36 +160,39 @@ class Windows:
         first = [shard.first_at for shard in others if shard.first_at and shard.first_at > edge]
         return min(first, default=None)
 
+    def _tell(self, expected: Mapping[int, Expected]) -> None:
+        told = [shard for shard, _ in self._known if shard.number in expected]
+        rows = sum(shard.row_count for shard in told)
+        hits = sum(expected[shard.number].hits for shard in told)
+        if not rows:
+            return
+        self._told_often = hits / rows
+        # Words that may always come together, or hardly ever: nobody knows before having looked.
+        if sum(expected[shard.number].most for shard in told) <= hits * _MOST_DOUBTFUL:
+            self._hits = {
+                # Of what is not listed, as many are hits as of what is.
+                shard.number: expected[shard.number].hits
+                if shard.number in expected
+                else shard.row_count * self._told_often
+                for shard, _ in self._known
+            }
+
     def _expected_rows(
         self, since: dt.datetime | None, until: dt.datetime | None
     ) -> tuple[float, float] | None:
-        """Return how many artifacts seem to hold enough hits, and how many of them may be hits.
+        """Return how many artifacts seem to hold enough hits, and how many of them are hits.
 
-        Not so many that far too many of them may be.
+        None where that is not told well enough to begin with.
         """
-        if self._is_narrow or self._seen_rows:
-            return None
-        told = [shard for shard, _ in self._known if shard.number in self._expected]
-        all_rows = sum(shard.row_count for shard in told)
-        if not all_rows:
+        if not self._hits or self._seen_rows:
             return None
         first, last = self._known_ends(since, until)
         wanted = self._limit + _SURE * math.sqrt(self._limit)
-        hits: dict[int, float] = {}
-        for place, enough in enumerate((wanted, wanted * _MOST_SURPLUS)):
-            often = sum(self._expected[shard.number][place] for shard in told) / all_rows
-            # Of what is not listed, as many are hits as of what is.
-            hits = {
-                shard.number: self._expected[shard.number][place]
-                if shard.number in self._expected
-                else shard.row_count * often
-                for shard, _ in self._known
-            }
-            if first < last and self._rows_between(first, last, hits) > enough:
-                edge = self._after_rows(first, last, enough, hits)
-                first, last = (edge, last) if self._way == "desc" else (first, edge)
+        if first < last and self._rows_between(first, last, self._hits) > wanted:
+            edge = self._after_rows(first, last, wanted, self._hits)
+            first, last = (edge, last) if self._way == "desc" else (first, edge)
         rows = max(1.0, self._rows_between(first, last))
-        return rows, self._rows_between(first, last, hits) / rows
+        return rows, self._rows_between(first, last, self._hits) / rows
 
     def _often(self) -> float:
         return self.found / self._seen_rows if self._seen_rows else 0.0
@@ -193,6 +200,16 @@ class Windows:
     def _wanted_rows(self) -> float:
         if not self._seen_rows:
             return FIRST_ROWS
+        told = self._told_often * self._seen_rows
+        if (
+            told
+            and self.found < _FEW_HITS
+            and abs(self.found - told) <= _SURE * math.sqrt(told) + 1
+        ):
+            # What little was found is what was told.
+            left = self._limit - self.found
+            wanted = (left + _SURE * math.sqrt(left)) / self._told_often
+            return min(max(wanted, self._seen_rows), self._seen_rows * _MOST_GROWTH)
         # Rarer than a few hits seem to say: one piece too many costs more than one too long.
         often = max(self.found - _DOUBT * math.sqrt(self.found), 0.5) / self._seen_rows
         wanted = (self._limit - self.found) / often * _SURPLUS

@@ -135,20 +135,24 @@ def test_where_hits_are_told_the_first_piece_has_enough_of_them(way: Way) -> Non
     assert days == pytest.approx(1000 - length if way == "desc" else length, rel=0.01)
 
 
-def test_words_that_may_always_come_together_are_looked_for_in_less() -> None:
-    shards = [_shard(1, 500_000, 0, 1000)]
-    lengths = []
-    for most in (500, 50_000, 500_000):
-        windows = Windows(
-            shards, way="desc", limit=900, since=None, until=None,
-            expected={1: Expected(500, most)},
-        )  # fmt: skip
-        first = next(iter(windows))
-        lengths.append(1000.0 if first.since is None else _days(first, "desc"))
-    # All of it; what holds three times as many if they do; and what is read, because it is little.
-    assert lengths[0] == 1000
-    assert lengths[1] == pytest.approx(3 * 990 / 50, rel=0.01)
-    assert lengths[2] == pytest.approx(2 * 3 * 990 / 500, rel=0.01)
+@pytest.mark.parametrize(("found", "days"), [(2, 44), (40, 2.5)])
+def test_how_often_words_come_together_is_believed_when_it_was_seen(
+    found: int, days: float
+) -> None:
+    # One of 400 is a hit if words are anywhere, one of 20 if they always come together.
+    shards = [_shard(1, 10_000_000, 0, 1000)]
+    windows = Windows(
+        shards, way="desc", limit=1000, since=None, until=None,
+        expected={1: Expected(25_000, 500_000)},
+    )  # fmt: skip
+    pieces = iter(windows)
+    first = next(pieces)
+    assert _days(first, "desc") == pytest.approx(search_windows.FIRST_ROWS / 10_000, rel=0.01)
+    windows.found = found
+    second = next(pieces)
+    assert first.since is not None
+    assert second.since is not None
+    assert (first.since - second.since) / dt.timedelta(days=1) == pytest.approx(days, rel=0.1)
 
 
 def test_what_is_told_to_be_rare_is_looked_up_at_once() -> None:
