@@ -148,7 +148,8 @@ def print_sources(sources: list[dict[str, Any]]) -> None:
                 moment(one["last_archive_at"]),
                 one["config"].get("path")
                 or one["config"].get("udid")
-                or one["config"].get("dsn_ref"),
+                or one["config"].get("dsn_ref")
+                or ("Keepsake itself" if one["type"] == "system" else "files"),
             )
             for one in sources
         ],

@@ -312,8 +312,9 @@ class _Work:
             "archive_id": str(archive.id),
             "files_done": archive.file_count,
             "bytes_done": archive.source_bytes,
-            "files_read": sums.read_count,
-            "bytes_read": sums.read_bytes,
+            # Members are read anew every time.
+            "files_read": sums.read_count + len(self._gathered.members),
+            "bytes_read": sums.read_bytes + archive.source_bytes - sums.size_bytes,
             "bytes_added": archive.added_bytes,
             "objects_added": sums.object_count,
             "torn": sums.torn_count,

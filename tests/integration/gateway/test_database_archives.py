@@ -270,6 +270,15 @@ async def test_a_database_is_archived_browsed_and_put_back_by_hand(databases: Da
     # Again: nothing is written over, and parts can be had alone.
     again = await databases.vault.restore(archive["id"], target)
     assert again["report"]["same"] == len(contents["manifest"]["members"])
+    # A catalogue that lost it is told all of it again by the destination.
+    async with databases.stack.pool("archiver") as pool:
+        await pool.execute("delete from archive")
+    assert (await databases.vault.get("/api/archives"))["items"] == []
+    address = f"/api/destinations/{databases.vault.destination['id']}/rebuild"
+    rebuilt = await databases.vault.post(address)
+    assert (await databases.vault.job(rebuilt["job_id"]))["report"]["archives_added"] == 1
+    assert await databases.vault.get(f"/api/archives/{archive['id']}") == archive
+    assert await databases.items(archive["id"]) == items
     part = databases.stack.folder / "part"
     await databases.vault.restore(archive["id"], part, what="paths", paths=["metadata"])
     assert sorted(path.name for path in part.rglob("*.json")) == ["items.json", "tables.json"]
