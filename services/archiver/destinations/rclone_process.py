@@ -17,6 +17,7 @@ import threading
 import time
 from pathlib import Path
 
+from services.archiver.destinations.failures import PassingError
 from services.archiver.errors import TransportError
 
 #: A machine that swaps is slow, not broken.
@@ -62,7 +63,10 @@ class RcloneProcess:
         return process.pid if process is not None and process.returncode is None else None
 
     def start(self) -> None:
-        """Start it, and wait until it answers. Raises ``TransportError``."""
+        """Start it, and wait until it answers.
+
+        Raises ``TransportError``, ``PassingError`` where somebody ended it meanwhile.
+        """
         self.socket.unlink(missing_ok=True)
         threading.Thread(target=self._keep, name="keeper of rclone", daemon=True).start()
         self._is_started.wait()
@@ -71,6 +75,9 @@ class RcloneProcess:
             if self.answers():
                 return
             time.sleep(0.01)
+        process = self._process
+        if process is not None and (process.returncode or 0) < 0:
+            raise PassingError("The program rclone was ended at its start.")
         self.kill()
         raise TransportError("The program rclone cannot be started.")
 

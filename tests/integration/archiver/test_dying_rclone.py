@@ -15,7 +15,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from services.archiver.destinations.failures import PassingError
 from services.archiver.destinations.rclone_daemon import RcloneDaemon
+from services.archiver.destinations.rclone_process import RcloneProcess
 from services.archiver.destinations.rclone_transport import RcloneTransport
 from services.archiver.destinations.remotes import Crypt
 from services.archiver.errors import TransportError
@@ -212,3 +214,20 @@ def test_no_secret_is_in_rclones_arguments_its_environment_or_its_files(
         assert secret.encode() not in seen
     assert b"RCLONE_" not in seen
     daemon.close()
+
+
+def test_an_rclone_that_is_killed_at_its_start_is_worth_another_try(tmp_path: Path) -> None:
+    program = tmp_path / "rclone"
+    program.write_text("#!/bin/sh\nexec /bin/sleep 1000\n")
+    program.chmod(0o700)
+    process = RcloneProcess(program, tmp_path, name="s1", stall_seconds=60, connect_seconds=60)
+
+    def strike() -> None:
+        wait_until(lambda: process.pid is not None)
+        os.kill(process.pid or 0, signal.SIGKILL)
+
+    striker = threading.Thread(target=strike)
+    striker.start()
+    with pytest.raises(PassingError):
+        process.start()
+    striker.join()
