@@ -44,8 +44,10 @@ def check(context: click.Context, *, name: str | None, as_json: bool) -> None:
 def where(destination: dict[str, Any]) -> str:
     """Return where a destination lies, for people."""
     config = destination["config"]
+    marks = " (mirror)" if destination["mode"] == "mirror" else ""
+    marks += " (encrypted)" if destination["crypt"] else ""
     backend = f"{config['backend']}:" if config.get("backend") else ""
-    return f"{backend}{config['path']}" + (" (encrypted)" if destination["crypt"] else "")
+    return f"{backend}{config['path']}{marks}"
 
 
 def chosen_destination(client: Client, name: str | None) -> dict[str, Any]:

@@ -130,6 +130,8 @@ def print_archive_report(name: str, job: dict[str, Any]) -> None:
         say(
             f"{name}: {count(report['torn'])} files changed all the time; their copies may be torn."
         )
+    if report.get("trimmed") is False:
+        say(f"{name}: what the source no longer has stayed, because some of it cannot be read.")
     if report["skipped"]:
         say(
             f"{name}: {count(report['skipped'])} left out;"

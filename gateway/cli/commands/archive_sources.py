@@ -144,7 +144,7 @@ def print_sources(sources: list[dict[str, Any]]) -> None:
         [
             (
                 one["name"],
-                one["type"],
+                one["preset"] or one["type"],
                 moment(one["last_archive_at"]),
                 one["config"].get("path")
                 or one["config"].get("udid")
