@@ -284,7 +284,6 @@ def test_the_mark_is_plain_json(tmp_path: Path) -> None:
         "store_id": str(store_id),
         "mode": "store",
         "created_at": "2026-11-21T20:00:00Z",
-        "mode": "store",
     }
 
 
