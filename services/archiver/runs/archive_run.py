@@ -31,6 +31,7 @@ from services.archiver.format.manifest import (
 from services.archiver.format.names import bundle_path
 from services.archiver.format.standalone import standalone_files
 from services.archiver.opening import Destinations, OpenPlace
+from services.archiver.runs.bundle_healing import heal_bundles
 from services.archiver.runs.pulse import Pulse
 from services.archiver.runs.run_log import RunLogs
 from services.archiver.runs.tidying import begin_writing
@@ -144,6 +145,10 @@ class ArchiveRunner:
                         compression=self._means.settings.archiver.bundle_compression,
                     )
                     made = await asyncio.to_thread(work.make)
+                # What other archives lacked is there now, if this source had it.
+                await heal_bundles(
+                    self._pool, destination_id=job.destination_id, place=place, folder=folder
+                )
                 await record(made)
                 await mark_tidy(self._pool, job.destination_id)
         finally:
