@@ -65,6 +65,7 @@ class SourceConfigBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     regenerable: bool = False
     dump_hours: Annotated[int, msgspec.Meta(ge=1, le=8784)] | None = None
     dsn_ref: Reference | None = None
+    container: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
     types: Annotated[list[DatabaseType], msgspec.Meta(max_length=4)] = []
     config_files: Paths = []
     ssl_files: Paths = []
@@ -82,6 +83,7 @@ class SourceConfigBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             regenerable=self.regenerable,
             dump_hours=self.dump_hours,
             dsn_ref=self.dsn_ref,
+            container=self.container,
             types=self.types,
             config_files=self.config_files,
             ssl_files=self.ssl_files,

@@ -36,6 +36,8 @@ class SourceConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     exclude: list[str] = []
     #: Of ``postgres``: a reference to the database's address, ``postgresql://…``, a secret.
     dsn_ref: str | None = None
+    #: The container that has the server; its own pg_dump is used.
+    container: str | None = None
     types: list[DatabaseType] = []
     config_files: list[str] = []
     ssl_files: list[str] = []

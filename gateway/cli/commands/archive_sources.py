@@ -41,6 +41,7 @@ def list_sources(context: click.Context, *, as_json: bool) -> None:
 @click.option("--immich", is_flag=True, help="The folder is Immich's UPLOAD_LOCATION.")
 @click.option("--regenerable", is_flag=True, help="Of Immich: thumbnails and transcoded films too.")
 @click.option("--postgres", "dsn_ref", metavar="REFERENCE", help="Where a database's address is.")
+@click.option("--container", metavar="NAME", help="Use the pg_dump of this container.")
 @click.option("--n8n", is_flag=True, help="The database is n8n's.")
 @click.option("--type", "types", multiple=True, type=click.Choice(TYPES), help="What of it.")
 @click.option("--config-file", "config_files", multiple=True, metavar="PATH", help="Beside it.")
@@ -62,6 +63,7 @@ def add_source(
     regenerable: bool,
     dump_hours: int | None,
     dsn_ref: str | None,
+    container: str | None,
     n8n: bool,
     types: tuple[str, ...],
     config_files: tuple[str, ...],
@@ -80,6 +82,7 @@ def add_source(
     if is_database:
         config = {
             "dsn_ref": dsn_ref,
+            "container": container,
             "types": list(types),
             "config_files": [absolute(path) for path in config_files],
             "ssl_files": [absolute(path) for path in ssl_files],

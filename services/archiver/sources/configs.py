@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,14 +14,16 @@ from shared.secret_references import SecretReferenceError, parse_reference
 
 #: Which type of source each preset is for.
 _PRESETS: dict[Preset, SourceType] = {"immich": "directory", "n8n": "postgres"}
+#: As Docker takes names; none begins like an option.
+_CONTAINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _FILES = frozenset({"config_files", "ssl_files"})
 _FIELDS: dict[tuple[SourceType, Preset | None], frozenset[str]] = {
     ("device_backup", None): frozenset({"udid"}),
     ("directory", None): frozenset({"path", "include", "exclude"}),
     ("directory", "immich"): frozenset({"path", "include", "exclude", "regenerable", "dump_hours"}),
-    ("postgres", None): frozenset({"dsn_ref", "types"}) | _FILES,
+    ("postgres", None): frozenset({"dsn_ref", "container", "types"}) | _FILES,
     ("postgres", "n8n"): frozenset(
-        {"dsn_ref", "types", "service_url", "service_key_ref", "encryption_key_ref"}
+        {"dsn_ref", "container", "types", "service_url", "service_key_ref", "encryption_key_ref"}
     )
     | _FILES,
     ("system", None): frozenset(),
@@ -65,6 +68,8 @@ def _check_database(preset: Preset | None, config: SourceConfig) -> None:
             "A database has a dsn_ref: where its address postgresql://user:password@host/name is"
             " kept, such as file:/etc/keepsake/database."
         )
+    if config.container is not None and not _CONTAINER.fullmatch(config.container):
+        raise bad_request("container is the name or the id of a container.")
     if not all(path.startswith("/") for path in (*config.config_files, *config.ssl_files)):
         raise bad_request("config_files and ssl_files are absolute paths.")
     if config.service_url is not None:

@@ -6,14 +6,13 @@ import asyncio
 
 from services.archiver.format.bundle import describe
 from services.archiver.sources.databases.access import connected
-from services.archiver.sources.databases.gathering import access_of, types_of
+from services.archiver.sources.databases.gathering import access_of, find_program, types_of
 from services.archiver.sources.databases.measuring import (
     check_rights,
     database_bytes,
     fetch_tables,
     server_major,
 )
-from services.archiver.sources.databases.programs import find_pg_dump
 from services.archiver.sources.means import Means
 from services.archiver.sources.n8n.tables import find_n8n
 from services.archiver.sources.named_files import read_named_files
@@ -43,7 +42,7 @@ async def plan_database(source: Source, means: Means) -> DryRun:
                 find_n8n(tables)
             table_count, size_bytes = len(tables), await database_bytes(connection)
             major = await server_major(connection)
-        await asyncio.to_thread(find_pg_dump, major, given=means.programs)
+        await find_program(major, means, container=config.container)
     return DryRun(
         file_count=len(files),
         directory_count=0,

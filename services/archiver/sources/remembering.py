@@ -12,7 +12,7 @@ from shared.contracts.archiver import Source, SourceConfig
 #: None is a secret: what ends with ``_ref`` says where one lies.
 _TOLD = (
     *("udid", "path", "include", "exclude", "regenerable", "dump_hours"),
-    *("dsn_ref", "types", "config_files", "ssl_files"),
+    *("dsn_ref", "container", "types", "config_files", "ssl_files"),
     *("service_url", "service_key_ref", "encryption_key_ref"),
 )
 

@@ -356,6 +356,34 @@ async def test_rows_that_a_policy_hides_are_not_left_out_in_silence(databases: D
     assert (job["state"], job["error"]["type"]) == ("failed", "/problems/source-refused")
 
 
+async def test_a_container_is_asked_for_its_own_pg_dump(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await databases.create("create table mine (n int)", "insert into mine values (1)")
+    server = await databases.administer(databases.theirs.database)
+    programs = find_pg_dump(server.get_server_version().major).path.parent
+    await server.close()
+    # An engine is not at hand: what stands for docker runs here what it is told to run inside.
+    (tmp_path / "docker").write_text(
+        "#!/bin/sh\n"
+        f"PATH={programs}:$PATH PGHOST={databases.theirs.host}; export PATH PGHOST\n"
+        '[ "$1" = exec ] && shift && [ "$1" = -i ] && shift\n'
+        '[ "$1" = theirs ] || { echo "Error: No such container: $1" >&2; exit 1; }\n'
+        'shift; exec "$@"\n'
+    )
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    there = await databases.vault.archive(await databases.source("there", container="theirs"))
+    assert (there["state"], there["report"]["rows"]) == ("completed", 1), there["error"]
+    none = await databases.vault.archive(await databases.source("none", container="other"))
+    assert (none["state"], none["error"]["type"]) == ("failed", "/problems/source-missing")
+    (tmp_path / "docker").write_text(
+        "#!/bin/sh\necho 'Cannot connect to the Docker daemon at unix:///x' >&2; exit 1\n"
+    )
+    away = await databases.vault.archive(await databases.source("away", container="theirs"))
+    assert (away["state"], away["error"]["type"]) == ("interrupted", "/problems/source-away")
+
+
 @pytest.mark.parametrize("ends_by", ["cancelling", "ending sessions"])
 async def test_a_dump_that_is_under_way_can_be_ended(databases: Databases, ends_by: str) -> None:
     await databases.create("create table mine (n int)")

@@ -75,23 +75,38 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
     def write_files(self, folder: Path, *, server_major: int) -> dict[str, str]:
         """Write what libpq reads below *folder*, which is private; return the variables for it."""
-        watched = {"options": f"-c {_WATCH}={_WATCH_MS}"} if server_major >= _WATCHES else {}
         service, password = folder / _SERVICE_FILE, folder / _PASSWORD_FILE
+        address = {"host": self.host, "port": str(self.port), **self.options}
+        _write(service, self._service(address, server_major=server_major))
+        _write(password, self._password())
+        return {"PGSERVICEFILE": str(service), "PGPASSFILE": str(password)}
+
+    def write_for_inside(self, folder: Path, *, server_major: int, session: str) -> Path:
+        """Write both into one file, with ``--`` between, for a program beside the server.
+
+        It reaches the server by its socket. *session* is what it calls itself there.
+        """
+        login = folder / "login"
+        service = self._service({"application_name": session}, server_major=server_major)
+        _write(login, f"{service}--\n{self._password()}")
+        return login
+
+    def _service(self, address: dict[str, str], *, server_major: int) -> str:
         lines = {
-            "host": self.host,
-            "port": str(self.port),
             "dbname": self.database,
             "user": self.user,
             "connect_timeout": str(round(_CONNECT_SECONDS)),
-            **self.options,
-            **watched,
+            **address,
         }
-        _write(service, f"[{SERVICE}]\n" + "".join(f"{name}={lines[name]}\n" for name in lines))
+        if server_major >= _WATCHES:
+            lines["options"] = f"-c {_WATCH}={_WATCH_MS}"
+        return f"[{SERVICE}]\n" + "".join(f"{name}={lines[name]}\n" for name in lines)
+
+    def _password(self) -> str:
         secret = "" if self.password is None else self.password.reveal()
         for escaped in ("\\", ":"):
             secret = secret.replace(escaped, "\\" + escaped)
-        _write(password, f"*:*:*:*:{secret}\n" if secret else "")
-        return {"PGSERVICEFILE": str(service), "PGPASSFILE": str(password)}
+        return f"*:*:*:*:{secret}\n" if secret else ""
 
 
 def of_credentials(credentials: PostgresCredentials) -> Access:

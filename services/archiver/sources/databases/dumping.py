@@ -36,6 +36,7 @@ from services.archiver.sources.databases.access import (
     changing,
     may_not_read,
 )
+from services.archiver.sources.databases.containers import command_inside, engine_environment
 from services.archiver.sources.databases.programs import Program
 
 _LAUNCHER = "services.archiver.sources.databases.launcher"
@@ -73,6 +74,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     without_rows: Sequence[str] = ()
     #: The name of the member.
     member: str
+    #: What the program calls itself at the server, if it is in a container.
+    session: str = ""
 
 
 def check_room(folder: Path, database_bytes: int) -> None:
@@ -93,21 +96,32 @@ def dump(
 
     Raises ``SourceError``, ``ScratchFullError``, ``CancelledByPersonError``.
     """
-    variables = wish.access.write_files(folder, server_major=wish.server_major)
     complaints = folder / "complaints"
     spool = folder / "dump.zst"
-    command = [
-        *(sys.executable, "-m", _LAUNCHER, str(os.getpid()), str(wish.program.path)),
+    arguments = [
         *("--format=custom", "--compress=0", "--no-password", f"--snapshot={wish.snapshot}"),
         f"--lock-wait-timeout={LOCK_SECONDS * 1000}",
         *(f"--exclude-table-data={pattern}" for pattern in wish.without_rows),
         *(f'--schema="{schema}"' for schema in wish.schemas or ()),
         f"--dbname=service={SERVICE}",
     ]
-    with complaints.open("wb") as said, spool.open("wb") as output:
+    if wish.program.container is None:
+        command = [str(wish.program.path), *arguments]
+        variables = wish.access.write_files(folder, server_major=wish.server_major)
+        login = Path(os.devnull)
+    else:
+        command, variables = command_inside(wish.program, arguments), engine_environment()
+        login = wish.access.write_for_inside(
+            folder, server_major=wish.server_major, session=wish.session
+        )
+    with (
+        complaints.open("wb") as said,
+        spool.open("wb") as output,
+        login.open("rb") as standard_input,
+    ):
         process = subprocess.Popen(  # noqa: S603 -- our own command
-            command,
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", _LAUNCHER, str(os.getpid()), *command],
+            stdin=standard_input,
             stdout=subprocess.PIPE,
             stderr=said,
             env={**_python_environment(), **variables},
@@ -199,9 +213,10 @@ _COMPLAINTS: tuple[tuple[tuple[str, ...], Callable[[], SourceError]], ...] = (
     ),
     (("permission denied", "row-level security"), may_not_read),
     (("lock timeout", "LOCK TABLE", "does not exist", "could not open relation"), changing),
+    (("No such container", "is not running"), away),
     (
         ("connection to server", "server closed", "terminating connection", "lost synchron",
-         "no connection to the server"),
+         "no connection to the server", "Docker daemon"),
         away,
     ),
 )  # fmt: skip

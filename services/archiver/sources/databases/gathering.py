@@ -7,18 +7,21 @@ meanwhile; ``pg_dump`` is told to read the same one. So what the manifest says i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import re
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import msgspec
 
-from services.archiver.errors import SourceMissingError
+from services.archiver.errors import SourceError, SourceMissingError
 from services.archiver.format.bundle import BundleFile
 from services.archiver.sources.databases.access import Access, connected, read_dsn
+from services.archiver.sources.databases.containers import find_in_container
 from services.archiver.sources.databases.dumping import Dumped, Wish, check_room, dump
 from services.archiver.sources.databases.measuring import (
     Measured,
@@ -101,6 +104,7 @@ async def gather_database(source: Source, around: Around) -> AsyncIterator[Gathe
             # A full dump holds what the other one does.
             without_runs="postgres_full" not in types,
             files=files,
+            container=config.container,
         )
     yield put_together(
         read,
@@ -119,6 +123,7 @@ async def read_database(
     without_runs: bool = False,
     files: Sequence[BundleFile] = (),
     schemas: Sequence[str] | None = None,
+    container: str | None = None,
 ) -> Read:
     """Read what is wanted of a database, all of it as of one moment."""
     around.begin("reading the database")
@@ -143,8 +148,16 @@ async def read_database(
                 snapshot=snapshot,
                 without=without,
                 schemas=schemas,
+                container=container,
             )
     return read
+
+
+async def find_program(major: int, means: Means, *, container: str | None) -> Program:
+    """Return the ``pg_dump`` for a server of that version. Raises ``SourceError``."""
+    if container is not None:
+        return await asyncio.to_thread(find_in_container, container)
+    return await asyncio.to_thread(find_pg_dump, major, given=means.programs)
 
 
 async def _dump_and_measure(
@@ -156,6 +169,7 @@ async def _dump_and_measure(
     snapshot: str,
     without: frozenset[TableName],
     schemas: Sequence[str] | None,
+    container: str | None,
 ) -> None:
     """Have the dump written while rows are counted. If one fails, the other one ends."""
     # Before the dump: whoever may not read a table is told which.
@@ -163,7 +177,7 @@ async def _dump_and_measure(
     size_bytes = await database_bytes(connection)
     await asyncio.to_thread(check_room, around.folder, size_bytes)
     major = await server_major(connection)
-    read.program = await asyncio.to_thread(find_pg_dump, major, given=around.means.programs)
+    read.program = await find_program(major, around.means, container=container)
     wish = Wish(
         program=read.program,
         access=access,
@@ -172,6 +186,7 @@ async def _dump_and_measure(
         schemas=schemas,
         without_rows=[name.quoted for name in sorted(without)],
         member=f"databases/{plain_name(access.database)}.dump",
+        session=f"keepsake {uuid4().hex}",
     )
     around.begin("dumping the database")
     gives_up = threading.Event()
@@ -198,6 +213,19 @@ async def _dump_and_measure(
         gives_up.set()
         measuring.cancel()
         await asyncio.gather(dumping, measuring, return_exceptions=True)
+        if container is not None and read.dumped is None:
+            await _end_session(access, wish.session)
+
+
+async def _end_session(access: Access, session: str) -> None:
+    """End a program in a container, which lives on when whoever started it there is gone."""
+    with contextlib.suppress(SourceError):
+        async with connected(access) as connection:
+            await connection.fetch(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where application_name = $1 and usename = current_user",
+                session,
+            )
 
 
 def put_together(

@@ -13,7 +13,10 @@ from shared.parent_death import die_with_parent
 
 #: English is what its complaints are looked through for.
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath, "HOME": "/nonexistent"}
-PASSED = ("PGSERVICEFILE", "PGPASSFILE", "TMPDIR")
+PASSED = (
+    *("PGSERVICEFILE", "PGPASSFILE", "TMPDIR"),
+    *("DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "DOCKER_CONTEXT"),
+)
 
 
 def main(parent: str, program: str, *arguments: str) -> None:

@@ -33,6 +33,8 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     major: int
     version: str
+    #: The container that it is in; ``path`` is ``docker`` then.
+    container: str | None = None
 
 
 def find_pg_dump(server_major: int, *, given: Path | None = None) -> Program:
