@@ -216,6 +216,10 @@ class RcloneTransport:
 
         return self._run(look)
 
+    def moves_by_copying(self) -> bool:
+        """Whether what is moved is copied and deleted: such stores know no other way."""
+        return self._run(self._features).bucket_based
+
     def keeps_times(self) -> bool:
         """Whether files have the times that they are given."""
         about = self._run(

@@ -172,7 +172,7 @@ class MirrorRunner:
             limit=_PATHS,
         ):
             count += len(paths)
-            gone += sum(path not in work.paths for path in paths)
+            gone += sum(work.is_gone(path) for path in paths)
             after = paths[-1]
         work.check_loss(had=count, gone=gone)
 

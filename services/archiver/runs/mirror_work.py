@@ -85,6 +85,7 @@ class MirrorWork:
         self._folder = folder
         self._most_lost = most_lost
         self._had = 0
+        self._counts_replaced = False
         self._skipped: list[tuple[bytes, str]] = []
         #: Of files, links included.
         self.paths: set[bytes] = set()
@@ -96,7 +97,10 @@ class MirrorWork:
         """
         self._pulse.begin("looking at the destination")
         with self._place.opened() as transport:
-            if isinstance(transport, RcloneTransport) and not transport.keeps_times():
+            assert isinstance(transport, RcloneTransport)
+            # There rclone counts what is replaced among the deletions.
+            self._counts_replaced = transport.moves_by_copying()
+            if not transport.keeps_times():
                 raise DestinationRefusedError(
                     "The destination keeps no times of files, so a mirror could not tell which of"
                     " them changed. Use a store there."
@@ -114,6 +118,10 @@ class MirrorWork:
                 "The source holds no file at all: its disk is probably not mounted."
             )
         return looked
+
+    def is_gone(self, path: bytes) -> bool:
+        """Whether a file that there was is in the source no more; what is left out may be there."""
+        return path not in self.paths and self._tree.wants(path)
 
     def check_loss(self, *, had: int, gone: int) -> None:
         """Raise ``MirrorRefusedError`` if too many of the files that it *had* are *gone*."""
@@ -139,7 +147,7 @@ class MirrorWork:
         target = target_fs(remote)
         current, old = f"{target}{current_of(where)}", f"{target}{aside_of(where, aside)}"
         mirrored = Mirrored(seen=self._folder / "seen", skipped=self._skipped)
-        self._clean(run, current)
+        self._prepare(run, current)
         for number, step in enumerate(steps_of(self._source, self._tree)):
             self._pulse.begin(f"copying {step.name}")
             rules = self._folder / f"rules-{number}"
@@ -148,7 +156,8 @@ class MirrorWork:
                 *("sync", f"{SOURCE}:", current, "--backup-dir", old),
                 *("--filter-from", str(rules), *_TRANSFERS, *self._rate),
             ]
-            if self._most_lost is not None:
+            if self._most_lost is not None and not self._counts_replaced:
+                # For a disk that goes while it is read.
                 most = int(self._allowed(max(self._had, len(self.paths))))
                 arguments += ["--max-delete", str(most)]
             begun = (mirrored.sent_count, mirrored.sent_bytes)
@@ -173,13 +182,27 @@ class MirrorWork:
                 self._compare(one.found, tree, listed, mirrored, output)
         return mirrored
 
-    def _clean(self, run: RcloneRun, current: str) -> None:
-        """Remove what copies that were interrupted left behind."""
-        self._pulse.begin("removing leftovers")
-        listing = self._folder / "leftovers"
-        only = ("--include", f"*{_PARTIAL}")
-        self._lsjson(run, current, listing, *only)
-        if any(True for _ in _read_listing(listing)):
+    def _prepare(self, run: RcloneRun, current: str) -> None:
+        """Remove what interrupted copies left behind, and see that nothing goes that should not.
+
+        The catalogue may know less than there is: a mirror may be older than it.
+        """
+        self._pulse.begin("looking at the mirror")
+        listed = self._list(run, current)
+        names = {name_of(path) for path in self.paths}
+        odd = sum(name_of(path) is None for path in self.paths)
+        leftovers = {name for name in listed if name.endswith(_PARTIAL)}
+        gone = sum(
+            name not in names
+            and name.removesuffix(LINK) not in names
+            and self._tree.wants(name.encode("utf-8", "replace"))
+            for name in listed.keys() - leftovers
+        )
+        had = len(listed) - len(leftovers)
+        self.check_loss(had=had, gone=max(gone - odd, 0))
+        if leftovers:
+            self._pulse.begin("removing leftovers")
+            only = ("--include", f"*{_PARTIAL}")
             run.run(["delete", current, *only], is_cancelled=self._pulse.is_stopping)
 
     def _list(self, run: RcloneRun, current: str) -> dict[str, int]:
@@ -187,12 +210,12 @@ class MirrorWork:
         self._lsjson(run, current, listing)
         return {one.path: one.size for one in _read_listing(listing)}
 
-    def _lsjson(self, run: RcloneRun, fs: str, output: Path, *filters: str) -> None:
+    def _lsjson(self, run: RcloneRun, fs: str, output: Path) -> None:
         what = ("--recursive", "--files-only", "--no-modtime", "--no-mimetype")
         # Before the first file there is no such folder.
         with contextlib.suppress(ObjectMissingError):
             run.run(
-                ["lsjson", fs, *what, *filters],
+                ["lsjson", fs, *what],
                 output=output,
                 is_cancelled=self._pulse.is_stopping,
             )

@@ -88,6 +88,12 @@ class TreeSource:
         """The folder."""
         return str(self._root)
 
+    def wants(self, path: bytes) -> bool:
+        """Whether a file of that path would be taken, if there were one."""
+        parts = path.split(b"/")
+        above = (b"/".join(parts[:depth]) for depth in range(1, len(parts)))
+        return all(self._takes(folder, True) for folder in above) and self._takes(path, False)
+
     def walk(self) -> Iterator[Found]:
         """Yield everything: a folder before what is in it, names in order."""
         self._given = set()

@@ -124,6 +124,14 @@ def test_a_server_holds_what_the_source_has_and_had(
     third = copies.bring("3")
     assert (third.file_count, third.sent_count) == (2, 1)
     assert copies.read([], b"plain", 10) == b"second one"
+    # However many change at a time, nothing is lost by it.
+    for number in range(30):
+        (tree / f"photo {number}").write_bytes(b"a photo")
+    copies.bring("4")
+    for number in range(30):
+        (tree / f"photo {number}").write_bytes(b"a better photo")
+    assert copies.bring("5").sent_count == 30
+    assert copies.read(["5"], b"photo 29", 7) == b"a photo"
     assert copies.read(["2", "3"], b"plain", 5) == b"first"
     gone = "a folder/line\nfeed \\ and môre\x01".encode()
     assert copies.read(["2", "3"], gone, 3) == b"one"
@@ -159,7 +167,7 @@ def test_a_copy_that_was_killed_leaves_nothing_behind_and_too_much_is_never_remo
     assert not list(current.glob("*.keepsake-part"))
     assert (current / "large").read_bytes() == (tree / "large").read_bytes()
 
-    # No catalogue is asked: rclone itself counts.
+    # Without a catalogue as well.
     for path in tree.glob("photo *"):
         path.unlink()
     with pytest.raises(MirrorRefusedError):
@@ -286,6 +294,7 @@ def test_a_mirror_takes_what_an_archive_takes(
     with tree_of(source, None) as walked:
         wanted = {os.fsdecode(one.path) for one in walked.walk() if one.type == "file"}
         [step] = steps_of(source, walked)
+        assert {path for path in PATHS if walked.wants(path.encode())} == wanted
     rules = tmp_path / "rules"
     rules.write_text("".join(f"{rule}\n" for rule in step.rules))
     listed = subprocess.run(
