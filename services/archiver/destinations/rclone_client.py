@@ -12,7 +12,8 @@ import re
 import select
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +23,12 @@ import msgspec
 _CONTENT_RANGE = re.compile(r"bytes [0-9-]+/([0-9]+)")
 #: What rclone itself bounds takes less; this is for a process that hangs.
 _SILENCE_SECONDS = 900.0
+#: How often whoever waits looks whether the answer is wanted still.
+_LOOK_SECONDS = 1.0
+
+
+def _never() -> bool:
+    return False
 
 
 class GoneError(Exception):
@@ -30,6 +37,10 @@ class GoneError(Exception):
 
 class HungError(GoneError):
     """Somebody is there, and says nothing at all."""
+
+
+class AbandonedError(Exception):
+    """Whoever asked does not want the answer any more; the work for it is ended."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,11 +76,16 @@ class RcloneClient:
         self._lock = threading.Lock()
         self._is_closed = False
 
-    def call(self, method: str, parameters: Mapping[str, Any]) -> Reply:
-        """Call *method* and return what comes back, whatever it is. Raises ``GoneError``."""
+    def call(
+        self, method: str, parameters: Mapping[str, Any], *, is_over: Callable[[], bool] = _never
+    ) -> Reply:
+        """Call *method* and return what comes back, whatever it is.
+
+        Raises ``GoneError``, and ``AbandonedError`` soon after *is_over* says yes.
+        """
         body = msgspec.json.encode(parameters)
         with self._connection() as connection:
-            return self._ask(connection, "POST", f"/{method}", body, {})
+            return self._ask(connection, "POST", f"/{method}", body, {}, is_over=is_over)
 
     def read(self, fs: str, path: str, *, offset: int, size_bytes: int | None) -> Reply:
         """Read a part of an object. Raises ``GoneError``."""
@@ -115,11 +131,13 @@ class RcloneClient:
         path: str,
         body: bytes | None,
         headers: dict[str, str],
+        *,
+        is_over: Callable[[], bool] = _never,
     ) -> Reply:
         if body is not None:
             headers["Content-Type"] = "application/json"
         connection.request(method, path, body, headers)
-        self._wait(connection)
+        self._wait(connection, is_over)
         with connection.getresponse() as response:
             found = _CONTENT_RANGE.fullmatch(response.getheader("Content-Range") or "")
             is_short = False
@@ -135,14 +153,21 @@ class RcloneClient:
                 is_short=is_short,
             )
 
-    def _wait(self, connection: _Connection) -> None:
+    def _wait(self, connection: _Connection, is_over: Callable[[], bool]) -> None:
         """Wait for an answer, for as long as there is somebody who will give one."""
         poll = select.poll()
         poll.register(connection.sock, select.POLLIN)
-        while not poll.poll(self._ping_seconds * 1000):
+        look_seconds = min(_LOOK_SECONDS, self._ping_seconds)
+        ping_at = time.monotonic() + self._ping_seconds
+        while not poll.poll(look_seconds * 1000):
+            if is_over():
+                raise AbandonedError
+            if time.monotonic() < ping_at:
+                continue
             pinging = _Connection(self._path, self._ping_seconds)
             try:
                 pinging.request("POST", "/rc/noop", b"{}", {"Content-Type": "application/json"})
                 pinging.getresponse().read()
             finally:
                 pinging.close()
+            ping_at = time.monotonic() + self._ping_seconds

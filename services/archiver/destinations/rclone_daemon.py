@@ -17,7 +17,13 @@ import msgspec
 
 from services.archiver.destinations.failures import PassingError, failure
 from services.archiver.destinations.private_folder import PrivateFolder
-from services.archiver.destinations.rclone_client import GoneError, HungError, RcloneClient, Reply
+from services.archiver.destinations.rclone_client import (
+    AbandonedError,
+    GoneError,
+    HungError,
+    RcloneClient,
+    Reply,
+)
 from services.archiver.destinations.rclone_process import RcloneProcess
 from services.archiver.destinations.rclone_program import find_rclone
 from services.archiver.destinations.remotes import RcloneRemote, entries
@@ -98,13 +104,29 @@ class RcloneDaemon:
                 with contextlib.suppress(GoneError):
                     self._client.call("core/bwlimit", {"rate": self._bandwidth})
 
-    def call(self, method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Call a method of rclone, which must be safe to call twice. Raises ``ArchiverError``."""
-        return self.call_as(method, parameters, dict[str, Any])
+    def call(
+        self,
+        method: str,
+        parameters: Mapping[str, Any],
+        *,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> dict[str, Any]:
+        """Call a method of rclone, which must be safe to call twice.
 
-    def call_as(self, method: str, parameters: Mapping[str, Any], kind: type[_T]) -> _T:
+        Raises ``ArchiverError``; soon after *is_over* says yes, whatever is done then is ended.
+        """
+        return self.call_as(method, parameters, dict[str, Any], is_over=is_over)
+
+    def call_as(
+        self,
+        method: str,
+        parameters: Mapping[str, Any],
+        kind: type[_T],
+        *,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> _T:
         """Call a method and decode its answer as *kind*."""
-        reply = self._ask(lambda client: client.call(method, parameters))
+        reply = self._ask(lambda client: client.call(method, parameters, is_over=is_over))
         if reply.status != 200:
             if _MISTAKEN in reply.body:
                 # A guess, from a server that did not answer, which rclone would keep.
@@ -131,6 +153,8 @@ class RcloneDaemon:
             start, client = self._running()
             try:
                 return ask(client)
+            except AbandonedError:
+                raise TransportError("The destination is closed.") from None
             except HungError:
                 self._end(start, is_hung=True)
             except GoneError:

@@ -228,7 +228,7 @@ class RcloneTransport:
         return about.precision < _NO_TIMES
 
     def close(self) -> None:
-        """Let nobody wait any longer; rclone goes on for others."""
+        """Let nobody wait any longer, and end uploads under way; rclone goes on for others."""
         self._is_closed = True
         self._patience.end()
 
@@ -267,6 +267,7 @@ class RcloneTransport:
                 "dstRemote": first,
                 "_config": configuration,
             },
+            is_over=lambda: self._is_closed,
         )
         if needs_move:
             self._move(first, path, size_bytes, configuration)

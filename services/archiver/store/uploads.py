@@ -60,7 +60,12 @@ class Uploads:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Wait for what is on its way; nothing new is begun after an error."""
+        """Wait for what is on its way; nothing new is begun after an error.
+
+        Who is not wanted any more waits for nobody: the transport is closed, which ends it.
+        """
+        if isinstance(error, CancelledByPersonError):
+            self._transport.close()
         self._threads.shutdown(cancel_futures=error is not None)
 
     def put(self, path: str, pieces: Sequence[Piece], stored: StoredObject) -> None:

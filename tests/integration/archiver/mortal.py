@@ -105,16 +105,16 @@ def _watch_rclone(points: Points) -> None:
     ask, wait = RcloneClient._ask, RcloneClient._wait
     calls = threading.local()
 
-    def asking(self: Any, connection: Any, method: str, path: str, *rest: Any) -> Any:
+    def asking(self: Any, connection: Any, method: str, path: str, *rest: Any, **named: Any) -> Any:
         calls.name = path if method == "POST" else "/read"
         points.reach(f"before {calls.name}")
-        reply = ask(self, connection, method, path, *rest)
+        reply = ask(self, connection, method, path, *rest, **named)
         points.reach(f"after {calls.name}")
         return reply
 
-    def waiting(self: Any, connection: Any) -> None:
+    def waiting(self: Any, connection: Any, *rest: Any) -> None:
         points.reach(f"during {calls.name}", linger_seconds=_DURING_SECONDS)
-        wait(self, connection)
+        wait(self, connection, *rest)
 
     RcloneClient._ask = asking  # type: ignore[method-assign]
     RcloneClient._wait = waiting  # type: ignore[method-assign]

@@ -28,7 +28,8 @@ from shared.contracts.archiver import (
 )
 from shared.contracts.archiver_limits import UpdateDestination
 from shared.contracts.identifiers import JobId
-from shared.contracts.jobs import GetJob, Job, JobProgress
+from shared.contracts.jobs import CancelJob, GetJob, Job, JobProgress, RetryJob
+from tests.integration.archiver.rclone_servers import stored_files
 from tests.integration.archiver.test_dying_rclone import wait_until
 from tests.stack import Stack
 
@@ -87,6 +88,11 @@ async def test_a_job_under_way_tells_all_that_is_known_of_it_and_a_lifted_rate_l
         ).job_id
         under_way = await _job(bus, job_id, lambda job: bool(job.progress and job.progress.total))
         told = await _told(bus, job_id)
+        # At this rate what is on its way would take minutes.
+        await bus.request(CancelJob(job_id=job_id), subject="cmd.archiver.cancel_job")
+        cancelled = await _job(bus, job_id, lambda job: job.state not in ("pending", "running"))
+        assert cancelled.state == "cancelled"
+        await bus.request(RetryJob(job_id=job_id), subject="cmd.archiver.retry_job")
         lifted = msgspec.structs.replace(limit, limits=DestinationLimits())
         await bus.request(lifted)
         ended = await _job(bus, job_id, lambda job: job.state not in ("pending", "running"))
@@ -103,6 +109,8 @@ async def test_a_job_under_way_tells_all_that_is_known_of_it_and_a_lifted_rate_l
     assert told.progress is not None
     assert told.progress.per_second is not None
     assert ended.state == "completed"
+    # What the first attempt left behind is gone: mark, canary, bundle, its checksum, two objects.
+    assert len(stored_files(stack.folder / "store")) == 6
     assert (ended.report["files_done"], ended.report["bytes_done"]) == (2, (5 << 20) + 1)
 
 
