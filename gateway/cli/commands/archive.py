@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from gateway.cli.archive_names import DESTINATIONS, SOURCES, find_archive, find_named
@@ -98,12 +100,24 @@ def list_archives(
                 count(one["file_count"]),
                 size(one["source_bytes"]),
                 size(one["added_bytes"]),
-                "protected" if one["protected"] else "",
+                _marks(one),
             )
             for one in page["items"]
         ],
     )
     remind_of_sheets(known)
+
+
+def _marks(one: dict[str, Any]) -> str:
+    """Return what is to be known of an archive before somebody relies on it."""
+    marks = []
+    if one["state"] != "complete":
+        marks.append(one["state"])
+    if one["protected"]:
+        marks.append("protected")
+    if one["deletion_scheduled_at"]:
+        marks.append(f"deleted from {moment(one['deletion_scheduled_at'])} on")
+    return ", ".join(marks)
 
 
 @archive.command("contents")

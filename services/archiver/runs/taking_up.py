@@ -38,9 +38,9 @@ from services.archiver.storage.taking_up import (
 )
 from services.archiver.store.bundle_reading import ReadBundle, read_claims, read_whole_bundle
 from services.archiver.store.transport import StoredName, Transport
-from shared.contracts.archiver import SourceType
+from shared.contracts.archiver import Preset, SourceType
 
-_MOST_TOLD = 1000
+_MOST_TOLD = 200
 _FOLDERS = ("objects", "packs")
 
 
@@ -137,7 +137,10 @@ async def _record(
     *,
     destination_id: UUID,
 ) -> None:
-    if read.manifest.source.type not in get_args(SourceType):
+    source = read.manifest.source
+    if source.type not in get_args(SourceType) or (
+        source.preset is not None and source.preset not in get_args(Preset)
+    ):
         raise BundleError("Its source is of a type that this Keepsake does not know.")
     archive = _archive_of(read, path, destination_id)
     with ExitStack() as files:

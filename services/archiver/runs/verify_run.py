@@ -42,7 +42,7 @@ from services.archiver.store.verification import (
     verify_object,
 )
 
-_MOST_TOLD = 1000
+_MOST_TOLD = 200
 _READERS = 3
 #: How many objects are read before that is written down: an end costs as many.
 _BATCH = 24

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import UUID
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from services.archiver.storage import Connection
 
 _BATCH = 5000
+_LONGEST_NAME = 100
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 #: SHA-256 of the blob, name of its object, and where in it.
 CLAIM_COLUMNS = ("sha256", "object", "is_pack", "offset", "size_bytes")
 _PADDED = "c.ends + mod(512 - mod(c.ends, 512), 512) + 1024"
@@ -68,11 +71,12 @@ async def adopt_source(connection: Connection, facts: SourceFacts) -> bool:
     source_id = UUID(facts.id)
     if await connection.fetchval("select exists (select from source where id = $1)", source_id):
         return False
-    name = facts.name
+    # Whoever wrote it may not have been bound by what names are here.
+    name = _CONTROL.sub(" ", facts.name)[:_LONGEST_NAME].strip() or facts.type
     if await connection.fetchval(
         "select exists (select from source where name = $1 and removed_at is null)", name
     ):
-        name = f"{name} ({facts.id[:8]})"
+        name = f"{name[: _LONGEST_NAME - 11]} ({facts.id[:8]})"
     await connection.execute(
         "insert into source (id, name, type, preset, config, priority)"
         " values ($1, $2, $3, $4, $5, $6)",

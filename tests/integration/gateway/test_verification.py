@@ -207,3 +207,4 @@ async def speak(kept: Vault, archive: str) -> None:
     assert told.exit_code == 1
     assert "Missing: objects/" in told.output
     assert "3 archives are damaged" in told.output
+    assert (await keepsake(kept, "archive", "list")).output.count(" damaged") == 3
