@@ -40,7 +40,7 @@ from shared.scratch import Scratch
 if TYPE_CHECKING:
     import asyncpg
 
-#: Runs to one destination wait for each other without holding anything but their place here.
+#: Archives that have to wait for their destination hold none of these.
 _CONCURRENCY = 6
 
 
