@@ -9,7 +9,7 @@ from gateway.cli.failure import FAILED, Failure
 from gateway.cli.formats import count, moment, size
 from gateway.cli.output import print_json, print_table, say
 
-_KEY_STATES = {
+KEY_STATES = {
     "proved": "The encryption key opens all that n8n encrypted.",
     "partial": "The encryption key opens only some of what n8n encrypted.",
     "wrong": "The encryption key is WRONG: n8n could not use this database with it.",
@@ -47,7 +47,7 @@ def list_items(
             say(f"File in the bundle: {member['path']}, {size(member['size_bytes'])}.")
     key = manifest["contents"].get("n8n", {}).get("encryption_key")
     if key is not None:
-        say(_KEY_STATES.get(key["state"], ""))
+        say(KEY_STATES.get(key["state"], ""))
 
 
 def find_item(client: Client, path: str, wanted: str) -> str | None:

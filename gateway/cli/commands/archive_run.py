@@ -10,6 +10,7 @@ import click
 from gateway.cli.archive_names import DESTINATIONS, SOURCES, find_named
 from gateway.cli.client import Client, connect
 from gateway.cli.commands.archive_destinations import chosen_destination
+from gateway.cli.commands.archive_items import KEY_STATES
 from gateway.cli.failure import FAILED, Failure
 from gateway.cli.formats import count, size
 from gateway.cli.job_bars import watch_jobs
@@ -126,6 +127,8 @@ def print_archive_report(name: str, job: dict[str, Any]) -> None:
     )
     for warning in report.get("warnings", ()):
         say(f"{name}: {warning} `keepsake archive sheet` writes it.")
+    if (key := report.get("encryption_key")) and key["state"] in ("wrong", "partial"):
+        say(f"{name}: {KEY_STATES[key['state']]}")
     if report["torn"]:
         say(
             f"{name}: {count(report['torn'])} files changed all the time; their copies may be torn."
@@ -177,7 +180,10 @@ def _dry_run(
         return
     for one in found:
         words = f"{one['source']}: {count(one['file_count'])} files, {size(one['size_bytes'])}"
-        if target is not None:
+        if one["table_count"]:
+            words += f", {count(one['table_count'])} tables among them"
+        # Nobody knows beforehand what of a database is new.
+        if target is not None and one["new_file_count"] is not None:
             words += (
                 f"; new to {target['name']}: {count(one['new_file_count'])} files,"
                 f" {size(one['new_bytes'])} at most"

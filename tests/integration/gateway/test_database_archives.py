@@ -199,7 +199,7 @@ async def keepsake(databases: Databases, *arguments: str) -> str:
         capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 async def reach(connection: asyncpg.Connection[Any], query: str, wanted: int) -> None:
@@ -232,6 +232,8 @@ async def test_a_database_is_archived_browsed_and_put_back_by_hand(databases: Da
     source = next(one for one in sources if one["type"] == "postgres")
     plan = await databases.vault.post(f"/api/sources/{source['id']}/dry-run")
     assert plan["table_count"] == 5
+    told = await keepsake(databases, "archive", "run", "theirs", "--to", "disk", "--dry-run")
+    assert "5 tables" in told
     job = await databases.vault.archive(source)
     assert job["state"] == "completed", job["error"]
     archive = await databases.vault.get(f"/api/archives/{job['report']['archive_id']}")
@@ -597,6 +599,7 @@ async def test_a_key_that_does_not_open_is_told(databases: Databases, samples: P
     job = await vault.archive(source)
     assert (job["state"], job["report"]["encryption_key"]["state"]) == ("completed", "wrong")
     assert job["report"]["encryption_key"]["opened_count"] == 0
+    assert "WRONG" in await keepsake(databases, "archive", "run", "wrong")
     archive = await vault.get(f"/api/archives/{job['report']['archive_id']}")
     assert archive["name"].endswith(".n8n_backup.tar.gz")
     item = f"/api/archives/{archive['id']}/items/lH4yJF17MAE9NEha/download"
