@@ -15,7 +15,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-import pytest
 
 from services.archiver.storage.upkeep import UpkeepKind, UpkeepWish, create_upkeep_job
 from tests.integration.archiver.mortal import Life, Task
@@ -24,6 +23,7 @@ from tests.stack import Stack
 
 EVERY = os.environ.get("KEEPSAKE_EVERY_CALL")
 LARGE = (4 << 20) + 5
+KINDS: tuple[UpkeepKind, ...] = ("collect", "rebuild", "verify")
 #: All that a run of these changes, in an order in which it can be written again.
 TABLES = ("archive", "tree_entry", "stored_object", "blob", "stray", "struck_object")
 
@@ -93,7 +93,8 @@ class Store:
         for table in TABLES:
             await self.pool.execute(f"create table kept_{table} as table {table}")
 
-    async def put_back(self) -> None:
+    async def put_back(self, kind: UpkeepKind) -> None:
+        """Put everything back, and then bring about what that kind of work is for."""
         await self.forget_all()
         for table in TABLES:
             await self.pool.execute(
@@ -101,6 +102,13 @@ class Store:
             )
         await asyncio.to_thread(shutil.rmtree, self.folder)
         await asyncio.to_thread(shutil.copytree, self.folder.with_name("kept"), self.folder)
+        match kind:
+            case "collect":
+                await self.forget_newest()
+            case "rebuild":
+                await self.forget_all()
+            case "verify":
+                self.damage()
 
     async def run(self, kind: UpkeepKind, point: int | None = None) -> Life:
         """Run a job, killed at a point, to its end; return how its first life ended."""
@@ -138,38 +146,36 @@ class Store:
         }
 
 
-@pytest.mark.parametrize("kind", ["collect", "rebuild", "verify"])
-async def test_what_looks_after_a_store_and_is_killed_ends_as_if_it_had_lived(
-    stack: Stack, kind: UpkeepKind
-) -> None:
+async def test_what_looks_after_a_store_and_is_killed_ends_as_if_it_had_lived(stack: Stack) -> None:
     async with mortals_of(stack, {}) as mortals:
         store = Store(mortals)
         await store.make()
-        if kind == "collect":
-            await store.forget_newest()
-        elif kind == "rebuild":
-            await store.forget_all()
-        else:
-            store.damage()
         await store.keep()
-        whole = await store.run(kind)
-        assert not whole.status
-        wanted, files = await store.state(), store.files()
-        told = [f"{kind}: {whole.points} points"]
-        for point in points_of(whole.points):
-            await store.put_back()
-            life = await store.run(kind, point)
-            assert await store.state() == wanted, (point, life)
-            # What was struck from the journal and not deleted goes as nobody's, later; and so does
-            # what was nobody's before.
-            left = store.files() - files
-            assert store.files() >= files, (point, life)
-            strays = await mortals.pool.fetch("select path from stray")
-            assert left <= {row["path"] for row in strays}, (point, life)
-            assert not left or kind == "collect", (point, life)
-            told.append(f"{kind} {point}: {life.last}")
-        if EVERY:
-            await asyncio.to_thread(Path(f"{EVERY}.{kind}").write_text, "\n".join(told) + "\n")
+        for kind in KINDS:
+            told = await killed_anywhere(store, kind)
+            if EVERY:
+                await asyncio.to_thread(Path(f"{EVERY}.{kind}").write_text, "\n".join(told) + "\n")
+
+
+async def killed_anywhere(store: Store, kind: UpkeepKind) -> list[str]:
+    await store.put_back(kind)
+    whole = await store.run(kind)
+    assert not whole.status
+    wanted, files = await store.state(), store.files()
+    told = [f"{kind}: {whole.points} points"]
+    for point in points_of(whole.points):
+        await store.put_back(kind)
+        life = await store.run(kind, point)
+        assert await store.state() == wanted, (kind, point, life)
+        # What was struck from the journal and not deleted goes as nobody's, later; and so does
+        # what was nobody's before.
+        left = store.files() - files
+        assert store.files() >= files, (kind, point, life)
+        strays = await store.pool.fetch("select path from stray")
+        assert left <= {row["path"] for row in strays}, (kind, point, life)
+        assert not left or kind == "collect", (kind, point, life)
+        told.append(f"{kind} {point}: {life.last}")
+    return told
 
 
 def points_of(count: int) -> list[int]:
