@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -76,16 +76,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Archives:
 
 
 @pytest.fixture
-def archives(made: Archives) -> Archives:
+def archives(made: Archives) -> Iterator[Archives]:
+    """Both of them, whole again afterwards."""
     was = dict(made.transport.objects)
-    made.transport.objects = dict(was)
-    return made
-
-
-@pytest.fixture(autouse=True)
-def _put_back(made: Archives) -> object:
-    was = dict(made.transport.objects)
-    yield
+    yield made
     made.transport.objects = was
 
 
