@@ -7,25 +7,25 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from services.archiver.archive_requests import ArchiveRequests
-from services.archiver.commands import Commands
-from services.archiver.contents import Contents
-from services.archiver.destination_changes import DestinationChanges
-from services.archiver.destination_requests import DestinationRequests
 from services.archiver.destinations.patience import Limits
 from services.archiver.handlers import EventHandlers
-from services.archiver.items import ItemRequests
-from services.archiver.job_logs import JobLogs
 from services.archiver.opening import Destinations
-from services.archiver.queries import Queries
+from services.archiver.requests.archives import ArchiveRequests
+from services.archiver.requests.commands import Commands
+from services.archiver.requests.contents import Contents
+from services.archiver.requests.destination_changes import DestinationChanges
+from services.archiver.requests.destinations import DestinationRequests
+from services.archiver.requests.items import ItemRequests
+from services.archiver.requests.job_logs import JobLogs
+from services.archiver.requests.passwords import SecretRequests
+from services.archiver.requests.queries import Queries
+from services.archiver.requests.sources import SourceRequests
 from services.archiver.runs.archive_run import ArchiveRunner
 from services.archiver.runs.mirror_run import MirrorRunner
 from services.archiver.runs.restore_run import RestoreRunner
 from services.archiver.runs.run_log import RunLogs
 from services.archiver.runs.turns import Turns
 from services.archiver.runs.upkeep_run import UpkeepRunner
-from services.archiver.secret_requests import SecretRequests
-from services.archiver.source_requests import SourceRequests
 from services.archiver.sources.means import Means
 from services.archiver.stale import keep_looking
 from services.archiver.upkeep.deletions import DeletionRequests

@@ -1,0 +1,1 @@
+"""What the archiver answers: a module for each subject."""
