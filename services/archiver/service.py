@@ -78,7 +78,10 @@ async def start(runtime: Runtime) -> None:
     commands = Commands(pool=runtime.pool, bus=runtime.bus, destinations=destinations)
     queries = Queries(pool=runtime.pool, destinations=destinations)
     destination_requests = DestinationRequests(
-        pool=runtime.pool, destinations=destinations, backup_paths=runtime.settings.backup_paths
+        pool=runtime.pool,
+        destinations=destinations,
+        backup_paths=runtime.settings.backup_paths,
+        connect=runtime.connect,
     )
     upkeep = UpkeepRequests(pool=runtime.pool)
     grace_seconds = runtime.settings.archiver.grace_seconds

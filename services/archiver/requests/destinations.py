@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,8 +18,9 @@ from services.archiver.destinations.same_disk import together
 from services.archiver.destinations.setting_up import Report
 from services.archiver.errors import ArchiverError
 from services.archiver.identifiers import parse_id
-from services.archiver.opening import Destinations
+from services.archiver.opening import Destinations, OpenPlace
 from services.archiver.problems import problem_of
+from services.archiver.runs.store_lock import Connect, store_lock
 from services.archiver.runs.taking_up import list_bundles
 from services.archiver.storage.destinations import (
     get_destination,
@@ -63,9 +65,11 @@ class DestinationRequests:
         pool: asyncpg.Pool[Any],
         destinations: Destinations,
         backup_paths: Sequence[Path],
+        connect: Connect,
     ) -> None:
         """*backup_paths* are where phones' backups lie, which may be archived as well."""
         self._pool = pool
+        self._connect = connect
         self._destinations = destinations
         self._backup_paths = backup_paths
 
@@ -101,7 +105,8 @@ class DestinationRequests:
             request.crypt,
             warnings=await self._warnings(request.type, request.config),
         )
-        report = await asyncio.to_thread(place.attempt)
+        async with self._alone(request):
+            report = await asyncio.to_thread(place.attempt)
         return Trial(
             good=report.is_good, holds_store=report.store is not None, items=_checks(report)
         )
@@ -118,6 +123,10 @@ class DestinationRequests:
             warnings=await self._warnings(request.type, request.config),
             mode=request.mode,
         )
+        async with self._alone(request):
+            return await self._set_up(request, place)
+
+    async def _set_up(self, request: CreateDestination, place: OpenPlace) -> Destination:
         report = await asyncio.to_thread(place.set_up)
         if report.store is None:
             raise _not_set_up(report)
@@ -146,6 +155,16 @@ class DestinationRequests:
             ) from None
         made = await get_destination(self._pool, destination_id)
         return msgspec.structs.replace(made, found_archives=await self._found(made))
+
+    def _alone(
+        self, request: CreateDestination | TryDestination
+    ) -> AbstractAsyncContextManager[None]:
+        """Let nobody else set up the same place meanwhile: each would put a mark of its own there.
+
+        People ask twice, and clients that heard no answer.
+        """
+        config = msgspec.json.encode(request.config, order="deterministic").decode()
+        return store_lock(self._connect, f"setting up {request.type} {config}")
 
     async def _found(self, destination: Destination) -> int | None:
         """Return how many archives lie there that are not listed; None where nobody can tell."""
