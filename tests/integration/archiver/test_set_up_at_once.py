@@ -7,6 +7,7 @@ import asyncio
 from shared.contracts.archiver import (
     CheckDestination,
     CreateDestination,
+    CryptConfig,
     DestinationConfig,
     ListDestinations,
 )
@@ -17,8 +18,15 @@ from tests.stack import Stack
 async def test_a_place_that_is_set_up_by_many_at_once_is_one_store_that_works(stack: Stack) -> None:
     place = stack.folder / "place"
     place.mkdir()
+    password = stack.folder / "password"
+    password.touch(0o600)
+    password.write_text("battery-staple-5542\n")
     wish = CreateDestination(
-        name="twice", type="local", config=DestinationConfig(path=str(place)), crypt=None
+        name="twice",
+        type="local",
+        config=DestinationConfig(path=str(place)),
+        # Through rclone it takes long enough for others to come between.
+        crypt=CryptConfig(password_ref=f"file:{password}"),
     )
     async with stack.service("archiver"), stack.service("archiver"), stack.bus("gateway") as bus:
         answers = await asyncio.gather(
