@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.demo.family.phones import mint_phones, mint_tablet
@@ -21,7 +24,8 @@ def main() -> None:
     phones = data / "phones"
     if not phones.is_dir():
         try:
-            _make(data, phones)
+            with _stoppable():
+                _make(data, phones)
         except KeyboardInterrupt:
             sys.stdout.write("\nStopped. The next `make demo` begins anew.\n")
             sys.exit(130)
@@ -41,6 +45,28 @@ def main() -> None:
         "KEEPSAKE_DISCOVERY__QUIET_SECONDS": "1",
     }
     os.execve(sys.executable, [sys.executable, "-m", "deploy.local"], environment)  # noqa: S606
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Raise ``KeyboardInterrupt`` for every Ctrl-C, at the end if not before.
+
+    One that comes in the middle of a finaliser is printed by Python and forgotten.
+    """
+    was_asked = False
+
+    def ask(_number: int, _frame: object) -> None:
+        nonlocal was_asked
+        was_asked = True
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if was_asked:
+        raise KeyboardInterrupt
 
 
 def _make(data: Path, phones: Path) -> None:
