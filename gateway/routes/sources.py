@@ -24,8 +24,6 @@ from shared.contracts.archiver import (
     DatabaseType,
     DeleteSource,
     DestinationId,
-    DryRun,
-    DryRunSource,
     GetSource,
     ListSources,
     Preset,
@@ -35,6 +33,7 @@ from shared.contracts.archiver import (
     SourceType,
     UpdateSource,
 )
+from shared.contracts.archiver_dry_runs import DryRun, DryRunSource
 from shared.contracts.identifiers import Udid
 from shared.contracts.requests import Done, Page
 

@@ -183,24 +183,6 @@ class StoreCheck(msgspec.Struct, frozen=True, kw_only=True):
     advice: str = ""
 
 
-class DryRun(msgspec.Struct, frozen=True, kw_only=True):
-    """What archiving a source would read."""
-
-    file_count: int
-    directory_count: int
-    symlink_count: int
-    #: Of a database, whose size on its server's disk is among the bytes.
-    table_count: int = 0
-    size_bytes: int
-    skipped_count: int
-    #: The first of what would be left out, with the reason.
-    skipped: list[tuple[str, str]]
-    #: What the destination that was asked for does not know yet: it would be read, and no more
-    #: than that stored. Null where none was asked for.
-    new_file_count: int | None = None
-    new_bytes: int | None = None
-
-
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """A job was taken, or one that does the same is under way."""
 
@@ -251,15 +233,6 @@ class DeleteSource(Request[Done], frozen=True, kw_only=True):
     subject: ClassVar[str] = "cmd.archiver.delete_source"
     reply: ClassVar[object] = Done
     source_id: SourceId
-
-
-class DryRunSource(Request[DryRun], frozen=True, kw_only=True):
-    """Walk a source without reading it."""
-
-    subject: ClassVar[str] = "cmd.archiver.dry_run_source"
-    reply: ClassVar[object] = DryRun
-    source_id: SourceId
-    destination_id: DestinationId | None = None
 
 
 class ListDestinations(Request[Page[Destination]], frozen=True, kw_only=True):

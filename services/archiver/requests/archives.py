@@ -26,7 +26,8 @@ from services.archiver.storage.sources import get_source
 from services.archiver.storage.waiting import give_up_silent, hurry
 from services.archiver.store.journal import Journal
 from shared.bus import Bus, RequestContext, publish
-from shared.contracts.archiver import Accepted, DryRun, DryRunSource, RequestArchive
+from shared.contracts.archiver import Accepted, RequestArchive
+from shared.contracts.archiver_dry_runs import DryRun, DryRunSource, LeftOut
 from shared.contracts.events import ArchiveRequested
 from shared.contracts.requests import Request
 
@@ -156,7 +157,8 @@ def _walk(tree: TreeSource, journal: Journal | None) -> DryRun:
         size_bytes=size_bytes,
         skipped_count=len(tree.skipped),
         skipped=[
-            (path.decode("utf-8", "replace"), reason) for path, reason in tree.skipped[:_MOST_TOLD]
+            LeftOut(path=path.decode("utf-8", "replace"), reason=reason)
+            for path, reason in tree.skipped[:_MOST_TOLD]
         ],
         new_file_count=None if new is None else new.count,
         new_bytes=None if new is None else new.size_bytes,

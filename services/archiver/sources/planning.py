@@ -17,7 +17,8 @@ from services.archiver.sources.means import Means
 from services.archiver.sources.n8n.tables import find_n8n
 from services.archiver.sources.named_files import read_named_files
 from services.archiver.sources.system import OWN_SCHEMAS, own_access
-from shared.contracts.archiver import DryRun, Source
+from shared.contracts.archiver import Source
+from shared.contracts.archiver_dry_runs import DryRun
 
 
 async def plan_database(source: Source, means: Means) -> DryRun:
