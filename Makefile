@@ -14,7 +14,7 @@ demo: setup ## The same with eight years of generated phones (passphrase: demo)
 # Every worker imports all tests: compiled ones take half the time.
 test: export PYTHONDONTWRITEBYTECODE =
 test: setup-dev ## Set up and run all tests
-	@.venv/bin/python -m pytest -q -n 6 --dist loadfile --no-loadscope-reorder
+	@.venv/bin/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 check: setup-dev ## Lint, format, types, import rules
 	@.venv/bin/ruff check .

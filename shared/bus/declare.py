@@ -43,7 +43,7 @@ async def declare_topology(bus: Bus, *, replicas: int = 1, timeout_seconds: floa
                 for stream in STREAMS:
                     await _declare_stream(bus.jetstream, _stream_config(stream, replicas))
                 for consumer in CONSUMERS.values():
-                    await bus.jetstream.add_consumer(EVENT_STREAM, _consumer_config(consumer))
+                    await bus.jetstream.add_consumer(EVENT_STREAM, consumer_config(consumer))
             except (
                 nats.errors.TimeoutError,
                 nats.js.errors.NoStreamResponseError,
@@ -84,7 +84,8 @@ def _stream_config(stream: StreamDeclaration, replicas: int) -> StreamConfig:
     )
 
 
-def _consumer_config(consumer: ConsumerDeclaration) -> ConsumerConfig:
+def consumer_config(consumer: ConsumerDeclaration) -> ConsumerConfig:
+    """Return what the server is told of a consumer."""
     return ConsumerConfig(
         name=consumer.name,
         durable_name=consumer.name,

@@ -11,7 +11,7 @@ from tests.hostile.trial import Outcome, run_reader
 
 #: Manifests are opened and read through, parsers run in processes of their own.
 SLOW = {"Manifest.db": 80, "Manifest.db, encrypted": 80, "Manifest.mbdb": 120, "backup folder": 120}
-_WORKERS = 40
+_WORKERS = 25
 
 
 #: Its processes are copies of one that has done the imports and nothing else.

@@ -71,7 +71,7 @@ def test_schemathesis_finds_nothing_undocumented(vault: Vault, tmp_path: Path) -
             str(command), "run", f"{client.base_url}".rstrip("/") + "/schema/openapi.json",
             "--header", f"{name}: {value}",
             "--checks", ",".join(_CHECKS),
-            "--phases", "fuzzing", "--max-examples", "4", "--seed", "1", "--no-color",
+            "--phases", "fuzzing", "--max-examples", "2", "--seed", "1", "--no-color",
             "--exclude-path", _ENDLESS, "--workers", "1",
             "--report", "ndjson", "--report-ndjson-path", str(report),
         ],

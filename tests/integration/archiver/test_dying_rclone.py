@@ -70,9 +70,7 @@ def is_running(pid: int) -> bool:
     return state != "Z"
 
 
-@pytest.mark.parametrize(
-    ("kind", "crypt"), [("s3", CRYPT), ("sftp", None), ("sftp", CRYPT), ("webdav", CRYPT)]
-)
+@pytest.mark.parametrize(("kind", "crypt"), [("s3", CRYPT), ("sftp", None), ("webdav", CRYPT)])
 def test_rclone_killed_in_the_middle_of_an_upload_is_started_again_and_the_object_is_whole(
     kind: str, crypt: Crypt | None, servers: dict[str, Server], scratch: Path
 ) -> None:

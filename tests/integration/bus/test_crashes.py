@@ -11,7 +11,7 @@ import msgspec
 from nats.js.api import ConsumerConfig
 
 from shared.bus import Delivery, EventConsumer
-from shared.bus.declare import _consumer_config
+from shared.bus.declare import consumer_config
 from shared.contracts.events import IndexRequested
 from shared.contracts.topology import CONSUMERS, PROVISIONER
 from tests.integration.bus.conftest import eventually
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[3]
 async def shorten_ack_wait(room: Room, seconds: float) -> None:
     provisioner = await room.bus(PROVISIONER)
     declared = msgspec.structs.replace(CONSUMERS["indexer"], ack_wait_seconds=seconds)
-    config: ConsumerConfig = _consumer_config(declared)
+    config: ConsumerConfig = consumer_config(declared)
     await provisioner.jetstream.add_consumer("EVENTS", config)
 
 

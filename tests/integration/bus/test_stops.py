@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared.bus import Delivery, EventConsumer, declare_topology
-from shared.bus.declare import _consumer_config
+from shared.bus.declare import consumer_config
 from shared.contracts.events import IndexRequested
 from shared.contracts.topology import CONSUMERS
 from tests.integration.bus.conftest import eventually
@@ -116,7 +116,7 @@ async def test_consumers_of_an_earlier_version_learn_that_the_server_counts_no_m
     room: Room,
 ) -> None:
     provisioner = await room.bus("provisioner")
-    earlier = _consumer_config(CONSUMERS["indexer"])
+    earlier = consumer_config(CONSUMERS["indexer"])
     earlier.max_deliver = 10
     await provisioner.jetstream.add_consumer("EVENTS", earlier)
     await declare_topology(provisioner)

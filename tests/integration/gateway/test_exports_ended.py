@@ -119,6 +119,7 @@ async def test_an_export_in_a_restart_is_made_again_and_nothing_readable_is_left
             left = sealed_files(house)
             assert left
             assert all(b"PK\x03\x04" not in one.read_bytes() for one in left)
+        await stack.hasten("indexer")
         async with service_process(stack, "indexer") as second:
 
             async def is_clean() -> bool:

@@ -67,6 +67,7 @@ async def test_an_archive_that_is_killed_comes_to_its_end_and_stores_nothing_twi
             await until_stored(store, 2)
             process.kill()
             await process.wait()
+        await stack.hasten("archiver")
         async with stack.pool("archiver") as pool:
             known = {
                 row["name"].hex() for row in await pool.fetch("select name from stored_object")

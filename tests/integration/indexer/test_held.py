@@ -41,7 +41,7 @@ async def be_whole(connection: Any) -> None:
     await connection.execute("delete from memory where device = 'whole'")
 
 
-SEEDS = range(int(os.environ.get("KEEPSAKE_HELD_SEEDS", "2")))
+SEEDS = range(int(os.environ.get("KEEPSAKE_HELD_SEEDS", "1")))
 STEPS = 3 if len(SEEDS) == 2 else 6
 
 

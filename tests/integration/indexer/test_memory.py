@@ -96,7 +96,7 @@ async def devices(stack: Stack, pool: Any, connect: Any, tmp_path: Path) -> Asyn
         yield Devices(stack, pool, connect, bus, tmp_path)
 
 
-SEEDS = range(int(os.environ.get("KEEPSAKE_MEMORY_SEEDS", "3")))
+SEEDS = range(int(os.environ.get("KEEPSAKE_MEMORY_SEEDS", "2")))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -77,7 +77,7 @@ def _read(revision: Revision, files: list[PhoneFile], kind: str, folder: Path) -
     return parse(kind, stores, folder, listing=listing, apps=apps)
 
 
-@pytest.mark.parametrize("revision", [_FIRST, _AFTER, _LAST], ids=lambda one: one.folder)
+@pytest.mark.parametrize("revision", [_FIRST, _LAST], ids=lambda one: one.folder)
 def test_every_kind_is_on_the_phone_at_every_backup(revision: Revision, read: Read) -> None:
     counts = {}
     for kind in sorted(set(OURS) - _LACKING.get(revision, set())):
