@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -64,6 +64,16 @@ class OpenPlace(msgspec.Struct, frozen=True, kw_only=True):
             yield transport
         finally:
             transport.close()
+
+    @asynccontextmanager
+    async def reached(self) -> AsyncIterator[Transport]:
+        """Open it for calls from threads, as ``opened`` does; blocks nobody."""
+        opening = self.opened()
+        transport = await asyncio.to_thread(opening.__enter__)
+        try:
+            yield transport
+        finally:
+            await asyncio.to_thread(opening.__exit__, None, None, None)
 
     def set_up(self) -> Report:
         """Make a store of it, or take over the one that is there. Blocking."""

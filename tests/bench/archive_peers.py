@@ -7,6 +7,7 @@ import resource
 import shutil
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class Cost:
     peaks: dict[str, int]
 
 
-class Peer:
+class Peer(ABC):
     """A program with a store of its own below a folder."""
 
     name: str
@@ -46,21 +47,21 @@ class Peer:
         }  # fmt: skip
         folder.mkdir()
 
+    @abstractmethod
     def prepare(self) -> None:
         """Make an empty store."""
-        raise NotImplementedError
 
+    @abstractmethod
     def archive(self, tree: Path, number: int) -> Cost:
         """Make the archive of that number."""
-        raise NotImplementedError
 
+    @abstractmethod
     def restore(self, number: int, target: Path) -> tuple[Cost, Path]:
         """Get one back; return where the tree is then."""
-        raise NotImplementedError
 
+    @abstractmethod
     def start(self, tree: Path, number: int) -> subprocess.Popen[bytes]:
         """Begin an archive, to be killed."""
-        raise NotImplementedError
 
     def run(self, *command: str, folder: Path | None = None) -> Cost:
         """Run a command to its end."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 from cryptography.hazmat.primitives import hashes
@@ -28,6 +29,8 @@ ITEMS_MEMBER = "metadata/items.json"
 #: A manifest is taken into memory, where hostile ones grow.
 MOST_MANIFEST_BYTES = 16 * 1024 * 1024
 
+#: How much of what was left out is named.
+_MOST_TOLD = 1000
 _KEY_LABEL = b"keepsake manifest v1"
 _KEY_BYTES = 32
 #: The last is raised for lists in lists in lists.
@@ -78,6 +81,32 @@ class TreeFacts(msgspec.Struct, frozen=True, kw_only=True):
     #: The first of what was left out; *skipped_count* counts all.
     skipped: list[Skipped]
     skipped_count: int
+
+
+class TreeCounts(Protocol):
+    """What a run counted of a tree, however it stored it."""
+
+    file_count: int
+    directory_count: int
+    symlink_count: int
+    size_bytes: int
+    torn_count: int
+
+
+def tree_facts(counts: TreeCounts, skipped: Sequence[tuple[bytes, str]]) -> TreeFacts:
+    """Return what is told of a tree; *skipped* are paths that were left out, with reasons."""
+    return TreeFacts(
+        file_count=counts.file_count,
+        directory_count=counts.directory_count,
+        symlink_count=counts.symlink_count,
+        size_bytes=counts.size_bytes,
+        torn_count=counts.torn_count,
+        skipped=[
+            Skipped(path=path.decode("utf-8", "replace"), reason=reason)
+            for path, reason in skipped[:_MOST_TOLD]
+        ],
+        skipped_count=len(skipped),
+    )
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,18 +24,18 @@ from services.archiver.format.manifest import (
     TREE_MEMBER,
     VERSION,
     Manifest,
-    Skipped,
     SourceFacts,
-    TreeFacts,
+    tree_facts,
 )
 from services.archiver.format.names import bundle_path
 from services.archiver.format.standalone import standalone_files
 from services.archiver.opening import Destinations, OpenPlace
+from services.archiver.runs.at_work import around, at_work
 from services.archiver.runs.bundle_healing import heal_bundles
 from services.archiver.runs.pulse import Pulse
 from services.archiver.runs.run_log import RunLogs
 from services.archiver.runs.tidying import begin_writing
-from services.archiver.sources.gathered import Around, Gathered
+from services.archiver.sources.gathered import Gathered
 from services.archiver.sources.gathering import gathered
 from services.archiver.sources.item import Item
 from services.archiver.sources.means import Means
@@ -55,8 +55,6 @@ from shared.scratch import Scratch
 
 if TYPE_CHECKING:
     import asyncpg
-
-_MOST_TOLD = 1000
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,55 +102,44 @@ class ArchiveRunner:
         source = await get_source(self._pool, job.source_id)
         destination = await get_destination(self._pool, job.destination_id)
         pulse = Pulse(pool=self._pool, bus=self._bus, job_id=job.id, log=self._logs.of(job))
-        folder = await asyncio.to_thread(self._scratch.make, job.id)
-        try:
-            async with pulse.beating():
-                ids = {"source_id": UUID(source.id), "destination_id": UUID(destination.id)}
-                place = await self._destinations.find(destination)
-                await begin_writing(
-                    self._pool,
-                    self._connect,
+        async with at_work(job, scratch=self._scratch, pulse=pulse) as folder:
+            ids = {"source_id": UUID(source.id), "destination_id": UUID(destination.id)}
+            place = await self._destinations.find(destination)
+            await begin_writing(
+                self._pool,
+                self._connect,
+                destination=destination,
+                place=place,
+                folder=folder,
+                pulse=pulse,
+                archive_id=job.archive_id,
+            )
+            assert job.archive_id is not None
+            if known := await find_made(self._pool, job.archive_id):
+                await record(_taken_up(known))
+                await mark_tidy(self._pool, job.destination_id)
+                return
+            around_it = around(folder, bus=self._bus, pulse=pulse, means=self._means)
+            async with gathered(source, around_it) as found:
+                work = _Work(
+                    job=job,
+                    source=source,
                     destination=destination,
                     place=place,
-                    folder=folder,
+                    gathered=found,
                     pulse=pulse,
-                    archive_id=job.archive_id,
-                )
-                assert job.archive_id is not None
-                if known := await find_made(self._pool, job.archive_id):
-                    await record(_taken_up(known))
-                    await mark_tidy(self._pool, job.destination_id)
-                    return
-                around = Around(
-                    bus=self._bus,
                     folder=folder,
-                    begin=pulse.begin,
-                    is_stopping=pulse.is_stopping,
-                    tell=pulse.tell,
-                    means=self._means,
+                    journal=PostgresJournal(self._pool, asyncio.get_running_loop(), **ids),
+                    turn=await next_turn(self._pool, **ids, asked_at=job.created_at),
+                    compression=self._means.settings.archiver.bundle_compression,
                 )
-                async with gathered(source, around) as found:
-                    work = _Work(
-                        job=job,
-                        source=source,
-                        destination=destination,
-                        place=place,
-                        gathered=found,
-                        pulse=pulse,
-                        folder=folder,
-                        journal=PostgresJournal(self._pool, asyncio.get_running_loop(), **ids),
-                        turn=await next_turn(self._pool, **ids, asked_at=job.created_at),
-                        compression=self._means.settings.archiver.bundle_compression,
-                    )
-                    made = await asyncio.to_thread(work.make)
-                # What other archives lacked is there now, if this source had it.
-                await heal_bundles(
-                    self._pool, destination_id=job.destination_id, place=place, folder=folder
-                )
-                await record(made)
-                await mark_tidy(self._pool, job.destination_id)
-        finally:
-            await asyncio.to_thread(self._scratch.remove, folder)
+                made = await asyncio.to_thread(work.make)
+            # What other archives lacked is there now, if this source had it.
+            await heal_bundles(
+                self._pool, destination_id=job.destination_id, place=place, folder=folder
+            )
+            await record(made)
+            await mark_tidy(self._pool, job.destination_id)
 
 
 class _Work:
@@ -276,7 +263,7 @@ class _Work:
                 priority=self._source.priority,
             ),
             members=[describe(file) for file in files],
-            tree=None if seen is None else self._tree_facts(sums),
+            tree=None if seen is None else tree_facts(sums, self._skipped),
             contents=self._gathered.contents,
         )
         bundle = self._folder / "bundle"
@@ -291,20 +278,6 @@ class _Work:
         with seen.open("rb") as lines, tree.open("wb") as file, compressed(file, "zst") as output:
             write_tree(lines, output, self._journal)
         return tree
-
-    def _tree_facts(self, sums: TreeSums) -> TreeFacts:
-        return TreeFacts(
-            file_count=sums.file_count,
-            directory_count=sums.directory_count,
-            symlink_count=sums.symlink_count,
-            size_bytes=sums.size_bytes,
-            torn_count=sums.torn_count,
-            skipped=[
-                Skipped(path=path.decode("utf-8", "replace"), reason=reason)
-                for path, reason in self._skipped[:_MOST_TOLD]
-            ],
-            skipped_count=len(self._skipped),
-        )
 
     def _member_bytes(self, manifest: Manifest) -> int:
         """Return how long the source's own members are, without what every bundle has."""

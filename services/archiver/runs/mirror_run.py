@@ -18,13 +18,14 @@ from uuid import UUID
 
 import msgspec
 
-from services.archiver.format.manifest import Manifest, Skipped, SourceFacts, TreeFacts
+from services.archiver.format.manifest import Manifest, SourceFacts, tree_facts
 from services.archiver.opening import Destinations
 from services.archiver.runs.archive_run import Made
+from services.archiver.runs.at_work import around, at_work
 from services.archiver.runs.mirror_work import Mirrored, MirrorWork
 from services.archiver.runs.pulse import Pulse
 from services.archiver.runs.run_log import RunLogs
-from services.archiver.sources.gathered import Around, Gathered
+from services.archiver.sources.gathered import Gathered
 from services.archiver.sources.gathering import gathered
 from services.archiver.sources.means import Means
 from services.archiver.storage import mirrors
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     import asyncpg
 
 _TYPES = ("device_backup", "directory")
-_MOST_TOLD = 1000
 _PATHS = 5000
 
 
@@ -78,29 +78,18 @@ class MirrorRunner:
         if source.type not in _TYPES:
             raise bad_request("A mirror holds files: archive this source to a store.")
         pulse = Pulse(pool=self._pool, bus=self._bus, job_id=job.id, log=self._logs.of(job))
-        folder = await asyncio.to_thread(self._scratch.make, job.id)
-        try:
-            async with pulse.beating():
-                around = Around(
-                    bus=self._bus,
+        async with at_work(job, scratch=self._scratch, pulse=pulse) as folder:
+            around_it = around(folder, bus=self._bus, pulse=pulse, means=self._means)
+            async with gathered(source, around_it) as found:
+                made = await self._mirror(
+                    job,
+                    source=source,
+                    destination=destination,
+                    found=found,
+                    pulse=pulse,
                     folder=folder,
-                    begin=pulse.begin,
-                    is_stopping=pulse.is_stopping,
-                    tell=pulse.tell,
-                    means=self._means,
                 )
-                async with gathered(source, around) as found:
-                    made = await self._mirror(
-                        job,
-                        source=source,
-                        destination=destination,
-                        found=found,
-                        pulse=pulse,
-                        folder=folder,
-                    )
-                await record(made)
-        finally:
-            await asyncio.to_thread(self._scratch.remove, folder)
+            await record(made)
 
     async def _mirror(
         self,
@@ -202,18 +191,7 @@ def _archive(
             facts=found.facts,
         ),
         members=[],
-        tree=TreeFacts(
-            file_count=mirrored.file_count,
-            directory_count=mirrored.directory_count,
-            symlink_count=mirrored.symlink_count,
-            size_bytes=mirrored.size_bytes,
-            torn_count=mirrored.torn_count,
-            skipped=[
-                Skipped(path=path.decode("utf-8", "replace"), reason=reason)
-                for path, reason in mirrored.skipped[:_MOST_TOLD]
-            ],
-            skipped_count=len(mirrored.skipped),
-        ),
+        tree=tree_facts(mirrored, mirrored.skipped),
     )
     return NewArchive(
         id=job.archive_id,

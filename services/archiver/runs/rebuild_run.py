@@ -9,6 +9,6 @@ from services.archiver.runs.upkeep_work import UpkeepWork
 
 async def rebuild(work: UpkeepWork) -> dict[str, Any]:
     """Take up every archive that the catalogue does not know, and what they need."""
-    async with work.alone(), work.opened() as transport:
+    async with work.alone(), work.place.reached() as transport:
         taken = await work.take_up(transport)
     return {**taken.report(), "wrong": taken.left_out_count + taken.damaged_count}

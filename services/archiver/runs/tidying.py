@@ -47,10 +47,8 @@ async def begin_writing(
     inner = folder / "left"
     await asyncio.to_thread(inner.mkdir)
     connection = await connect()
-    opening = place.opened()
     try:
-        transport = await asyncio.to_thread(opening.__enter__)
-        try:
+        async with place.reached() as transport:
             pulse.begin("tidying up")
             await asyncio.to_thread(transport.clean)
             taken = await take_up(
@@ -63,8 +61,6 @@ async def begin_writing(
                 pulse=pulse,
                 except_archive=archive_id,
             )
-        finally:
-            await asyncio.to_thread(opening.__exit__, None, None, None)
     finally:
         await connection.close()
     pulse.position.bytes_done, pulse.position.bytes_total = 0, None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from services.archiver.opening import Destinations
+from services.archiver.runs.at_work import at_work
 from services.archiver.runs.collect_run import collect
 from services.archiver.runs.pulse import Pulse
 from services.archiver.runs.rebuild_run import rebuild
@@ -64,22 +64,18 @@ class UpkeepRunner:
         if destination.mode != "store":
             raise bad_request("A mirror is not looked after: it holds no archives.")
         pulse = Pulse(pool=self._pool, bus=self._bus, job_id=job.id)
-        folder = await asyncio.to_thread(self._scratch.make, job.id)
-        try:
-            async with pulse.beating():
-                work = UpkeepWork(
-                    job=job,
-                    wish=msgspec.convert(job.request, UpkeepWish),
-                    pool=self._pool,
-                    connect=self._connect,
-                    destination_id=UUID(destination.id),
-                    store_id=destination.store_id,
-                    place=await self._destinations.find(destination),
-                    pulse=pulse,
-                    folder=folder,
-                    grace=self._grace,
-                )
-                report = await _KINDS[job.kind](work)
-            return {**pulse.report(), **report}
-        finally:
-            await asyncio.to_thread(self._scratch.remove, folder)
+        async with at_work(job, scratch=self._scratch, pulse=pulse) as folder:
+            work = UpkeepWork(
+                job=job,
+                wish=msgspec.convert(job.request, UpkeepWish),
+                pool=self._pool,
+                connect=self._connect,
+                destination_id=UUID(destination.id),
+                store_id=destination.store_id,
+                place=await self._destinations.find(destination),
+                pulse=pulse,
+                folder=folder,
+                grace=self._grace,
+            )
+            report = await _KINDS[job.kind](work)
+        return {**pulse.report(), **report}

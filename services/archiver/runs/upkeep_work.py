@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -48,16 +47,6 @@ class UpkeepWork(msgspec.Struct, frozen=True, kw_only=True):
                 yield
         finally:
             await Turns(pool=self.pool, connect=self.connect).wake(self.job)
-
-    @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Transport]:
-        """Open the destination."""
-        opening = self.place.opened()
-        transport = await asyncio.to_thread(opening.__enter__)
-        try:
-            yield transport
-        finally:
-            await asyncio.to_thread(opening.__exit__, None, None, None)
 
     async def take_up(self, transport: Transport) -> TakenUp:
         """Take up archives that the catalogue does not know; the caller is alone."""

@@ -68,7 +68,7 @@ async def verify(work: UpkeepWork) -> dict[str, Any]:
     archives = await fetch_known_archives(work.pool, work.destination_id, work.job.archive_id)
     objects = await fetch_known_objects(work.pool, work.destination_id, work.job.archive_id)
     found = _Found()
-    async with work.opened() as transport:
+    async with work.place.reached() as transport:
         work.pulse.begin("listing")
         listed = await asyncio.to_thread(_list, transport)
         _hold_against(listed, found, objects, archives)
