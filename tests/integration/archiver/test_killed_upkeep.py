@@ -18,7 +18,8 @@ import msgspec
 
 from services.archiver.storage.upkeep import UpkeepKind, UpkeepWish, create_upkeep_job
 from tests.integration.archiver.mortal import Life, Task
-from tests.integration.archiver.test_killed_at_every_call import Mortals, mortals_of, today
+from tests.integration.archiver.mortals import Mortals, mortals_of
+from tests.integration.archiver.test_killed_at_every_call import today
 from tests.stack import Stack
 
 EVERY = os.environ.get("KEEPSAKE_EVERY_CALL")
