@@ -131,6 +131,7 @@ class EventHandlers:
                             source_id=made.archive.source_id,
                             destination_id=made.archive.destination_id,
                             number=made.archive.number,
+                            same=made.same,
                         )
                 await heal_states(connection, made.archive.destination_id)
                 await delivery.publish(connection, _completed(job, made))

@@ -25,7 +25,7 @@ from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.process import Nursery
 from services.archiver.sources.tree import Found
 from services.archiver.storage.trees import merge_tree
-from services.archiver.store.tree_writer import Seen
+from services.archiver.store.seen import Seen
 from shared import postgres
 from shared.contracts.topology import SERVICES
 from tests.bench.archive_vaults import vault

@@ -35,7 +35,7 @@ from services.archiver.errors import (
 )
 from services.archiver.format.names import STORE_FILE
 from services.archiver.store.local_folder import PARTIAL, write_pieces
-from services.archiver.store.transport import Piece, StoredName
+from services.archiver.store.transport import StoredName
 
 T = TypeVar("T")
 
@@ -105,12 +105,14 @@ class RcloneTransport:
         self._lock = threading.Lock()
         self._known_features: _Features | None = None
 
-    def put(self, path: str, pieces: Sequence[Piece]) -> None:
+    def put(self, path: str, pieces: list[bytes]) -> None:
         """Store an object."""
         spooled = self._daemon.spool / uuid4().hex
         try:
             with _scratch_errors():
                 _write(spooled, pieces)
+            # Nobody needs it twice while it is on its way, which may take long.
+            pieces.clear()
             self.put_file(path, spooled)
         finally:
             spooled.unlink(missing_ok=True)
@@ -375,7 +377,7 @@ def _listing(fs: str, folder: str, *, recurse: bool, only: str | None) -> dict[s
     return asked if only is None else {**asked, "_filter": {"IncludeRule": [only]}}
 
 
-def _write(path: Path, pieces: Sequence[Piece]) -> None:
+def _write(path: Path, pieces: Sequence[bytes]) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         write_pieces(descriptor, pieces)

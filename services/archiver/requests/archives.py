@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,6 +25,7 @@ from services.archiver.storage.journal import PostgresJournal
 from services.archiver.storage.sources import get_source
 from services.archiver.storage.waiting import give_up_silent, hurry
 from services.archiver.store.journal import Journal
+from services.archiver.store.seen import batches
 from shared.bus import Bus, RequestContext, publish
 from shared.contracts.archiver import Accepted, RequestArchive
 from shared.contracts.archiver_dry_runs import DryRun, DryRunSource, LeftOut
@@ -32,8 +33,6 @@ from shared.contracts.events import ArchiveRequested
 from shared.contracts.requests import Request
 
 _MOST_TOLD = 100
-#: How many files are looked up at a time.
-_BATCH_FILES = 1000
 
 
 class ArchiveRequests:
@@ -113,43 +112,20 @@ class ArchiveRequests:
             raise problem_of(error) from None
 
 
-class _New:
-    """What would be read, and stored at most, as far as that is known without reading it."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._batch: list[Any] = []
-        self.count = 0
-        self.size_bytes = 0
-
-    def add(self, found: Any) -> None:
-        self._batch.append(found)
-        if len(self._batch) >= _BATCH_FILES:
-            self.finish()
-
-    def finish(self) -> None:
-        batch, self._batch = self._batch, []
-        known = self._journal.unchanged(batch)
-        present = self._journal.places({blob for blobs in known.values() for blob in blobs})
-        for found in batch:
-            blobs = known.get(found.path)
-            if blobs is None or any(blob not in present for blob in blobs):
-                self.count += 1
-                self.size_bytes += found.size_bytes
-
-
 def _walk(tree: TreeSource, journal: Journal | None) -> DryRun:
     counts = {"file": 0, "directory": 0, "symlink": 0}
-    size_bytes = 0
-    new = None if journal is None else _New(journal)
+    size_bytes = new_count = new_bytes = 0
     with tree:
-        for found in tree.walk():
-            counts[found.type] += 1
-            size_bytes += found.size_bytes
-            if new is not None and found.type == "file":
-                new.add(found)
-    if new is not None:
-        new.finish()
+        for batch in batches(tree.walk()):
+            known: Mapping[bytes, object] = {}
+            if journal is not None:
+                known = journal.unchanged([found for found in batch if found.type == "file"])
+            for found in batch:
+                counts[found.type] += 1
+                size_bytes += found.size_bytes
+                if found.type == "file" and found.path not in known:
+                    new_count += 1
+                    new_bytes += found.size_bytes
     return DryRun(
         file_count=counts["file"],
         directory_count=counts["directory"],
@@ -160,6 +136,6 @@ def _walk(tree: TreeSource, journal: Journal | None) -> DryRun:
             LeftOut(path=path.decode("utf-8", "replace"), reason=reason)
             for path, reason in tree.skipped[:_MOST_TOLD]
         ],
-        new_file_count=None if new is None else new.count,
-        new_bytes=None if new is None else new.size_bytes,
+        new_file_count=None if journal is None else new_count,
+        new_bytes=None if journal is None else new_bytes,
     )

@@ -48,7 +48,8 @@ from services.archiver.storage.journal import PostgresJournal
 from services.archiver.storage.sources import get_source
 from services.archiver.storage.upkeep import mark_tidy
 from services.archiver.store.transport import Transport
-from services.archiver.store.tree_writer import TreeSums, put_tree, write_tree
+from services.archiver.store.tree_survey import TreeSums
+from services.archiver.store.tree_writer import StoredTree, put_tree
 from shared.bus import Bus
 from shared.contracts.archiver import Destination, Source
 from shared.scratch import Scratch
@@ -65,6 +66,8 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     seen: Path | None
     items: Sequence[Item]
     report: dict[str, Any]
+    #: What else it consists of: rows that the catalogue has already.
+    same: Sequence[int] = ()
     #: An earlier try had come so far, and whoever wrote there next took the archive up.
     is_known: bool = False
 
@@ -173,12 +176,13 @@ class _Work:
 
     def make(self) -> Made:
         with self._place.opened() as transport:
-            tree = self._gathered.tree
-            seen = None if tree is None else self._folder / "seen"
-            sums = self._put_tree(transport, tree, seen) if tree and seen else TreeSums()
+            source = self._gathered.tree
+            member = None if source is None else self._folder / "tree.jsonl.zst"
+            tree = self._put_tree(transport, source, member) if source and member else None
+            sums = tree.sums if tree else TreeSums()
             self._pulse.begin("writing the bundle")
             at = self._turn.at
-            manifest, bundle = self._bundle(seen, sums)
+            manifest, bundle = self._bundle(member, sums)
             digest = _sha256(bundle)
             path = bundle_path(
                 self._source.id, at=at, kind=manifest.kind, compression=self._compression
@@ -208,45 +212,49 @@ class _Work:
         )
         return Made(
             archive=archive,
-            seen=seen,
+            seen=tree.seen if tree else None,
+            same=tree.same if tree else (),
             items=self._gathered.items,
             report=self._report(sums, archive),
         )
 
-    def _put_tree(self, transport: Transport, tree: TreeSource, seen: Path) -> TreeSums:
+    def _put_tree(self, transport: Transport, source: TreeSource, member: Path) -> StoredTree:
         position = self._pulse.position
-        with tree, seen.open("wb") as output:
-            self._pulse.begin("counting")
-            files = [found.size_bytes for found in tree.walk() if found.type == "file"]
-            position.files_total, position.bytes_total = len(files), sum(files)
-            tree.skipped.clear()
+
+        def begin(sums: TreeSums) -> None:
+            position.files_total, position.bytes_total = sums.found_count, sums.found_bytes
+            tell(sums)
             self._pulse.begin("reading and storing")
 
-            def tell(sums: TreeSums) -> None:
-                position.files_done = sums.file_count + sums.batch_count
-                done = sums.size_bytes + sums.batch_bytes - sums.waiting_bytes
-                position.bytes_done = max(position.bytes_done, done)
+        def tell(sums: TreeSums) -> None:
+            position.files_done = sums.file_count + sums.batch_count
+            done = sums.size_bytes + sums.batch_bytes - sums.waiting_bytes
+            position.bytes_done = max(position.bytes_done, done)
 
-            sums = put_tree(
-                tree,
+        self._pulse.begin("looking for what is new")
+        with source, member.open("wb") as file, compressed(file, "zst") as lines:
+            tree = put_tree(
+                source,
                 transport=transport,
                 journal=self._journal,
-                seen=output,
+                folder=self._folder,
+                lines=lines,
+                on_looked=begin,
                 on_progress=tell,
                 is_cancelled=self._pulse.is_stopping,
             )
-            self._skipped = tree.skipped
-        return sums
+        self._skipped = source.skipped
+        return tree
 
-    def _bundle(self, seen: Path | None, sums: TreeSums) -> tuple[Manifest, Path]:
+    def _bundle(self, tree: Path | None, sums: TreeSums) -> tuple[Manifest, Path]:
         files = standalone_files()
         if self._gathered.items:
             # For whoever makes the catalogue anew from what lies in a destination.
             items = msgspec.json.encode(self._gathered.items) + b"\n"
             files.append(BundleFile(path=ITEMS_MEMBER, content=items))
         files += self._gathered.members
-        if seen is not None:
-            files.append(BundleFile(path=TREE_MEMBER, content=self._write_tree(seen)))
+        if tree is not None:
+            files.append(BundleFile(path=TREE_MEMBER, content=tree))
         manifest = Manifest(
             archive_id=str(self._job.archive_id),
             store_id=self._destination.store_id,
@@ -263,7 +271,7 @@ class _Work:
                 priority=self._source.priority,
             ),
             members=[describe(file) for file in files],
-            tree=None if seen is None else tree_facts(sums, self._skipped),
+            tree=None if tree is None else tree_facts(sums, self._skipped),
             contents=self._gathered.contents,
         )
         bundle = self._folder / "bundle"
@@ -272,12 +280,6 @@ class _Work:
                 output, manifest, files, key=self._place.key, compression=self._compression
             )
         return manifest, bundle
-
-    def _write_tree(self, seen: Path) -> Path:
-        tree = self._folder / "tree.jsonl.zst"
-        with seen.open("rb") as lines, tree.open("wb") as file, compressed(file, "zst") as output:
-            write_tree(lines, output, self._journal)
-        return tree
 
     def _member_bytes(self, manifest: Manifest) -> int:
         """Return how long the source's own members are, without what every bundle has."""

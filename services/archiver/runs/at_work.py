@@ -12,6 +12,7 @@ from services.archiver.sources.gathered import Around
 from services.archiver.sources.means import Means
 from services.archiver.storage.jobs import ArchiverJob
 from shared.bus import Bus
+from shared.heap import give_back
 from shared.scratch import Scratch
 
 
@@ -24,6 +25,7 @@ async def at_work(job: ArchiverJob, *, scratch: Scratch, pulse: Pulse) -> AsyncI
             yield folder
     finally:
         await asyncio.to_thread(scratch.remove, folder)
+        await asyncio.to_thread(give_back)
 
 
 def around(folder: Path, *, bus: Bus, pulse: Pulse, means: Means) -> Around:

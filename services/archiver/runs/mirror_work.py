@@ -23,7 +23,7 @@ from services.archiver.runs.pulse import Pulse
 from services.archiver.sources.filters import steps_of
 from services.archiver.sources.tree import Found, TreeSource
 from services.archiver.store.mirrored import LINK, aside_of, current_of, name_of
-from services.archiver.store.tree_writer import Seen, read_seen, write_seen
+from services.archiver.store.seen import Seen, read_seen, write_seen
 from shared.contracts.archiver import Source
 
 #: Below it nobody calls it a loss: a few files of a small folder.

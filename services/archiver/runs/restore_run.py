@@ -28,6 +28,7 @@ from services.archiver.store.transport import Transport
 from services.archiver.store.tree_restorer import Restored, restore_each, restore_tree
 from shared.bus import Bus
 from shared.contracts.problems import not_found
+from shared.heap import give_back
 
 if TYPE_CHECKING:
     import asyncpg
@@ -87,6 +88,7 @@ class RestoreRunner:
                     _restore_members, place, archive["path"], wish, pulse
                 )
             after = await asyncio.to_thread(_after, archive["manifest"], wish)
+        await asyncio.to_thread(give_back)
         return {**pulse.report(), **_report(restored), **after, "target": wish.target}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import UUID
 
@@ -12,7 +13,7 @@ import msgspec
 
 from services.archiver.format.tree import BlobPlace, EntryType, TreeEntry
 from services.archiver.storage.journal import fetch_places, join_digests, split_digests
-from services.archiver.store.tree_writer import Seen, read_seen
+from services.archiver.store.seen import Seen, read_seen
 from shared.contracts.archiver import ArchiveFile, ListArchiveFiles
 from shared.contracts.problems import bad_request
 from shared.contracts.requests import Page
@@ -35,7 +36,8 @@ _SAME = "t.path = s.path and " + " and ".join(
 _ALL = ", ".join(_COLUMNS)
 _CLOSE = (
     "update tree_entry t set until = $3 where source_id = $1 and destination_id = $2"  # noqa: S608 -- ours
-    f" and until is null and not exists (select from seen s where {_SAME})"
+    " and until is null and not exists (select from same where same.id = t.id)"
+    f" and not exists (select from seen s where {_SAME})"
 )
 _OPEN = (
     f"insert into tree_entry (source_id, destination_id, since, {_ALL})"  # noqa: S608 -- ours
@@ -62,8 +64,24 @@ async def merge_tree(
     source_id: UUID,
     destination_id: UUID,
     number: int,
+    same: Sequence[int] = (),
 ) -> None:
-    """Make what was *seen* the tree of archive *number*, the newest. Inside a transaction."""
+    """Make what was *seen* the tree of archive *number*, the newest. Inside a transaction.
+
+    Rows that say the *same* as the source are part of it.
+    """
+    series = (source_id, destination_id, number)
+    await connection.execute("create temporary table same (id bigint primary key) on commit drop")
+    await connection.execute("insert into same select unnest($1::bigint[])", same)
+    await connection.execute("analyze same")
+    still = await connection.fetchval(
+        "select count(*) from same join tree_entry using (id)"
+        " where source_id = $1 and destination_id = $2 and until is null",
+        *series[:2],
+    )
+    if still != len(same):
+        # Nobody else writes to the store meanwhile, so nobody can have changed them.
+        raise RuntimeError("rows that an archive shares with the one before are gone")
     await connection.execute(
         "create temporary table seen (path bytea, shown text, type text, mode integer,"
         " mtime_ns bigint, size_bytes bigint, blobs bytea, target bytea, is_torn boolean)"
@@ -76,7 +94,6 @@ async def merge_tree(
         )
     await connection.execute("create index on seen (path)")
     await connection.execute("analyze seen")
-    series = (source_id, destination_id, number)
     await connection.execute(_CLOSE, *series)
     await connection.execute(_OPEN, *series)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from services.archiver.errors import DamagedArchiveError, ObjectMissingError
 from services.archiver.format.names import (
@@ -14,6 +14,7 @@ from services.archiver.format.names import (
     sha256_hex,
 )
 from services.archiver.format.tree import BlobPlace
+from services.archiver.store.ahead import Ahead
 from services.archiver.store.transport import Transport
 
 #: Files that were archived together lie in the same packs, so few do.
@@ -41,6 +42,28 @@ class BlobReader:
         self._takes_whole_packs = takes_whole_packs
         self._elsewhere = elsewhere
         self._packs: OrderedDict[str, bytes] = OrderedDict()
+        self._ahead = Ahead(self._get)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more is expected than is fetched ahead."""
+        return self._ahead.is_full
+
+    def expect(self, places: Iterable[BlobPlace]) -> None:
+        """Say that these are read next, after what was expected before; reads none of them.
+
+        Objects of their own and whole packs are fetched ahead. Whoever expects closes the reader.
+        """
+        for place in places:
+            if place.pack is None:
+                self._ahead.expect(object_path(place.sha256), _whole(place))
+            elif self._takes_whole_packs and place.pack not in self._packs:
+                self._ahead.expect(pack_path(place.pack), _MOST_PACK_BYTES)
+
+    def close(self) -> None:
+        """Fetch nothing ahead any more, and let go of what was fetched."""
+        self._ahead.close()
+        self._packs.clear()
 
     def read(self, place: BlobPlace) -> bytes:
         """Return a blob. Raises ``DamagedArchiveError`` for one that is missing or another."""
@@ -65,8 +88,7 @@ class BlobReader:
 
     def _fetch(self, place: BlobPlace) -> bytes:
         if place.pack is None:
-            # One byte more than there may be, so that a longer object is noticed.
-            return self._transport.get(object_path(place.sha256), size_bytes=place.size_bytes + 1)
+            return self._take(object_path(place.sha256), _whole(place))
         if not self._takes_whole_packs:
             return self._transport.get(
                 pack_path(place.pack), offset=place.offset, size_bytes=place.size_bytes
@@ -75,8 +97,19 @@ class BlobReader:
         if pack is None:
             while len(self._packs) >= _KEPT_PACKS:
                 self._packs.popitem(last=False)
-            pack = self._packs[place.pack] = self._transport.get(
-                pack_path(place.pack), size_bytes=_MOST_PACK_BYTES
-            )
+            pack = self._take(pack_path(place.pack), _MOST_PACK_BYTES)
+            self._packs[place.pack] = pack
         self._packs.move_to_end(place.pack)
         return pack[place.offset : place.offset + place.size_bytes]
+
+    def _take(self, path: str, most_bytes: int) -> bytes:
+        content = self._ahead.take(path)
+        return self._get(path, most_bytes) if content is None else content
+
+    def _get(self, path: str, most_bytes: int) -> bytes:
+        return self._transport.get(path, size_bytes=most_bytes)
+
+
+def _whole(place: BlobPlace) -> int:
+    # One byte more than there may be, so that a longer object is noticed.
+    return place.size_bytes + 1

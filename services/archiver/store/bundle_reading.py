@@ -28,8 +28,8 @@ from services.archiver.format.tree import TreeEntry, TreeError, read_lines
 from services.archiver.sources.item import Item
 from services.archiver.sources.tree import Found
 from services.archiver.store.object_file import open_object
+from services.archiver.store.seen import Seen
 from services.archiver.store.transport import StoredName, Transport
-from services.archiver.store.tree_writer import Seen
 
 _PIECE_BYTES = 1024 * 1024
 _MOST_ITEMS_BYTES = 64 * 1024 * 1024

@@ -26,6 +26,14 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
     blobs: Sequence[PackedBlob]
 
 
+class KnownFile(msgspec.Struct, frozen=True):
+    """A file that need not be read: everything it consists of is present."""
+
+    places: tuple[BlobPlace, ...]
+    #: Of the catalogue, where the newest archive has the file just as it is.
+    row: int | None = None
+
+
 class Journal(Protocol):
     """The journal of one store. Blocking: called from threads, several at once."""
 
@@ -35,8 +43,8 @@ class Journal(Protocol):
     def record(self, stored: StoredObject) -> None:
         """Write down an object that was stored. Safe to call twice."""
 
-    def unchanged(self, entries: Sequence[Found]) -> Mapping[bytes, Sequence[str]]:
-        """Return the blobs of those files that are as they were when they were read last."""
+    def unchanged(self, entries: Sequence[Found]) -> Mapping[bytes, KnownFile]:
+        """Return those files that are as they were when they were read last, and present."""
 
     def remember(self, read: Sequence[tuple[Found, Sequence[str]]]) -> None:
         """Write down what files that were read consist of, for the next time."""

@@ -23,7 +23,7 @@ from services.archiver.errors import (
     TransportError,
 )
 from services.archiver.format.names import STORE_FILE
-from services.archiver.store.transport import Piece, StoredName
+from services.archiver.store.transport import StoredName
 
 #: What a write that was interrupted leaves behind ends so.
 PARTIAL = ".partial"
@@ -45,7 +45,7 @@ class LocalFolder:
         self._root = root
         self._is_new = is_new
 
-    def put(self, path: str, pieces: Sequence[Piece]) -> None:
+    def put(self, path: str, pieces: list[bytes]) -> None:
         """Store an object: written beside its place, safe on the disk, then moved there."""
         self._put(path, lambda descriptor: write_pieces(descriptor, pieces))
 
@@ -191,7 +191,7 @@ class LocalFolder:
             raise _transport_error(error) from None
 
 
-def write_pieces(descriptor: int, pieces: Sequence[Piece]) -> None:
+def write_pieces(descriptor: int, pieces: Sequence[bytes]) -> None:
     """Write all *pieces*, in order, many at a time. Raises OSError."""
     waiting = [view for piece in pieces if (view := memoryview(piece))]
     first = 0

@@ -7,13 +7,11 @@ for, or what was there before. It may leave leftovers, which ``clean`` removes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
-
-Piece = bytes | bytearray | memoryview
 
 
 class StoredName(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,8 +24,11 @@ class StoredName(msgspec.Struct, frozen=True, kw_only=True):
 class Transport(Protocol):
     """A destination. All raise ``TransportError``; reading ``DamagedArchiveError`` as well."""
 
-    def put(self, path: str, pieces: Sequence[Piece]) -> None:
-        """Store an object; one of the same name is replaced."""
+    def put(self, path: str, pieces: list[bytes]) -> None:
+        """Store an object; one of the same name is replaced.
+
+        The list is taken over, and may be emptied as soon as its pieces are held elsewhere.
+        """
 
     def put_file(self, path: str, source: Path) -> None:
         """Store the content of a file of ours."""

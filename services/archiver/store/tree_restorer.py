@@ -14,7 +14,8 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -29,6 +30,8 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 #: Set-user-ID and its like are not for an archive to give.
 _MODE = 0o777
 _MOST_TOLD = 1000
+#: How many entries are looked at before they are restored.
+_MOST_AHEAD = 1000
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,13 +65,33 @@ def restore_tree(
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Restored:
     """Write *entries* below *target*, which is made if it is not there; see ``restore_each``."""
-    return restore_each(
-        ((entry, map(blobs.read, entry.blobs)) for entry in entries),
-        target,
-        overwrites=overwrites,
-        on_progress=on_progress,
-        is_cancelled=is_cancelled,
-    )
+    with contextlib.closing(blobs):
+        return restore_each(
+            (
+                (entry, map(blobs.read, entry.blobs))
+                for entry in _looking_ahead(entries, target, blobs)
+            ),
+            target,
+            overwrites=overwrites,
+            on_progress=on_progress,
+            is_cancelled=is_cancelled,
+        )
+
+
+def _looking_ahead(
+    entries: Iterable[TreeEntry], target: Path, blobs: BlobReader
+) -> Iterator[TreeEntry]:
+    """Yield *entries*, some time after it was said which of their blobs are read next."""
+    root = os.fsencode(target)
+    waiting: deque[TreeEntry] = deque()
+    for entry in entries:
+        waiting.append(entry)
+        # A guess, which nothing depends on: what is there need not be fetched.
+        if entry.type == "file" and not _is_like(root + b"/" + entry.path, entry):
+            blobs.expect(entry.blobs)
+        while waiting and (blobs.is_full or len(waiting) > _MOST_AHEAD):
+            yield waiting.popleft()
+    yield from waiting
 
 
 def restore_each(
@@ -202,11 +225,7 @@ class _Restorer:
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
             return False
-        if (
-            stat.S_ISREG(status.st_mode)
-            and status.st_size == entry.size_bytes
-            and status.st_mtime_ns == entry.mtime_ns
-        ):
+        if _says_the_same(status, entry):
             return True
         if not self._overwrites or stat.S_ISDIR(status.st_mode):
             raise FileExistsError
@@ -240,6 +259,21 @@ class _Restorer:
             os.close(self._folder[1])
         self._folder = (folder, descriptor)
         return descriptor
+
+
+def _is_like(path: bytes, entry: TreeEntry) -> bool:
+    try:
+        return _says_the_same(os.lstat(path), entry)
+    except OSError:
+        return False
+
+
+def _says_the_same(status: os.stat_result, entry: TreeEntry) -> bool:
+    return (
+        stat.S_ISREG(status.st_mode)
+        and status.st_size == entry.size_bytes
+        and status.st_mtime_ns == entry.mtime_ns
+    )
 
 
 def _rename_without_replacing(folder: int, old: bytes, new: bytes) -> None:

@@ -1,21 +1,22 @@
 """Putting a tree into a store: only what the store does not hold is stored.
 
-One thread walks and reads, a few store. Files that are as they were the last time are not read at
-all, as long as everything they consist of is present. Nothing is kept of a file's content but the
-blobs of the group in hand and what is on its way, so memory does not depend on the tree.
+The tree is looked at first (``tree_survey``). Then one thread reads what is not known, and a few
+store. Nothing is kept of a file's content but the blobs of the group in hand and what is on its
+way, so memory does not depend on the tree.
 
-What the tree consists of is written to a file of ours first, without places: a blob's place is
-known when its pack is stored. ``write_tree`` adds them, and is the proof that all blobs are there.
+What was read is written to a file of ours first, without places: a blob's place is known when its
+pack is stored. ``write_tree`` adds them, and is the proof that all blobs are there.
 """
 
 from __future__ import annotations
 
 import io
-import itertools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import BinaryIO, TypeVar
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -28,14 +29,13 @@ from services.archiver.format.names import (
     sha256_hex,
 )
 from services.archiver.format.packs import PackBuilder, PackedBlob
-from services.archiver.format.tree import TreeEntry, write_line
 from services.archiver.sources.tree import Found, TreeSource, found_of
 from services.archiver.store.journal import Journal, StoredObject
+from services.archiver.store.seen import Seen, batches, read_seen, write_seen
 from services.archiver.store.transport import Transport
+from services.archiver.store.tree_survey import TreeSums, survey, tree_line
 from services.archiver.store.uploads import Uploads
 
-#: How many files are looked up at a time.
-_BATCH_FILES = 1000
 #: What is read before the store is asked whether it holds it.
 _GROUP_BYTES = 8 * 1024 * 1024
 _GROUP_BLOBS = 1000
@@ -44,42 +44,19 @@ _TICK_NS = 20_000_000
 #: How often a file that changes is read again.
 _TRIES = 3
 
-T = TypeVar("T")
-_encode = msgspec.msgpack.Encoder().encode
 
+class StoredTree(msgspec.Struct, frozen=True, kw_only=True):
+    """A tree whose blobs are all in the store."""
 
-class Seen(msgspec.Struct, frozen=True, array_like=True):
-    """A line of the tree before places are known."""
-
-    found: Found
-    blobs: tuple[str, ...] = ()
-    size_bytes: int = 0
-    is_torn: bool = False
-
-
-class TreeSums(msgspec.Struct, kw_only=True):
-    """What a tree adds up to, and what putting it into the store came to."""
-
-    file_count: int = 0
-    directory_count: int = 0
-    symlink_count: int = 0
-    size_bytes: int = 0
-    torn_count: int = 0
-    #: Files that were read, and their bytes; the others were known.
-    read_count: int = 0
-    read_bytes: int = 0
-    #: Of the batch in hand, whose files are not counted yet.
-    batch_count: int = 0
-    batch_bytes: int = 0
-    #: Of what was read, what is not stored yet.
-    waiting_bytes: int = 0
-    #: What the store did not hold.
-    added_bytes: int = 0
-    object_count: int = 0
+    sums: TreeSums
+    #: Rows of the catalogue that say what there is, as it is.
+    same: array[int]
+    #: All else that there is, for ``read_seen``.
+    seen: Path
 
 
 class _Reading:
-    """A file of which some blobs are known, and some are still to be looked for."""
+    """A file that is read, perhaps more than once."""
 
     def __init__(self, found: Found) -> None:
         self.found = found
@@ -95,17 +72,63 @@ def put_tree(
     *,
     transport: Transport,
     journal: Journal,
-    seen: BinaryIO,
+    folder: Path,
+    lines: BinaryIO,
+    on_looked: Callable[[TreeSums], None] = lambda _sums: None,
     on_progress: Callable[[TreeSums], None] = lambda _sums: None,
     is_cancelled: Callable[[], bool] = lambda: False,
-) -> TreeSums:
-    """Store what is below *source*, and write what it consists of to *seen*.
+) -> StoredTree:
+    """Store what is below *source*, and write the lines of its tree to *lines*.
 
-    Raises ``TransportError``, ``SourceError`` and ``CancelledByPersonError``; what was stored until
-    then is written down, and is not stored again. Blocking.
+    *folder* is for files of ours that are written meanwhile; ``seen`` stays there. *on_looked* is
+    called once, when it is known how much there is.
+
+    Raises ``TransportError``, ``SourceError``, ``CancelledByPersonError``, and
+    ``DamagedArchiveError`` when the store lost something meanwhile; what was stored until then is
+    written down, and is not stored again. Blocking.
     """
     sums = TreeSums()
+    seen_path, unread_path = folder / "seen", folder / "unread"
+    with seen_path.open("wb") as seen:
+        with unread_path.open("wb") as unread:
+            same = survey(
+                source,
+                journal,
+                sums=sums,
+                lines=lines,
+                seen=seen,
+                unread=unread,
+                is_cancelled=is_cancelled,
+            )
+        on_looked(sums)
+        with unread_path.open("rb") as unread:
+            _put_unread(
+                source,
+                unread,
+                seen,
+                transport=transport,
+                journal=journal,
+                sums=sums,
+                on_progress=on_progress,
+                is_cancelled=is_cancelled,
+            )
+    unread_path.unlink()
+    with seen_path.open("rb") as written:
+        write_tree(written, lines, journal)
+    return StoredTree(sums=sums, same=same, seen=seen_path)
 
+
+def _put_unread(
+    source: TreeSource,
+    unread: BinaryIO,
+    seen: BinaryIO,
+    *,
+    transport: Transport,
+    journal: Journal,
+    sums: TreeSums,
+    on_progress: Callable[[TreeSums], None],
+    is_cancelled: Callable[[], bool],
+) -> None:
     def tell() -> None:
         sums.waiting_bytes = uploads.held_bytes
         on_progress(sums)
@@ -113,64 +136,31 @@ def put_tree(
     uploads = Uploads(transport, journal, on_stored=tell, is_cancelled=is_cancelled)
     with uploads:
         writer = _Writer(source, journal, uploads, sums, is_cancelled, on_read=tell)
-        for batch in _batches(source.walk()):
+        for batch in batches(one.found for one in read_seen(unread)):
             for reading in writer.store(batch):
-                write_seen(
-                    seen,
-                    Seen(reading.found, tuple(reading.blobs), reading.size_bytes, reading.is_torn),
-                )
-                _count(sums, reading)
+                one = Seen(reading.found, tuple(reading.blobs), reading.size_bytes, reading.is_torn)
+                write_seen(seen, one)
+                sums.count(one)
             sums.batch_count = sums.batch_bytes = 0
             tell()
         writer.finish()
         uploads.wait()
         sums.added_bytes = uploads.size_bytes
         sums.object_count = uploads.object_count
-    seen.flush()
-    return sums
 
 
-def write_tree(seen: BinaryIO, output: BinaryIO, journal: Journal) -> None:
-    """Write the lines of a tree with the places of its blobs. Raises ``DamagedArchiveError``.
+def write_tree(seen: BinaryIO, lines: BinaryIO, journal: Journal) -> None:
+    """Write the lines of what was *seen* with the places of its blobs.
 
-    That is when a blob is not present: the store lost it while the archive was made.
+    Raises ``DamagedArchiveError`` when a blob is not present: the store lost it meanwhile.
     """
-    for batch in _batches(read_seen(seen)):
+    for batch in batches(read_seen(seen)):
         places = journal.places({blob for one in batch for blob in one.blobs})
-        for one in batch:
-            try:
-                blobs = tuple(places[blob] for blob in one.blobs)
-            except KeyError:
-                raise DamagedArchiveError(
-                    "The destination lost something of the archive."
-                ) from None
-            output.write(
-                write_line(
-                    TreeEntry(
-                        path=one.found.path,
-                        type=one.found.type,
-                        mode=one.found.mode,
-                        mtime_ns=one.found.mtime_ns,
-                        size_bytes=one.size_bytes,
-                        blobs=blobs,
-                        target=one.found.target,
-                        is_torn=one.is_torn,
-                    )
-                )
-            )
-
-
-def write_seen(seen: BinaryIO, one: Seen) -> None:
-    """Write one line of what ``read_seen`` yields."""
-    line = _encode(one)
-    seen.write(len(line).to_bytes(4, "big") + line)
-
-
-def read_seen(seen: BinaryIO) -> Iterator[Seen]:
-    """Yield what ``put_tree`` wrote."""
-    decode = msgspec.msgpack.Decoder(Seen).decode
-    while head := seen.read(4):
-        yield decode(seen.read(int.from_bytes(head, "big")))
+        try:
+            told = [tree_line(one, tuple(places[blob] for blob in one.blobs)) for one in batch]
+        except KeyError:
+            raise DamagedArchiveError("The destination lost something of the archive.") from None
+        lines.write(b"".join(told))
 
 
 class _Writer:
@@ -197,31 +187,17 @@ class _Writer:
         self._group_bytes = 0
 
     def store(self, batch: list[Found]) -> list[_Reading]:
-        """Read what is not known of *batch* and have it stored; return all of it, in order."""
-        readings = [_Reading(found) for found in batch]
-        files = [found for found in batch if found.type == "file"]
-        known = self._journal.unchanged(files)
-        present = self._journal.places({blob for blobs in known.values() for blob in blobs})
-        fresh: list[_Reading] = []
-        kept: list[_Reading] = []
-        for reading in readings:
-            found = reading.found
-            if found.type != "file":
-                kept.append(reading)
-                continue
-            blobs = known.get(found.path)
-            if blobs is not None and all(blob in present for blob in blobs):
-                reading.blobs = list(blobs)
-                reading.size_bytes = found.size_bytes
-                kept.append(reading)
-            elif self._read(reading):
-                kept.append(reading)
-                if reading.is_settled and not reading.is_torn:
-                    fresh.append(reading)
+        """Read the files of *batch* and have stored what is not; return those that were there."""
+        read: list[_Reading] = []
+        for found in batch:
+            reading = _Reading(found)
+            if self._read(reading):
+                read.append(reading)
         self._flush_group()
+        fresh = [one for one in read if one.is_settled and not one.is_torn]
         if fresh:
             self._journal.remember([(reading.found, reading.blobs) for reading in fresh])
-        return kept
+        return read
 
     def finish(self) -> None:
         """Have the last pack stored."""
@@ -332,21 +308,3 @@ def _read_exactly(content: io.RawIOBase, size_bytes: int) -> bytes:
     while len(piece) < size_bytes and (more := content.read(size_bytes - len(piece))):
         piece += more
     return piece
-
-
-def _count(sums: TreeSums, reading: _Reading) -> None:
-    match reading.found.type:
-        case "file":
-            sums.file_count += 1
-            sums.size_bytes += reading.size_bytes
-            sums.torn_count += reading.is_torn
-        case "directory":
-            sums.directory_count += 1
-        case "symlink":
-            sums.symlink_count += 1
-
-
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while batch := list(itertools.islice(iterator, _BATCH_FILES)):
-        yield batch

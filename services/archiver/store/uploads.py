@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
 from services.archiver.errors import CancelledByPersonError
 from services.archiver.store.journal import Journal, StoredObject
-from services.archiver.store.transport import Piece, Transport
+from services.archiver.store.transport import Transport
 
 #: Enough to keep a disk busy while one is made safe on it; more only helps far away.
 UPLOADS = 3
@@ -68,7 +68,7 @@ class Uploads:
             self._transport.close()
         self._threads.shutdown(cancel_futures=error is not None)
 
-    def put(self, path: str, pieces: Sequence[Piece], stored: StoredObject) -> None:
+    def put(self, path: str, pieces: list[bytes], stored: StoredObject) -> None:
         """Have an object stored; waits while too much is on its way.
 
         Raises earlier errors, and ``CancelledByPersonError``.
@@ -95,7 +95,7 @@ class Uploads:
                 self._wait()
             self._raise()
 
-    def _store(self, path: str, pieces: Sequence[Piece], stored: StoredObject) -> None:
+    def _store(self, path: str, pieces: list[bytes], stored: StoredObject) -> None:
         error: BaseException | None = None
         try:
             if self._error is None:

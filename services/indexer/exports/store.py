@@ -41,6 +41,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _LOOK_BYTES = 16 << 20
 _EXPIRY_POLL_SECONDS = 1.0
 
+#: An expired export stays for who is downloading it until nobody has read for so long.
+_MOST_IDLE_SECONDS = 60.0
+
 Handler = Callable[[Any, RequestContext], Awaitable[object]]
 
 
@@ -75,8 +78,7 @@ class ExportStore:
         try:
             while True:
                 await asyncio.sleep(_EXPIRY_POLL_SECONDS)
-                now = self._monotonic()
-                for export_id in [one for one, kept in self._kept.items() if now >= kept.until]:
+                for export_id in [one for one, kept in self._kept.items() if kept.is_over()]:
                     await self.remove(export_id)
                     log.info("export_expired", job_id=export_id)
         finally:
@@ -116,7 +118,7 @@ class ExportStore:
             made_at=now,
             expires_at=now + dt.timedelta(seconds=self._ttl_seconds),
         )
-        kept = _Kept(file, export, until=self._monotonic() + self._ttl_seconds)
+        kept = _Kept(file, export, seconds=self._ttl_seconds, monotonic=self._monotonic)
         self._kept[export_id] = kept
         verbs: dict[type[Request[Any]], Handler] = {
             DescribeExport: kept.describe,
@@ -203,16 +205,30 @@ class _Writing:
 
 
 class _Kept:
-    """A whole one."""
+    """A whole one. After its time no download begins any more, but one that has begun ends."""
 
-    def __init__(self, file: SealedFile, export: Export, *, until: float) -> None:
+    def __init__(
+        self, file: SealedFile, export: Export, *, seconds: float, monotonic: Callable[[], float]
+    ) -> None:
         self.file = file
-        self.until = until
         self.is_gone = False
         self.servings: list[Serving] = []
         self._export = export
+        self._monotonic = monotonic
+        self._used_at = monotonic()
+        self._until = self._used_at + seconds
+        self._idle_seconds = min(seconds, _MOST_IDLE_SECONDS)
+
+    def is_over(self) -> bool:
+        """Whether its time is over and nobody is reading it."""
+        return self._monotonic() >= max(self._until, self._used_at + self._idle_seconds)
 
     async def describe(self, _request: DescribeExport, _context: RequestContext) -> Export:
+        now = self._monotonic()
+        if now >= self._until:
+            raise export_gone()
+        # Who asks what it is reads it next.
+        self._used_at = now
         return self._export
 
     async def read(self, request: ReadExport, _context: RequestContext) -> bytes:
@@ -220,6 +236,7 @@ class _Kept:
             raise bad_request(f"Between 1 and {READ_BYTES} bytes are read at once.")
         if request.sha256 != self.file.sha256 or self.is_gone:
             raise export_gone()
+        self._used_at = self._monotonic()
         try:
             return await asyncio.to_thread(self.file.read, request.offset, request.length)
         except FileNotFoundError:

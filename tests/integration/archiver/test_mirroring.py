@@ -33,7 +33,7 @@ from services.archiver.runs.pulse import Pulse
 from services.archiver.sources.filters import steps_of
 from services.archiver.sources.trees import tree_of
 from services.archiver.store.mirrored import MirrorReader
-from services.archiver.store.tree_writer import read_seen
+from services.archiver.store.seen import read_seen
 from shared.contracts.archiver import Source, SourceConfig, SourceId
 from shared.contracts.identifiers import JobId
 from shared.credentials import Secret

@@ -11,6 +11,7 @@ import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from services.archiver.format.bundle import BundleFile, BundleReader, describe, write_bundle
 from services.archiver.format.compression import Compression, compressed, decompressed
@@ -28,7 +29,8 @@ from services.archiver.sources.tree import TreeSource
 from services.archiver.store.journal import Journal
 from services.archiver.store.local_folder import LocalFolder
 from services.archiver.store.transport import Transport
-from services.archiver.store.tree_writer import TreeSums, put_tree, write_tree
+from services.archiver.store.tree_survey import TreeSums
+from services.archiver.store.tree_writer import put_tree
 from tests.unit.archiver.memory_journal import MemoryJournal
 
 STORE_ID = "0f0e0d0c-0b0a-4908-8706-050403020100"
@@ -82,13 +84,15 @@ def archive_tree(
     source_id: str = SOURCE_ID,
 ) -> tuple[str, TreeSums]:
     """Archive a folder; return where its bundle lies and what it came to."""
-    seen = io.BytesIO()
-    with TreeSource(source, first=(b"Manifest.plist",)) as tree_source:
-        sums = put_tree(tree_source, transport=transport, journal=journal, seen=seen)
-    seen.seek(0)
     lines = io.BytesIO()
-    with compressed(lines, "zst") as plain:
-        write_tree(seen, plain, journal)
+    with (
+        TemporaryDirectory() as folder,
+        TreeSource(source, first=(b"Manifest.plist",)) as tree_source,
+        compressed(lines, "zst") as plain,
+    ):
+        sums = put_tree(
+            tree_source, transport=transport, journal=journal, folder=Path(folder), lines=plain
+        ).sums
     facts = TreeFacts(
         file_count=sums.file_count,
         directory_count=sums.directory_count,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from services.archiver.format.tree import BlobPlace
 from services.archiver.sources.tree import Found
-from services.archiver.store.journal import StoredObject
+from services.archiver.store.journal import KnownFile, StoredObject
 
 
 class MemoryJournal:
@@ -43,12 +43,16 @@ class MemoryJournal:
                 if place is not None and (place.pack or place.sha256) == name:
                     del self._places[blob.sha256]
 
-    def unchanged(self, entries: Sequence[Found]) -> Mapping[bytes, Sequence[str]]:
-        return {
-            entry.path: known[1]
-            for entry in entries
-            if (known := self._files.get(entry.path)) is not None and known[0].is_like(entry)
-        }
+    def unchanged(self, entries: Sequence[Found]) -> Mapping[bytes, KnownFile]:
+        found: dict[bytes, KnownFile] = {}
+        for entry in entries:
+            known = self._files.get(entry.path)
+            if known is None or not known[0].is_like(entry):
+                continue
+            places = self.places(known[1])
+            if all(blob in places for blob in known[1]):
+                found[entry.path] = KnownFile(tuple(places[blob] for blob in known[1]))
+        return found
 
     def remember(self, read: Sequence[tuple[Found, Sequence[str]]]) -> None:
         self._files |= {found.path: (found, blobs) for found, blobs in read}

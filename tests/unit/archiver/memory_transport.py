@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from services.archiver.errors import DestinationAwayError, ObjectMissingError
-from services.archiver.store.transport import Piece, StoredName
+from services.archiver.store.transport import StoredName
 
 Moment = Literal["before", "after"]
 
@@ -31,7 +31,7 @@ class MemoryTransport:
         self._moment = moment
         self.has_failed = False
 
-    def put(self, path: str, pieces: Sequence[Piece]) -> None:
+    def put(self, path: str, pieces: list[bytes]) -> None:
         with self._lock:
             fails = self._fails()
             if not fails or self._moment == "after":

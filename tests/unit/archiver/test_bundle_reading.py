@@ -21,8 +21,8 @@ from services.archiver.store.bundle_reading import (
     read_claims,
     read_whole_bundle,
 )
+from services.archiver.store.seen import read_seen
 from services.archiver.store.transport import StoredName
-from services.archiver.store.tree_writer import read_seen
 from tests.unit.archiver.generated_store import (
     MOMENT,
     PASSWORD,

@@ -9,11 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from services.archiver.format.names import CHUNK_BYTES, SMALL_BYTES
 from services.archiver.sources.tree import Found, TreeSource
-from services.archiver.store.transport import Piece, Transport
-from services.archiver.store.tree_writer import Seen, TreeSums, put_tree, read_seen
+from services.archiver.store.seen import Seen, read_seen
+from services.archiver.store.transport import Transport
+from services.archiver.store.tree_survey import TreeSums
+from services.archiver.store.tree_writer import put_tree
 from tests.unit.archiver.memory_journal import MemoryJournal
 from tests.unit.archiver.memory_transport import MemoryTransport
 
@@ -37,7 +40,7 @@ class SlowTransport(MemoryTransport):
         super().__init__()
         self._has_read = has_read
 
-    def put(self, path: str, pieces: Sequence[Piece]) -> None:
+    def put(self, path: str, pieces: list[bytes]) -> None:
         assert self._has_read.wait(100)
         super().put(path, pieces)
 
@@ -49,13 +52,17 @@ def _put(
     *,
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[list[Seen], TreeSums]:
-    seen = io.BytesIO()
-    with TreeSource(source) as tree:
-        sums = put_tree(
-            tree, transport=transport, journal=journal, seen=seen, is_cancelled=is_cancelled
+    with TemporaryDirectory() as folder, TreeSource(source) as tree:
+        stored = put_tree(
+            tree,
+            transport=transport,
+            journal=journal,
+            folder=Path(folder),
+            lines=io.BytesIO(),
+            is_cancelled=is_cancelled,
         )
-    seen.seek(0)
-    return list(read_seen(seen)), sums
+        with stored.seen.open("rb") as seen:
+            return list(read_seen(seen)), stored.sums
 
 
 def _settle(folder: Path) -> None:
