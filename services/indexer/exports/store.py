@@ -17,12 +17,11 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-from cryptography.exceptions import InvalidTag
 
+from services.indexer.exports.kept import KeptExport
 from services.indexer.exports.sealed_file import SealedFile, SealedWriter
-from shared.bus import Bus, RequestContext, Serving
+from shared.bus import Bus, RequestContext
 from shared.contracts.exports import (
-    READ_BYTES,
     DescribeExport,
     Export,
     ReadExport,
@@ -30,7 +29,7 @@ from shared.contracts.exports import (
     export_subject,
 )
 from shared.contracts.identifiers import JobId
-from shared.contracts.problems import ProblemError, bad_request, export_gone, problem
+from shared.contracts.problems import ProblemError, problem
 from shared.contracts.requests import Done, Request
 from shared.scratch import Scratch, UnsafeScratchError
 from shared.settings import Settings
@@ -41,8 +40,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _LOOK_BYTES = 16 << 20
 _EXPIRY_POLL_SECONDS = 1.0
 
-#: An expired export stays for who is downloading it until nobody has read for so long.
-_MOST_IDLE_SECONDS = 60.0
 
 Handler = Callable[[Any, RequestContext], Awaitable[object]]
 
@@ -57,7 +54,7 @@ class ExportStore:
         self._scratch = Scratch(settings.data_dir / "exports" / "indexer", replica_id=uuid4().hex)
         self._folder: Path | None = None
         self._monotonic = monotonic
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, KeptExport] = {}
         self._writing: dict[str, _Writing] = {}
 
     def open(self) -> int:
@@ -118,7 +115,7 @@ class ExportStore:
             made_at=now,
             expires_at=now + dt.timedelta(seconds=self._ttl_seconds),
         )
-        kept = _Kept(file, export, seconds=self._ttl_seconds, monotonic=self._monotonic)
+        kept = KeptExport(file, export, seconds=self._ttl_seconds, monotonic=self._monotonic)
         self._kept[export_id] = kept
         verbs: dict[type[Request[Any]], Handler] = {
             DescribeExport: kept.describe,
@@ -202,50 +199,6 @@ class _Writing:
             self._looked_at = self._writer.size_bytes
             self._look(self._writer.path.parent)
         self._writer.write(data)
-
-
-class _Kept:
-    """A whole one. After its time no download begins any more, but one that has begun ends."""
-
-    def __init__(
-        self, file: SealedFile, export: Export, *, seconds: float, monotonic: Callable[[], float]
-    ) -> None:
-        self.file = file
-        self.is_gone = False
-        self.servings: list[Serving] = []
-        self._export = export
-        self._monotonic = monotonic
-        self._used_at = monotonic()
-        self._until = self._used_at + seconds
-        self._idle_seconds = min(seconds, _MOST_IDLE_SECONDS)
-
-    def is_over(self) -> bool:
-        """Whether its time is over and nobody is reading it."""
-        return self._monotonic() >= max(self._until, self._used_at + self._idle_seconds)
-
-    async def describe(self, _request: DescribeExport, _context: RequestContext) -> Export:
-        now = self._monotonic()
-        if now >= self._until:
-            raise export_gone()
-        # Who asks what it is reads it next.
-        self._used_at = now
-        return self._export
-
-    async def read(self, request: ReadExport, _context: RequestContext) -> bytes:
-        if not (request.offset >= 0 and 0 < request.length <= READ_BYTES):
-            raise bad_request(f"Between 1 and {READ_BYTES} bytes are read at once.")
-        if request.sha256 != self.file.sha256 or self.is_gone:
-            raise export_gone()
-        self._used_at = self._monotonic()
-        try:
-            return await asyncio.to_thread(self.file.read, request.offset, request.length)
-        except FileNotFoundError:
-            raise export_gone() from None
-        except (OSError, InvalidTag) as error:
-            log.error("export_unreadable", error=type(error).__name__)  # noqa: TRY400 -- no paths
-            raise problem(
-                "damaged", "The export cannot be read.", 422, "Make it again: retry its job."
-            ) from None
 
 
 def no_room() -> ProblemError:
