@@ -11,7 +11,7 @@ import msgspec
 from services.archiver.sources.tree import Found
 
 #: How many files are looked up at a time.
-_BATCH_FILES = 1000
+BATCH_FILES = 1000
 
 T = TypeVar("T")
 _encode = msgspec.msgpack.Encoder().encode
@@ -42,5 +42,5 @@ def read_seen(seen: BinaryIO) -> Iterator[Seen]:
 def batches(items: Iterable[T]) -> Iterator[list[T]]:
     """Yield *items* as many at a time as are looked up at once."""
     iterator = iter(items)
-    while batch := list(itertools.islice(iterator, _BATCH_FILES)):
+    while batch := list(itertools.islice(iterator, BATCH_FILES)):
         yield batch

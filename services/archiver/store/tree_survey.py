@@ -14,10 +14,13 @@ from typing import BinaryIO
 import msgspec
 
 from services.archiver.errors import CancelledByPersonError
-from services.archiver.format.tree import BlobPlace, TreeEntry, write_line
 from services.archiver.sources.tree import Found, TreeSource
 from services.archiver.store.journal import Journal, KnownFile
 from services.archiver.store.seen import Seen, batches, write_seen
+from services.archiver.store.tree_lines import tree_line, write_gap, write_told
+
+#: Of folders and links, all there is to know was seen.
+_NO_FILE = KnownFile(())
 
 
 class TreeSums(msgspec.Struct, kw_only=True):
@@ -62,61 +65,43 @@ def survey(
     journal: Journal,
     *,
     sums: TreeSums,
-    lines: BinaryIO,
+    told: BinaryIO,
     seen: BinaryIO,
     unread: BinaryIO,
     is_cancelled: Callable[[], bool],
 ) -> array[int]:
     """Look at all of *source*; return the rows of the catalogue that say the same as it does.
 
-    Lines of the tree for those go to *lines*. Of the rest, what has to be read goes to *unread*,
-    and what has not to *seen*. Raises ``SourceError`` and ``CancelledByPersonError``. Blocking.
+    What else is there goes to *seen*, but for what has to be read, which goes to *unread*. Lines
+    of the tree go to *told*, with gaps for the latter. Raises ``SourceError`` and
+    ``CancelledByPersonError``. Blocking.
     """
     same = array("q")
     for batch, known in _looked_up(batches(source.walk()), journal):
         if is_cancelled():
             raise CancelledByPersonError("The job was asked to stop.")
-        told: list[bytes] = []
+        lines: list[bytes] = []
         for found in batch:
-            if found.type != "file":
-                _note(seen, Seen(found), sums)
-                continue
-            sums.found_count += 1
-            sums.found_bytes += found.size_bytes
-            file = known.get(found.path)
+            file: KnownFile | None = _NO_FILE
+            if found.type == "file":
+                sums.found_count += 1
+                sums.found_bytes += found.size_bytes
+                file = known.get(found.path)
             if file is None:
                 write_seen(unread, Seen(found))
-            elif file.row is None:
-                names = tuple(place.sha256 for place in file.places)
-                _note(seen, Seen(found, names, found.size_bytes), sums)
+                write_told(told, lines)
+                write_gap(told)
+                lines = []
+                continue
+            one = Seen(found, tuple(place.sha256 for place in file.places), found.size_bytes)
+            if file.row is None:
+                write_seen(seen, one)
             else:
-                one = Seen(found, (), found.size_bytes)
-                sums.count(one)
                 same.append(file.row)
-                told.append(tree_line(one, file.places))
-        lines.write(b"".join(told))
+            sums.count(one)
+            lines.append(tree_line(one, file.places))
+        write_told(told, lines)
     return same
-
-
-def tree_line(one: Seen, places: tuple[BlobPlace, ...]) -> bytes:
-    """Return the line of the tree that *one* is, with where its blobs lie."""
-    return write_line(
-        TreeEntry(
-            path=one.found.path,
-            type=one.found.type,
-            mode=one.found.mode,
-            mtime_ns=one.found.mtime_ns,
-            size_bytes=one.size_bytes,
-            blobs=places,
-            target=one.found.target,
-            is_torn=one.is_torn,
-        )
-    )
-
-
-def _note(seen: BinaryIO, one: Seen, sums: TreeSums) -> None:
-    write_seen(seen, one)
-    sums.count(one)
 
 
 def _looked_up(

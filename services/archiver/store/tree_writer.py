@@ -5,22 +5,24 @@ store. Nothing is kept of a file's content but the blobs of the group in hand an
 way, so memory does not depend on the tree.
 
 What was read is written to a file of ours first, without places: a blob's place is known when its
-pack is stored. ``write_tree`` adds them, and is the proof that all blobs are there.
+pack is stored. Lines of the tree are in the order in which it was walked through, whatever of it
+was known before, and are the proof that all blobs are there.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from services.archiver.errors import CancelledByPersonError, DamagedArchiveError
+from services.archiver.errors import CancelledByPersonError
 from services.archiver.format.names import (
     SMALL_BYTES,
     cut,
@@ -33,7 +35,8 @@ from services.archiver.sources.tree import Found, TreeSource, found_of
 from services.archiver.store.journal import Journal, StoredObject
 from services.archiver.store.seen import Seen, batches, read_seen, write_seen
 from services.archiver.store.transport import Transport
-from services.archiver.store.tree_survey import TreeSums, survey, tree_line
+from services.archiver.store.tree_lines import fill_in
+from services.archiver.store.tree_survey import TreeSums, survey
 from services.archiver.store.uploads import Uploads
 
 #: What is read before the store is asked whether it holds it.
@@ -88,21 +91,22 @@ def put_tree(
     written down, and is not stored again. Blocking.
     """
     sums = TreeSums()
-    seen_path, unread_path = folder / "seen", folder / "unread"
-    with seen_path.open("wb") as seen:
-        with unread_path.open("wb") as unread:
+    seen_path, unread_path, told_path = folder / "seen", folder / "unread", folder / "told"
+    with seen_path.open("w+b") as seen:
+        with unread_path.open("wb") as unread, told_path.open("wb") as told:
             same = survey(
                 source,
                 journal,
                 sums=sums,
-                lines=lines,
+                told=told,
                 seen=seen,
                 unread=unread,
                 is_cancelled=is_cancelled,
             )
         on_looked(sums)
+        known_bytes = seen.tell()
         with unread_path.open("rb") as unread:
-            _put_unread(
+            gone = _put_unread(
                 source,
                 unread,
                 seen,
@@ -112,9 +116,11 @@ def put_tree(
                 on_progress=on_progress,
                 is_cancelled=is_cancelled,
             )
+        seen.seek(known_bytes)
+        with told_path.open("rb") as told:
+            fill_in(told, _with_gone(read_seen(seen), gone), lines, journal)
     unread_path.unlink()
-    with seen_path.open("rb") as written:
-        write_tree(written, lines, journal)
+    told_path.unlink()
     return StoredTree(sums=sums, same=same, seen=seen_path)
 
 
@@ -128,7 +134,10 @@ def _put_unread(
     sums: TreeSums,
     on_progress: Callable[[TreeSums], None],
     is_cancelled: Callable[[], bool],
-) -> None:
+) -> set[int]:
+    """Read and store what is *unread*; return which of it was not there any more, by number."""
+    gone: set[int] = set()
+
     def tell() -> None:
         sums.waiting_bytes = uploads.held_bytes
         on_progress(sums)
@@ -136,8 +145,13 @@ def _put_unread(
     uploads = Uploads(transport, journal, on_stored=tell, is_cancelled=is_cancelled)
     with uploads:
         writer = _Writer(source, journal, uploads, sums, is_cancelled, on_read=tell)
+        numbers = itertools.count()
         for batch in batches(one.found for one in read_seen(unread)):
-            for reading in writer.store(batch):
+            # Numbers last: what is asked for them after the last one is lost.
+            for reading, number in zip(writer.store(batch), numbers, strict=False):
+                if reading is None:
+                    gone.add(number)
+                    continue
                 one = Seen(reading.found, tuple(reading.blobs), reading.size_bytes, reading.is_torn)
                 write_seen(seen, one)
                 sums.count(one)
@@ -147,20 +161,13 @@ def _put_unread(
         uploads.wait()
         sums.added_bytes = uploads.size_bytes
         sums.object_count = uploads.object_count
+    return gone
 
 
-def write_tree(seen: BinaryIO, lines: BinaryIO, journal: Journal) -> None:
-    """Write the lines of what was *seen* with the places of its blobs.
-
-    Raises ``DamagedArchiveError`` when a blob is not present: the store lost it meanwhile.
-    """
-    for batch in batches(read_seen(seen)):
-        places = journal.places({blob for one in batch for blob in one.blobs})
-        try:
-            told = [tree_line(one, tuple(places[blob] for blob in one.blobs)) for one in batch]
-        except KeyError:
-            raise DamagedArchiveError("The destination lost something of the archive.") from None
-        lines.write(b"".join(told))
+def _with_gone(read: Iterator[Seen], gone: set[int]) -> Iterator[Seen | None]:
+    """Yield what was *read*, with None for what was *gone*, without an end."""
+    for number in itertools.count():
+        yield None if number in gone else next(read)
 
 
 class _Writer:
@@ -186,15 +193,11 @@ class _Writer:
         self._group: list[tuple[str, bytes]] = []
         self._group_bytes = 0
 
-    def store(self, batch: list[Found]) -> list[_Reading]:
-        """Read the files of *batch* and have stored what is not; return those that were there."""
-        read: list[_Reading] = []
-        for found in batch:
-            reading = _Reading(found)
-            if self._read(reading):
-                read.append(reading)
+    def store(self, batch: list[Found]) -> list[_Reading | None]:
+        """Read the files of *batch* and have stored what is not; None for those that are gone."""
+        read = [reading if self._read(reading) else None for reading in map(_Reading, batch)]
         self._flush_group()
-        fresh = [one for one in read if one.is_settled and not one.is_torn]
+        fresh = [one for one in read if one is not None and one.is_settled and not one.is_torn]
         if fresh:
             self._journal.remember([(reading.found, reading.blobs) for reading in fresh])
         return read

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from services.archiver.format.names import CHUNK_BYTES, SMALL_BYTES
+from services.archiver.format.tree import read_lines
 from services.archiver.sources.tree import Found, TreeSource
 from services.archiver.store.seen import Seen, read_seen
 from services.archiver.store.transport import Transport
@@ -140,3 +141,49 @@ def test_a_file_that_shrinks_while_it_is_read_is_torn_and_adds_up(tmp_path: Path
     (seen,), _ = _put(tmp_path, MemoryTransport(), MemoryJournal(), is_cancelled=shrink)
     assert seen.is_torn
     assert seen.size_bytes < CHUNK_BYTES + 10_000
+
+
+def test_lines_are_in_the_order_of_the_walk_whatever_was_known_and_what_is_gone(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    names = [f"{letter}{number}" for letter in "abc" for number in range(1500)]
+    for name in names:
+        (source / name).write_bytes(name.encode())
+    _settle(source)
+    transport, journal = MemoryTransport(), MemoryJournal()
+    _put(source, transport, journal)
+    for name in ("a0", "b7", "c1499"):
+        (source / name).write_bytes(b"another content")
+    gone = ("a1", "a2", "c1498")
+    for name in gone:
+        (source / name).write_bytes(b"here for a moment")
+
+    def remove(_sums: TreeSums) -> None:
+        for name in gone:
+            (source / name).unlink()
+
+    lines, folder = io.BytesIO(), tmp_path / "work"
+    folder.mkdir()
+    with TreeSource(source) as tree:
+        stored = put_tree(
+            tree,
+            transport=transport,
+            journal=journal,
+            folder=folder,
+            lines=lines,
+            on_looked=remove,
+        )
+    entries = list(read_lines([lines.getvalue()]))
+    left = sorted(name.encode() for name in names if name not in gone)
+    assert [entry.path for entry in entries] == left
+    assert stored.sums.file_count == len(left)
+    assert stored.sums.found_count == len(names)
+    for entry in entries:
+        assert [journal.places([blob.sha256])[blob.sha256] for blob in entry.blobs] == [
+            *entry.blobs
+        ]
+    sizes = {entry.path: entry.size_bytes for entry in entries}
+    assert sizes[b"b7"] == len(b"another content")
+    assert sizes[b"b8"] == 2
