@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from services.archiver.course import Course
 from services.archiver.destinations.patience import Limits
 from services.archiver.handlers import EventHandlers
 from services.archiver.opening import Destinations
@@ -40,7 +41,7 @@ from shared.scratch import Scratch
 if TYPE_CHECKING:
     import asyncpg
 
-#: Archives that have to wait for their destination hold none of these.
+#: Jobs that have to wait for their destination hold none of these.
 _CONCURRENCY = 6
 
 
@@ -157,7 +158,13 @@ def event_handlers(
     """Return the handlers with what they run; *connect* opens a connection beside the pool."""
     return EventHandlers(
         pool=pool,
-        bus=bus,
+        course=Course(
+            pool=pool,
+            bus=bus,
+            logs=logs,
+            settings=means.settings.archiver,
+            is_stopping=is_stopping,
+        ),
         archives=ArchiveRunner(
             pool=pool,
             bus=bus,
@@ -186,6 +193,4 @@ def event_handlers(
         ),
         turns=Turns(pool=pool, connect=connect),
         logs=logs,
-        settings=means.settings.archiver,
-        is_stopping=is_stopping,
     )

@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 
 import structlog
 
-from services.archiver.handlers import unfinished
+from services.archiver.course import unfinished
 from services.archiver.job_events import requested
 from services.archiver.problems import nobody_works
 from services.archiver.storage.jobs import ArchiverJob, finish_job

@@ -59,10 +59,6 @@ class Peer(ABC):
     def restore(self, number: int, target: Path) -> tuple[Cost, Path]:
         """Get one back; return where the tree is then."""
 
-    @abstractmethod
-    def start(self, tree: Path, number: int) -> subprocess.Popen[bytes]:
-        """Begin an archive, to be killed."""
-
     def run(self, *command: str, folder: Path | None = None) -> Cost:
         """Run a command to its end."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -100,6 +96,7 @@ class Restic(Peer):
         return self.run(str(self.programs["restic"]), "backup", "-q", ".", folder=tree)
 
     def start(self, tree: Path, number: int) -> subprocess.Popen[bytes]:
+        """Begin an archive, to be killed."""
         return self._popen((str(self.programs["restic"]), "backup", "-q", "."), tree)
 
     def restore(self, number: int, target: Path) -> tuple[Cost, Path]:

@@ -22,12 +22,14 @@ from uuid import uuid4
 
 import msgspec
 
+from services.archiver.destinations.disk_sync import sync_file_system
 from services.archiver.destinations.failures import PassingError, failure
 from services.archiver.destinations.patience import Limits, Patience
 from services.archiver.destinations.rclone_daemon import RcloneDaemon
 from services.archiver.destinations.remotes import RcloneRemote, parts_fs, plain_fs, store_fs
 from services.archiver.errors import (
     DestinationAwayError,
+    DestinationFullError,
     DestinationRefusedError,
     ObjectMissingError,
     ScratchFullError,
@@ -276,6 +278,18 @@ class RcloneTransport:
         found = self._size(path)
         if found != size_bytes:
             raise PassingError("What arrived at the destination is not what was sent.")
+        if self._remote.backend == "local":
+            self._make_safe()
+
+    def _make_safe(self) -> None:
+        """Let nothing be lost with the power: rclone leaves to the system when it is written."""
+        try:
+            sync_file_system(Path(self._remote.path))
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DestinationFullError("The destination is full.") from None
+            said = os.strerror(error.errno).lower() if error.errno else type(error).__name__
+            raise TransportError(f"The destination's disk did not take it: {said}.") from None
 
     def _move(self, first: str, path: str, size_bytes: int, configuration: dict[str, bool]) -> None:
         try:

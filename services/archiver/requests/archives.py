@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from services.archiver.course import unfinished
 from services.archiver.errors import ArchiverError
-from services.archiver.handlers import unfinished
 from services.archiver.identifiers import parse_id
 from services.archiver.problems import nobody_works, problem_of
 from services.archiver.runs.store_lock import break_store_lock

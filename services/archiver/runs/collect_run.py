@@ -32,8 +32,8 @@ from services.archiver.store.transport import StoredName, Transport
 
 
 async def collect(work: UpkeepWork) -> dict[str, Any]:
-    """Delete what is due."""
-    async with work.alone(), work.place.reached() as transport:
+    """Delete what is due. The caller is the only one who writes there."""
+    async with work.place.reached() as transport:
         await mark_untidy(work.pool, work.destination_id)
         await asyncio.to_thread(transport.clean)
         taken = await work.take_up(transport)

@@ -8,7 +8,10 @@ from services.archiver.runs.upkeep_work import UpkeepWork
 
 
 async def rebuild(work: UpkeepWork) -> dict[str, Any]:
-    """Take up every archive that the catalogue does not know, and what they need."""
-    async with work.alone(), work.place.reached() as transport:
+    """Take up every archive that the catalogue does not know, and what they need.
+
+    The caller is the only one who writes there.
+    """
+    async with work.place.reached() as transport:
         taken = await work.take_up(transport)
     return {**taken.report(), "wrong": taken.left_out_count + taken.damaged_count}

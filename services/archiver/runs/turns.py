@@ -1,4 +1,4 @@
-"""Whose turn it is: one archive at a time in a destination, in its hours, the most important first.
+"""Whose turn it is: one writer at a time in a destination, in its hours, the most important first.
 
 Who has to wait holds nothing: the job goes on waiting in its table, and the event that asked for
 it is done. Whoever ends wakes the next, by asking for it anew. A lock of Postgres says who writes
@@ -53,14 +53,18 @@ class Turns:
         self._now = now
 
     @asynccontextmanager
-    async def turn(self, job: ArchiverJob, destination: Destination) -> AsyncIterator[Wait | None]:
+    async def turn(
+        self, job: ArchiverJob, destination: Destination, *, keeps_hours: bool = True
+    ) -> AsyncIterator[Wait | None]:
         """Be the only one who writes to the destination while inside, or be told to wait.
+
+        That is until the destination's hours as well, for a job that *keeps_hours*.
 
         Afterwards whoever waits is woken. Who is told to wait notes it while inside: else it could
         be overlooked by who ends in that moment.
         """
         hours = destination.config.limits.hours
-        opens = opens_at(hours, self._now())
+        opens = opens_at(hours, self._now()) if keeps_hours else None
         if opens is not None:
             yield Wait(step=f"waiting for its hours, {hours}", until=opens)
             return

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from services.archiver.storage import Connection
 
 UpkeepKind = Literal["rebuild", "verify", "collect"]
+#: Of those, which are the only ones that write to their destination from beginning to end.
+WRITING: tuple[UpkeepKind, ...] = ("rebuild", "collect")
 
 
 class UpkeepWish(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from services.archiver.storage.jobs import ArchiverJob, to_run
+from services.archiver.storage.upkeep import WRITING
 from shared.contracts.jobs import Progress
 from shared.contracts.problems import Problem
 
@@ -43,12 +44,13 @@ async def wait_job(
 
 
 async def find_next(connection: Connection, destination_id: UUID) -> ArchiverJob | None:
-    """Return the archive that is to be made next in a destination: of those that may begin."""
+    """Return the job that is to write to a destination next: of those that may begin."""
     row = await connection.fetchrow(
-        "select * from job where state = 'pending' and kind = 'archive' and destination_id = $1"
+        "select * from job where state = 'pending' and kind = any($2) and destination_id = $1"
         " and (wait_until is null or wait_until <= clock_timestamp())"
         " order by priority desc, created_at, id limit 1",
         destination_id,
+        ["archive", *WRITING],
     )
     return None if row is None else to_run(row)
 

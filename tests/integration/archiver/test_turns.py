@@ -28,6 +28,7 @@ from shared.contracts.archiver import (
     SourceConfig,
 )
 from shared.contracts.archiver_limits import GetJobLog, UpdateDestination
+from shared.contracts.archiver_upkeep import CollectDestination, RebuildCatalogue
 from shared.contracts.jobs import GetJob, Job
 from shared.contracts.problems import ProblemError
 from shared.settings import ArchiverSettings
@@ -106,6 +107,11 @@ class Archiver:
         async with store_lock(connect, self.destination.id):
             yield
 
+    async def look_for_those_who_wait(self) -> None:
+        """Do what is done each minute: nobody told of an end that no archiver of ours caused."""
+        await self.pool.execute("update job set heartbeat_at = now() - interval '61 seconds'")
+        await look(self.pool, settings=ArchiverSettings())
+
     async def dead_job(self, source: Source, *, hours: float = 0.02) -> str:
         """Make a job look as one whose run ended without a word so long ago."""
         job = await create_archive_job(
@@ -152,9 +158,7 @@ async def test_of_those_who_wait_the_more_important_ones_come_first(archiver: Ar
             assert waiting.attempts == 0
             assert waiting.progress is not None
             assert waiting.progress.step == "waiting for the destination"
-    # Nobody tells of an end that no archiver of ours caused: those who wait are looked for.
-    await archiver.pool.execute("update job set heartbeat_at = now() - interval '61 seconds'")
-    await look(archiver.pool, settings=ArchiverSettings())
+    await archiver.look_for_those_who_wait()
     for job_id in jobs:
         assert (await archiver.over(job_id)).state == "completed"
     begun = await archiver.pool.fetch("select priority from job order by started_at")
@@ -164,6 +168,25 @@ async def test_of_those_who_wait_the_more_important_ones_come_first(archiver: Ar
         " and a.started_at <= b.started_at and b.started_at < a.finished_at"
     )
     assert overlapping == 0
+
+
+async def test_whoever_looks_after_a_destination_waits_in_the_same_queue(
+    archiver: Archiver,
+) -> None:
+    source = await archiver.source("tree")
+    async with archiver.somebody_else_writing():
+        upkeep = [
+            (await archiver.bus.request(request(destination_id=archiver.destination.id))).job_id
+            for request in (CollectDestination, RebuildCatalogue)
+        ]
+        for job_id in upkeep:
+            # As what waits, and not as what is at work: so many may.
+            assert (await archiver.waiting(job_id)).state == "pending"
+        archive = await archiver.archive(source)
+        await archiver.waiting(archive)
+    await archiver.look_for_those_who_wait()
+    for job_id in (*upkeep, archive):
+        assert (await archiver.over(job_id)).state == "completed"
 
 
 async def test_outside_of_its_hours_a_job_waits_and_goes_on_inside(archiver: Archiver) -> None:
