@@ -26,9 +26,10 @@ from uuid import UUID, uuid4
 import msgspec
 import structlog
 
+from services.archiver import course as course_module
 from services.archiver import handlers as handlers_module
+from services.archiver.course import Course
 from services.archiver.destinations.rclone_client import RcloneClient
-from services.archiver.handlers import EventHandlers
 from services.archiver.opening import Destinations
 from services.archiver.runs import collect_run, taking_up, verify_run
 from services.archiver.runs.run_log import RunLogs
@@ -150,6 +151,7 @@ def _watch_notes(points: Points) -> None:
     for name in ("finish_job", "record_archive", "merge_tree"):
         setattr(handlers_module, name, watched(getattr(handlers_module, name), name))
     for module, names in (
+        (course_module, ("finish_job",)),
         (collect_run, ("begin_deletion", "remove_archive")),
         (taking_up, ("record_taken", "refresh_states")),
         (verify_run, ("record_checked", "strike_objects", "refresh_states")),
@@ -158,7 +160,7 @@ def _watch_notes(points: Points) -> None:
         for name in names:
             setattr(module, name, watched(getattr(module, name), name))
     # What is told is committed.
-    EventHandlers._tell = watched(EventHandlers._tell, "telling")  # type: ignore[method-assign]
+    Course.tell = watched(Course.tell, "telling")  # type: ignore[method-assign]
 
 
 async def _run(start: Start, task: Task) -> None:
