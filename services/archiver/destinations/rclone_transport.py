@@ -41,6 +41,7 @@ from services.archiver.store.transport import StoredName
 
 T = TypeVar("T")
 
+_LOCAL = "local"
 #: Their uploads are committed at the end, so the extra move is saved.
 _ATOMIC = frozenset({"box", "drive", "dropbox", "onedrive"})
 #: Back ends whose unfinished uploads are paid for. rclone's general clean-up is not used: on some
@@ -261,6 +262,8 @@ class RcloneTransport:
             "IgnoreTimes": True,
             # Buckets replace; elsewhere there would be two of one name.
             "NoCheckDest": features.bucket_based,
+            # On a disk of ours it would hash what it writes, and read all of it back from memory.
+            "IgnoreChecksum": self._remote.backend == _LOCAL,
         }
         self._daemon.call(
             "operations/copyfile",
@@ -278,7 +281,7 @@ class RcloneTransport:
         found = self._size(path)
         if found != size_bytes:
             raise PassingError("What arrived at the destination is not what was sent.")
-        if self._remote.backend == "local":
+        if self._remote.backend == _LOCAL:
             self._make_safe()
 
     def _make_safe(self) -> None:
