@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 import msgspec
 
 from services.archiver.sources.tree import Found
 
-#: How many files are looked up at a time.
+#: How many files are looked up at a time, and with how many bytes: large ones have many blobs.
 BATCH_FILES = 1000
+_BATCH_BYTES = 128 * 1024**3
 
-T = TypeVar("T")
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -39,8 +38,15 @@ def read_seen(seen: BinaryIO) -> Iterator[Seen]:
         yield decode(seen.read(int.from_bytes(head, "big")))
 
 
-def batches(items: Iterable[T]) -> Iterator[list[T]]:
-    """Yield *items* as many at a time as are looked up at once."""
-    iterator = iter(items)
-    while batch := list(itertools.islice(iterator, BATCH_FILES)):
+def batches(found: Iterable[Found]) -> Iterator[list[Found]]:
+    """Yield what was *found*, as many at a time as are looked up at once."""
+    batch: list[Found] = []
+    batch_bytes = 0
+    for one in found:
+        batch.append(one)
+        batch_bytes += one.size_bytes
+        if len(batch) >= BATCH_FILES or batch_bytes >= _BATCH_BYTES:
+            yield batch
+            batch, batch_bytes = [], 0
+    if batch:
         yield batch

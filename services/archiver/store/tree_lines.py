@@ -6,7 +6,7 @@ gap is left, and filled when its blobs are stored and have their places.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from services.archiver.errors import DamagedArchiveError
@@ -16,6 +16,8 @@ from services.archiver.store.seen import BATCH_FILES, Seen
 
 #: Of lines, in memory.
 _MOST_BYTES = 8 * 1024 * 1024
+#: Of a blob, roughly, with where it lies.
+_PLACE_BYTES = 500
 
 
 def tree_line(one: Seen, places: tuple[BlobPlace, ...]) -> bytes:
@@ -57,13 +59,12 @@ def fill_in(told: BinaryIO, read: Iterator[Seen | None], lines: BinaryIO, journa
 
     Raises ``DamagedArchiveError`` when a blob is not present: the store lost it meanwhile.
     """
-    for batch in _few(read_told(told)):
-        filled = [block or next(read) or b"" for block in batch]
+    for batch in _few(block or next(read) or b"" for block in read_told(told)):
         places = journal.places(
-            {blob for one in filled if isinstance(one, Seen) for blob in one.blobs}
+            {blob for one in batch if isinstance(one, Seen) for blob in one.blobs}
         )
         try:
-            for one in filled:
+            for one in batch:
                 if isinstance(one, Seen):
                     lines.write(tree_line(one, tuple(places[blob] for blob in one.blobs)))
                 else:
@@ -72,14 +73,15 @@ def fill_in(told: BinaryIO, read: Iterator[Seen | None], lines: BinaryIO, journa
             raise DamagedArchiveError("The destination lost something of the archive.") from None
 
 
-def _few(blocks: Iterator[bytes]) -> Iterator[list[bytes]]:
-    """Yield *blocks*, as many at a time as are looked up at once, and no more than have room."""
-    batch: list[bytes] = []
+def _few(told: Iterable[bytes | Seen]) -> Iterator[list[bytes | Seen]]:
+    """Yield what was *told*, as many at a time as are looked up at once and have room."""
+    batch: list[bytes | Seen] = []
     batch_bytes = 0
-    for block in blocks:
-        batch.append(block)
-        batch_bytes += len(block)
+    for one in told:
+        batch.append(one)
+        batch_bytes += len(one.blobs) * _PLACE_BYTES if isinstance(one, Seen) else len(one)
         if len(batch) >= BATCH_FILES or batch_bytes >= _MOST_BYTES:
             yield batch
             batch, batch_bytes = [], 0
-    yield batch
+    if batch:
+        yield batch
