@@ -31,7 +31,7 @@ from shared.contracts.events import (
     UpkeepFailed,
 )
 from shared.contracts.jobs import JobProgress, JobState, Progress
-from shared.contracts.problems import Problem, ProblemError, problem
+from shared.contracts.problems import Problem, ProblemError, broken
 from shared.settings import ArchiverSettings
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Course:
                 if not delivery.is_last_attempt:
                     raise error
                 log.error("archiver_run_broken", error=type(error).__name__)
-                await self._finish(job, delivery, "failed", _broken())
+                await self._finish(job, delivery, "failed", broken().problem)
 
     async def _later(self, job: ArchiverJob, error: Problem) -> Retry:
         """Let the job wait, longer each time; people see for what, and why."""
@@ -220,12 +220,3 @@ def unfinished(job: ArchiverJob, state: JobState, error: Problem) -> Event:
         problem_type=error.type,
         title=error.title,
     )
-
-
-def _broken() -> Problem:
-    return problem(
-        "internal",
-        "Something went wrong inside Keepsake.",
-        500,
-        "It was logged; trying again may help.",
-    ).problem

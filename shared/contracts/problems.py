@@ -64,6 +64,16 @@ def not_found(what: str) -> ProblemError:
     return problem("not-found", f"There is no such {what}.", 404)
 
 
+def broken() -> ProblemError:
+    """An error of ours ended a job."""
+    return problem(
+        "internal",
+        "Something went wrong inside Keepsake.",
+        500,
+        "It was logged; trying again may help.",
+    )
+
+
 def locked(detail: str = "Unlock the backup and send its session token.") -> ProblemError:
     """No open session holds this backup's keys."""
     return problem("locked", "The backup is locked.", 423, detail)

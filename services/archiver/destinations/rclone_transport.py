@@ -20,23 +20,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-import msgspec
-
 from services.archiver.destinations.disk_sync import sync_file_system
 from services.archiver.destinations.failures import PassingError, failure
 from services.archiver.destinations.patience import Limits, Patience
+from services.archiver.destinations.rclone_answers import About, Features, Item, Listing, Stat
 from services.archiver.destinations.rclone_daemon import RcloneDaemon
 from services.archiver.destinations.remotes import RcloneRemote, parts_fs, plain_fs, store_fs
 from services.archiver.errors import (
     DestinationAwayError,
-    DestinationFullError,
     DestinationRefusedError,
     ObjectMissingError,
     ScratchFullError,
     TransportError,
 )
 from services.archiver.format.names import STORE_FILE
-from services.archiver.store.local_folder import PARTIAL, write_pieces
+from services.archiver.store.local_folder import PARTIAL, transport_error, write_pieces
 from services.archiver.store.transport import StoredName
 
 T = TypeVar("T")
@@ -53,32 +51,6 @@ _SMALL_PART_BYTES = 128 * 1024
 _UNFINISHED_FOR = "24h"
 #: What rclone says of destinations that know only when something came: a hundred years.
 _NO_TIMES = 100 * 365 * 24 * 3600 * 10**9
-
-
-class _Features(msgspec.Struct, rename="pascal"):
-    partial_uploads: bool = False
-    bucket_based: bool = False
-    move: bool = False
-
-
-class _About(msgspec.Struct):
-    features: _Features = msgspec.field(name="Features")
-    #: Of the times of files, in nanoseconds.
-    precision: int = msgspec.field(name="Precision", default=1)
-
-
-class _Item(msgspec.Struct, rename="pascal"):
-    path: str
-    size: int
-    is_dir: bool
-
-
-class _List(msgspec.Struct):
-    items: list[_Item] | None = msgspec.field(default=None, name="list")
-
-
-class _Stat(msgspec.Struct):
-    item: _Item | None = None
 
 
 class RcloneTransport:
@@ -106,7 +78,7 @@ class RcloneTransport:
         self._fs = store_fs(name, remote)
         self._parts = parts_fs(name, remote)
         self._lock = threading.Lock()
-        self._known_features: _Features | None = None
+        self._known_features: Features | None = None
 
     def put(self, path: str, pieces: list[bytes]) -> None:
         """Store an object."""
@@ -144,7 +116,7 @@ class RcloneTransport:
     def names(self, folder: str) -> Iterator[StoredName]:
         """Yield everything below a folder."""
 
-        def look() -> list[_Item]:
+        def look() -> list[Item]:
             found = self._list(self._fs, folder, recurse=True)
             if not found:
                 self._check_mark()
@@ -174,7 +146,7 @@ class RcloneTransport:
     def clean(self) -> int:
         """Remove what interrupted writes left behind."""
 
-        def look() -> list[_Item]:
+        def look() -> list[Item]:
             self._check_mark()
             return self._list(self._fs, "", recurse=True, only=f"*{PARTIAL}")
 
@@ -210,12 +182,12 @@ class RcloneTransport:
             for fs in (self._fs, self._plain):
                 try:
                     items = self._daemon.call_as(
-                        "operations/list", _listing(fs, "", recurse=False, only=None), _List
+                        "operations/list", _listing(fs, "", recurse=False, only=None), Listing
                     )
                 except ObjectMissingError:
                     if self._features().bucket_based:
                         raise
-                    items = _List()
+                    items = Listing()
                 found.append([item.path for item in items.items or ()])
             return found[0], found[1]
 
@@ -228,7 +200,7 @@ class RcloneTransport:
     def keeps_times(self) -> bool:
         """Whether files have the times that they are given."""
         about = self._run(
-            lambda: self._daemon.call_as("operations/fsinfo", {"fs": self._fs}, _About)
+            lambda: self._daemon.call_as("operations/fsinfo", {"fs": self._fs}, About)
         )
         return about.precision < _NO_TIMES
 
@@ -289,10 +261,7 @@ class RcloneTransport:
         try:
             sync_file_system(Path(self._remote.path))
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DestinationFullError("The destination is full.") from None
-            said = os.strerror(error.errno).lower() if error.errno else type(error).__name__
-            raise TransportError(f"The destination's disk did not take it: {said}.") from None
+            raise transport_error(error) from None
 
     def _move(self, first: str, path: str, size_bytes: int, configuration: dict[str, bool]) -> None:
         try:
@@ -353,25 +322,23 @@ class RcloneTransport:
                 leftover.unlink(missing_ok=True)
 
     def _size(self, path: str) -> int | None:
-        found = self._daemon.call_as(
-            "operations/stat", {"fs": self._fs, "remote": path}, _Stat
-        ).item
+        found = self._daemon.call_as("operations/stat", {"fs": self._fs, "remote": path}, Stat).item
         return None if found is None or found.is_dir else found.size
 
-    def _list(self, fs: str, folder: str, *, recurse: bool, only: str | None = None) -> list[_Item]:
+    def _list(self, fs: str, folder: str, *, recurse: bool, only: str | None = None) -> list[Item]:
         try:
             found = self._daemon.call_as(
-                "operations/list", _listing(fs, folder, recurse=recurse, only=only), _List
+                "operations/list", _listing(fs, folder, recurse=recurse, only=only), Listing
             )
         except ObjectMissingError:
             return []
         return found.items or []
 
-    def _features(self) -> _Features:
+    def _features(self) -> Features:
         with self._lock:
             known = self._known_features
         if known is None:
-            known = self._daemon.call_as("operations/fsinfo", {"fs": self._fs}, _About).features
+            known = self._daemon.call_as("operations/fsinfo", {"fs": self._fs}, About).features
             with self._lock:
                 self._known_features = known
         return known

@@ -177,12 +177,12 @@ class _Work:
     def make(self) -> Made:
         with self._place.opened() as transport:
             source = self._gathered.tree
-            member = None if source is None else self._folder / "tree.jsonl.zst"
-            tree = self._put_tree(transport, source, member) if source and member else None
+            member = self._folder / "tree.jsonl.zst"
+            tree = None if source is None else self._put_tree(transport, source, member)
             sums = tree.sums if tree else TreeSums()
             self._pulse.begin("writing the bundle")
             at = self._turn.at
-            manifest, bundle = self._bundle(member, sums)
+            manifest, bundle = self._bundle(member if tree else None, sums)
             digest = _sha256(bundle)
             path = bundle_path(
                 self._source.id, at=at, kind=manifest.kind, compression=self._compression

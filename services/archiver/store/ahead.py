@@ -25,7 +25,6 @@ class Ahead:
         #: Of those, what nobody has begun to fetch.
         self._waiting: deque[str] = deque()
         self._begun: dict[str, Future[bytes]] = {}
-        self._held_bytes = 0
 
     @property
     def is_full(self) -> bool:
@@ -47,12 +46,10 @@ class Ahead:
         if path not in self._expected:
             return None
         while True:
-            first, most_bytes = self._expected.popitem(last=False)
+            first, _ = self._expected.popitem(last=False)
             future = self._begun.pop(first, None)
             if future is None:
                 self._waiting.popleft()
-            else:
-                self._held_bytes -= most_bytes
             if first == path:
                 break
             if future is not None:
@@ -74,10 +71,10 @@ class Ahead:
     def _begin(self) -> None:
         while self._waiting:
             most_bytes = self._expected[self._waiting[0]]
-            if self._begun and self._held_bytes + most_bytes > _MOST_BYTES:
+            held_bytes = sum(self._expected[path] for path in self._begun)
+            if self._begun and held_bytes + most_bytes > _MOST_BYTES:
                 return
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(_FETCHES, thread_name_prefix="archive fetch")
             path = self._waiting.popleft()
             self._begun[path] = self._threads.submit(self._fetch, path, most_bytes)
-            self._held_bytes += most_bytes

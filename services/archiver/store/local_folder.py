@@ -188,7 +188,7 @@ class LocalFolder:
             self._check()
             raise ObjectMissingError("The destination does not hold it.") from None
         except OSError as error:
-            raise _transport_error(error) from None
+            raise transport_error(error) from None
 
 
 def write_pieces(descriptor: int, pieces: Sequence[bytes]) -> None:
@@ -214,7 +214,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _transport_error(error: OSError) -> TransportError:
+def transport_error(error: OSError) -> TransportError:
+    """Return what an error of a disk means for the destination on it."""
     said = f"{os.strerror(error.errno)}." if error.errno else "It cannot be written or read."
     if error.errno in _FULL:
         return DestinationFullError(f"The destination has no room: {said}")

@@ -14,7 +14,7 @@ from services.indexer.errors import (
 )
 from shared.bus import Delivery, Retry
 from shared.contracts.jobs import JobState
-from shared.contracts.problems import Problem, ProblemError, problem
+from shared.contracts.problems import Problem, ProblemError, broken
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -54,7 +54,7 @@ def ending_of(error: Exception, delivery: Delivery, *, no_room: Problem) -> Endi
     if not delivery.is_last_attempt:
         raise error
     log.error("job_broken", error=type(error).__name__)  # no content
-    return Ending("failed", _broken())
+    return Ending("failed", broken().problem)
 
 
 def later(delivery: Delivery) -> Retry:
@@ -65,13 +65,3 @@ def later(delivery: Delivery) -> Retry:
 def _can_be_retried(error: Problem) -> bool:
     """Whether it is a matter of when and with which session, not of what is in the backup."""
     return error.status in (423, 507, *_PASSING) or error.type == backup_changed().problem.type
-
-
-def _broken() -> Problem:
-    """Return what people are told of an error of ours."""
-    return problem(
-        "internal",
-        "Something went wrong inside Keepsake.",
-        500,
-        "It was logged; trying again may help.",
-    ).problem

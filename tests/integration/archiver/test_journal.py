@@ -52,8 +52,8 @@ async def scans(pool: asyncpg.Pool[Any], table: str) -> tuple[int, int]:
     return row["seq_scan"], row["idx_scan"]
 
 
-async def make_series(pool: asyncpg.Pool[Any]) -> list[UUID]:
-    """Write a source and a destination down; statistics are never made of what comes in."""
+async def make_series(pool: asyncpg.Pool[Any]) -> tuple[PostgresJournal, list[UUID]]:
+    """Return the journal of a source and a destination; statistics are never made of its rows."""
     for table in ("blob", "known_file", "tree_entry"):
         await pool.execute(f"alter table {table} set (autovacuum_enabled = off)")
     ids = [uuid4(), uuid4()]
@@ -65,7 +65,10 @@ async def make_series(pool: asyncpg.Pool[Any]) -> list[UUID]:
         " values ($1, 'd', 'local', '{}', $1)",
         ids[1],
     )
-    return ids
+    journal = PostgresJournal(
+        pool, asyncio.get_running_loop(), source_id=ids[0], destination_id=ids[1]
+    )
+    return journal, ids
 
 
 async def test_tables_that_fill_faster_than_they_are_analysed_are_never_read_through(
@@ -73,10 +76,7 @@ async def test_tables_that_fill_faster_than_they_are_analysed_are_never_read_thr
 ) -> None:
     async with stack.service("archiver") as runtime:
         pool = runtime.pool
-        ids = await make_series(pool)
-        journal = PostgresJournal(
-            pool, asyncio.get_running_loop(), source_id=ids[0], destination_id=ids[1]
-        )
+        journal, _ = await make_series(pool)
         blobs = [name(f"blob {number}") for number in range(COUNT)]
         files = [file(number) for number in range(COUNT)]
 
@@ -112,10 +112,7 @@ async def test_what_the_catalogue_says_of_files_is_found_by_their_paths_alone(
     """Of two indexes that begin with the source, the other one would read a tree for each file."""
     async with stack.service("archiver") as runtime:
         pool = runtime.pool
-        ids = await make_series(pool)
-        journal = PostgresJournal(
-            pool, asyncio.get_running_loop(), source_id=ids[0], destination_id=ids[1]
-        )
+        journal, ids = await make_series(pool)
         files = [long_file(number) for number in range(COUNT)]
         blobs = [name(f"blob {number}") for number in range(COUNT)]
         packed = [PackedBlob(sha256=blob, offset=512, size_bytes=1) for blob in blobs]
