@@ -20,9 +20,9 @@ from shared.bus.flushing import flush_in_order
 from shared.bus.metrics import REQUEST_SECONDS, REQUESTS, subject_label
 from shared.bus.trace import TRACEPARENT, enter_trace
 from shared.contracts.problems import (
-    Problem,
     ProblemError,
     bad_request,
+    broken,
     database_full,
     export_gone,
     locked,
@@ -227,11 +227,4 @@ def nobody_there(subject: str) -> ProblemError:
     return unavailable(second)
 
 
-_INTERNAL = msgspec.json.encode(
-    Problem(
-        type="/problems/internal",
-        title="Something went wrong inside Keepsake.",
-        status=500,
-        detail="It was logged; trying again may help.",
-    )
-)
+_INTERNAL = msgspec.json.encode(broken().problem)

@@ -65,7 +65,7 @@ def not_found(what: str) -> ProblemError:
 
 
 def broken() -> ProblemError:
-    """An error of ours ended a job."""
+    """An error of ours ended a job, or a request to a service."""
     return problem(
         "internal",
         "Something went wrong inside Keepsake.",
